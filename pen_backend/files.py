@@ -1,0 +1,89 @@
+"""Write, sync and publish files durably.
+
+A reader sees the old content or the new, never a mix. `Disk` is the seam where tests let a disk be full or fail:
+whoever writes something that must survive takes a `Disk` as an argument (reliability.md, F1).
+"""
+
+import contextlib
+import os
+import shutil
+from pathlib import Path
+
+
+class Disk:
+    """The few operations durable writing is made of. Stateless; tests subclass it to fail at the n-th call.
+
+    Raises OSError as the system does (ENOSPC, EIO, …). A failed sync means the file is lost: the caller starts over
+    with a new temporary file and never syncs the same one again.
+    """
+
+    def write(self, path: Path, data: bytes) -> None:
+        """Create or overwrite PATH with DATA and sync it; private to the user."""
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            self.sync(stream.fileno())
+
+    def append(self, descriptor: int, data: bytes) -> None:
+        """Append DATA to an open descriptor, all of it."""
+        view = memoryview(data)
+        while view:
+            view = view[os.write(descriptor, view):]
+
+    def sync(self, descriptor: int) -> None:
+        """Force an open file's content to the disk."""
+        os.fsync(descriptor)
+
+    def sync_directory(self, path: Path) -> None:
+        """Force the names in a directory to the disk, so that a rename survives a power cut."""
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            self.sync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def publish(self, temporary: Path, final: Path) -> None:
+        """Give a finished file or directory its final name by one rename, durably."""
+        os.replace(temporary, final)  # noqa: PTH105 - Path.replace is the same call; this is the name the contract uses
+        self.sync_directory(final.parent)
+
+    def remove(self, path: Path) -> None:
+        """Remove a file or a directory tree; it may be absent."""
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            with contextlib.suppress(FileNotFoundError):
+                path.unlink()
+
+    def free_bytes(self, path: Path) -> int:
+        """Count the bytes an unprivileged writer may still use on PATH's file system."""
+        return shutil.disk_usage(path).free
+
+
+def temporary_name(final: Path) -> Path:
+    """Name the temporary neighbour of FINAL; the process id lets a later start sweep what a dead process left."""
+    return final.with_name(f"{final.name}.tmp-{os.getpid()}")
+
+
+def write_atomic(final: Path, data: bytes, disk: Disk) -> None:
+    """Replace FINAL by DATA: temporary file, sync, rename, sync of the directory."""
+    temporary = temporary_name(final)
+    try:
+        disk.write(temporary, data)
+        disk.publish(temporary, final)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+def sweep(directory: Path, disk: Disk) -> list[Path]:
+    """Remove `*.tmp-PID` entries of processes that are gone; return what was removed."""
+    removed = []
+    for entry in sorted(directory.glob("*.tmp-*")):
+        pid = entry.name.rpartition("-")[2]
+        if pid.isdigit() and not Path(f"/proc/{pid}").exists():
+            disk.remove(entry)
+            removed.append(entry)
+    return removed

@@ -1,0 +1,1 @@
+"""The tests; they sit where the code they test does."""
