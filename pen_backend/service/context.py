@@ -1,0 +1,186 @@
+"""What every service shares: settings, directories, and lazily the client, the engine, the ledger and vocabularies.
+
+Light at import: a room that needs yaml, pydantic, openai or tiktoken is imported by the method that uses it.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from pen_backend import config as settings
+from pen_backend.errors import NotFoundError, PromptError
+from pen_backend.files import Disk
+
+if TYPE_CHECKING:
+    from pen_backend.client import Client
+    from pen_backend.config import Config, Directories
+    from pen_backend.engine_process import EngineProcess
+    from pen_backend.jobs.ledger import Ledger
+    from pen_backend.prompts.definition import Definition
+    from pen_backend.tokens import Encoder
+
+
+class Events(Protocol):
+    """Where a streaming method pushes what happens; the transport makes it and never puts it on the wire."""
+
+    id: str
+
+    def send(self, kind: str, **data: object) -> None:
+        """Push one event: `delta`, `progress` or `log`. `done` and `error` are the transport's."""
+
+    @property
+    def cancelled(self) -> bool:
+        """Say whether the caller has cancelled."""
+
+    def on_cancel(self, function: Callable[[], None]) -> None:
+        """Run FUNCTION once when the caller cancels; at once if that has happened already."""
+
+
+class Context:
+    """Compose the rooms below once for a process; methods may be called from any thread."""
+
+    def __init__(self, config: Config | None = None, *, directories: Directories | None = None,
+                 environ: Mapping[str, str] | None = None, project: Path | None = None,
+                 engine_state: Path | None = None, disk: Disk | None = None,
+                 connect: Callable[[Context, Callable[[str], None]], Client] | None = None) -> None:
+        """CONFIG is read at first use when absent. PROJECT is where `prompts/` of the user's project may be.
+
+        ENGINE_STATE is the local engine's own directory (default: the data directory). CONNECT makes the client; a
+        test hands in one that talks to a scripted server.
+        """
+        self.environ: Mapping[str, str] = os.environ if environ is None else environ
+        self.directories = directories or settings.directories(self.environ)
+        self.project = project
+        self.disk = disk or Disk()
+        self.engine_state = engine_state or self.directories.data
+        self._config = config
+        self._connect = connect or _connect
+        self._client: Client | None = None
+        self._ledger: Ledger | None = None
+        self._encoders: dict[str, Encoder] = {}
+        self._lock = threading.RLock()
+
+    @property
+    def config(self) -> Config:
+        """The settings, read at first use."""
+        with self._lock:
+            if self._config is None:
+                self._config = settings.load(self.environ, path=self.directories.config / "config.yaml")
+            return self._config
+
+    @property
+    def datasets(self) -> Path:
+        """The directory that holds builds, one directory an id, unless a definition or argument names another."""
+        return self.directories.data / "datasets"
+
+    def engine(self) -> EngineProcess:
+        """Return the handle of the local engine's process; finds and starts nothing by itself."""
+        from pen_backend.engine_process import EngineProcess
+
+        return EngineProcess(self.engine_state, log=self.directories.state / "engine.log", environ=self.environ,
+                             runtime=self.directories.runtime / "engine.json"
+                             if self.engine_state == self.directories.data else None,
+                             idle_minutes=self.config.engine_idle_minutes,
+                             parallel_jobs=self.config.engine_parallel_jobs)
+
+    def client(self, say: Callable[[str], None] = lambda text: None) -> Client:
+        """Return the provider's client; starts the local engine when it is not running, telling SAY first."""
+        with self._lock:
+            client = self._client
+        if client is not None and client.alive():
+            return client
+        client = self._connect(self, say)
+        with self._lock:
+            self._client = client
+        return client
+
+    @property
+    def ledger(self) -> Ledger:
+        """The jobs launched from here, remembered on disk."""
+        with self._lock:
+            if self._ledger is None:
+                from pen_backend.jobs.ledger import Ledger
+
+                self._ledger = Ledger(self.directories.state / "jobs", self.disk)
+            return self._ledger
+
+    def find_prompt(self, name: str) -> Definition:
+        """Find a definition by name, alias or path; PromptError or NotFoundError say what is wrong."""
+        from pen_backend.prompts import library
+
+        return library.find(name, project=self._prompts(), config_dir=self.directories.config / "prompts")
+
+    def definitions(self) -> list[Definition | PromptError]:
+        """List all definitions, first hit by slug; a broken file is its error."""
+        from pen_backend.prompts import library
+
+        return library.definitions(project=self._prompts(), config_dir=self.directories.config / "prompts")
+
+    def encoder(self, model: str | None = None) -> Encoder:
+        """Return what counts and encodes a model's tokens (default: the configured model), without a network."""
+        name = self.config.model_name(model or self.config.model)
+        with self._lock:
+            if name not in self._encoders:
+                self._encoders[name] = self._load_encoder(name)
+            return self._encoders[name]
+
+    def model_of(self, definition: Definition) -> str:
+        """Choose the model of a definition that the caller names none for: its own, the newest tuned, the default."""
+        if definition.model:
+            return self.config.model_name(definition.model)
+        return self.tuned_model(definition.name) or self.config.model_name(self.config.model)
+
+    def tuned_model(self, prompt: str) -> str | None:
+        """Find the newest model tuned from the definition named PROMPT, or None."""
+        return self.ledger.newest_model(prompt)
+
+    def find_plan(self, plan: str) -> Path:
+        """Find a build's directory by its id or path."""
+        candidates = [self.datasets / plan, *sorted(self.datasets.glob(f"*/{plan}"))] if _is_id(plan) else [Path(plan)]
+        for path in candidates:
+            if (path / "manifest.json").is_file():
+                return path.resolve()
+        raise NotFoundError(f"There is no training set '{plan}'.",
+                            hint="Build it first: `pen dataset build`, or M-x pen-dataset-region in Emacs.")
+
+    def _prompts(self) -> Path | None:
+        return self.project / "prompts" if self.project else None
+
+    def _load_encoder(self, name: str) -> Encoder:
+        from pen_backend import tokens
+
+        if not self.config.local:
+            return tokens.encoding(_hosted_encoding(name))
+        base = name.split(":")[1] if name.startswith("ft:") and name.count(":") >= 2 else name
+        packaged = Path(settings.__file__).parent / "engine" / "base"
+        for folder in (self.engine_state / "bases", packaged):
+            path = folder / base / "tokenizer.json"
+            if _is_id(base) and path.is_file():
+                return tokens.from_tokenizer_json(path, base)
+        return tokens.from_tokenizer_json(self.client().tokenizer(name), name)
+
+
+def _is_id(text: str) -> bool:
+    """Say whether TEXT is one plain path component: a name to look up, never a way out of a directory."""
+    return text not in ("", ".", "..") and all(sign.isalnum() or sign in "._-" for sign in text)
+
+
+def _hosted_encoding(model: str) -> str:
+    """Name the encoding of a hosted model; only their recent small models use the newest one."""
+    base = model.split(":")[1] if model.startswith("ft:") else model
+    if base.startswith(("gpt-4o", "gpt-4.1", "gpt-5", "o1", "o3", "o4")):
+        return "o200k_base"
+    return "r50k_base" if base in ("ada", "babbage", "curie", "davinci") else "cl100k_base"
+
+
+def _connect(context: Context, say: Callable[[str], None]) -> Client:
+    """Make the configured provider's client; the local engine is started first."""
+    from pen_backend import client
+
+    if context.config.local:
+        return client.local(context.engine().ensure(say))
+    return client.hosted(context.config, context.environ)

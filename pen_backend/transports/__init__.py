@@ -1,0 +1,1 @@
+"""The same service methods over EPC and over the command line."""
