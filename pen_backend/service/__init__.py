@@ -1,1 +1,1 @@
-"""Each use case as one typed method; knows no EPC, argv or HTTP."""
+"""Each use case as one typed method; this room knows no EPC, no argv and no HTTP."""
