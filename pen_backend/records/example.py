@@ -1,0 +1,98 @@
+"""One training example: segments with loss weights or roles, and where they came from."""
+
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import orjson
+
+from pen_backend.errors import DataError, Finding
+
+_CANONICAL = orjson.OPT_SORT_KEYS
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A piece of text and how much its tokens count; `extra` keeps tool_calls and the like verbatim."""
+
+    text: str
+    weight: float = 1.0
+    role: str | None = None
+    name: str | None = None
+    extra: Mapping[str, object] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a record came from: the source's name and hash, and the place in it ("line 17", "heading p1")."""
+
+    source: str
+    sha256: str
+    locator: str
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """What a model is trained on: loss = sum(weight * nll) / sum(weight) over the segments' tokens."""
+
+    id: str
+    segments: tuple[Segment, ...]
+    rejected: tuple[Segment, ...] | None = None
+    tools: tuple[Mapping[str, object], ...] | None = None
+    label: str | None = None
+    group: str | None = None
+    meta: Mapping[str, object] = field(default_factory=dict)
+    origin: Origin = Origin("", "", "")
+
+
+def bad(code: str, message: str, *, where: str | None = None, pointer: str | None = None,
+        hint: str | None = None) -> DataError:
+    """Make the DataError of one record: one finding, whose code is of the vocabulary of datasets.md section 7."""
+    finding = Finding(code, message, where=where, hint=hint, pointer=pointer)
+    return DataError(message, hint=hint, where=where, findings=[finding])
+
+
+def example_id(segments: Sequence[Segment], rejected: Sequence[Segment] | None = None,
+               tools: Sequence[Mapping[str, object]] | None = None) -> str:
+    """Hash what is trained on, and nothing else: 16 hex digits over canonical JSON."""
+    content: dict[str, object] = {"segments": [_plain(segment) for segment in segments]}
+    if rejected is not None:
+        content["rejected"] = [_plain(segment) for segment in rejected]
+    if tools is not None:
+        content["tools"] = list(tools)
+    try:
+        canonical = orjson.dumps(content, option=_CANONICAL)
+    except TypeError as error:
+        raise bad("surrogate", f"the record cannot be written as JSON: {error}") from error
+    return hashlib.sha256(canonical).hexdigest()[:16]
+
+
+def make_example(segments: Sequence[Segment], *, origin: Origin, label: str | None = None, group: str | None = None,
+                 meta: Mapping[str, object] | None = None, rejected: Sequence[Segment] | None = None,
+                 tools: Sequence[Mapping[str, object]] | None = None) -> Example:
+    """Build an Example with its id; refuse weights that would train on nothing."""
+    if not segments:
+        raise bad("text-list-type", "an example needs at least one text")
+    total = 0.0
+    for index, segment in enumerate(segments):
+        if not (math.isfinite(segment.weight) and segment.weight >= 0):
+            raise bad("weights-value", f"weight {index + 1} is {segment.weight}; a weight is a finite number >= 0")
+        total += segment.weight
+    if total == 0:
+        raise bad("weights-zero", "all loss weights are 0, so nothing would be learned from this record")
+    return Example(
+        id=example_id(segments, rejected, tools),
+        segments=tuple(segments),
+        rejected=None if rejected is None else tuple(rejected),
+        tools=None if tools is None else tuple(tools),
+        label=label,
+        group=group,
+        meta={} if meta is None else meta,
+        origin=origin,
+    )
+
+
+def _plain(segment: Segment) -> list[object]:
+    return [segment.text, float(segment.weight), segment.role, segment.name,
+            None if segment.extra is None else dict(segment.extra)]
