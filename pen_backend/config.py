@@ -1,7 +1,7 @@
 """Settings: defaults < config.yaml < PEN_* environment < arguments; and where pen keeps its files.
 
-    >>> load({}, arguments={"max-tokens": 80}).max_tokens
-    80
+>>> load({}, arguments={"max-tokens": 80}).max_tokens
+80
 """
 
 import difflib
@@ -81,6 +81,18 @@ class Config:
     def local(self) -> bool:
         """Say whether the provider is pen's own engine on this machine."""
         return self.provider == "local"
+
+    @property
+    def base_url(self) -> str:
+        """The address of a provider that is not local."""
+        if self.provider == "openai":
+            return "https://api.openai.com/v1"
+        if self.provider == "azure":
+            raise ConfigError("The provider 'azure' needs its address.",
+                              hint="Set provider to https://NAME.openai.azure.com/openai/v1 and PEN_API_KEY to the key.")
+        if "://" not in self.provider:
+            raise ConfigError(f"Unknown provider '{self.provider}'.", hint="Use local, openai or a base URL.")
+        return self.provider
 
     def model_name(self, name: str) -> str:
         """Resolve a model's other name, one of `aliases` in any case, to the model's own."""
@@ -218,7 +230,7 @@ def _from_text(setting: Setting, text: str) -> object:
     if setting.kind == "int":
         value = int(text) if text.strip().lstrip("-").isdecimal() else text
     elif setting.kind == "bool":
-        words = {"1": True, "true": True, "on": True, "yes": True, "0": False, "false": False, "off": False, "no": False}
+        words = {**dict.fromkeys(("1", "true", "on", "yes"), True), **dict.fromkeys(("0", "false", "off", "no"), False)}
         value = words.get(text.strip().lower(), text)
     elif setting.kind in ("texts", "money"):
         import yaml

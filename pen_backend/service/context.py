@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, MutableMapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from pen_backend import config as settings
+from pen_backend import secrets
 from pen_backend.errors import NotFoundError, PromptError
 from pen_backend.files import Disk
 
@@ -24,27 +25,11 @@ if TYPE_CHECKING:
     from pen_backend.tokens import Encoder
 
 
-class Events(Protocol):
-    """Where a streaming method pushes what happens; the transport makes it and never puts it on the wire."""
-
-    id: str
-
-    def send(self, kind: str, **data: object) -> None:
-        """Push one event: `delta`, `progress` or `log`. `done` and `error` are the transport's."""
-
-    @property
-    def cancelled(self) -> bool:
-        """Say whether the caller has cancelled."""
-
-    def on_cancel(self, function: Callable[[], None]) -> None:
-        """Run FUNCTION once when the caller cancels; at once if that has happened already."""
-
-
 class Context:
     """Compose the rooms below once for a process; methods may be called from any thread."""
 
     def __init__(self, config: Config | None = None, *, directories: Directories | None = None,
-                 environ: Mapping[str, str] | None = None, project: Path | None = None,
+                 environ: MutableMapping[str, str] | None = None, project: Path | None = None,
                  engine_state: Path | None = None, disk: Disk | None = None,
                  connect: Callable[[Context, Callable[[str], None]], Client] | None = None) -> None:
         """CONFIG is read at first use when absent. PROJECT is where `prompts/` of the user's project may be.
@@ -52,13 +37,16 @@ class Context:
         ENGINE_STATE is the local engine's own directory (default: the data directory). CONNECT makes the client; a
         test hands in one that talks to a scripted server.
         """
-        self.environ: Mapping[str, str] = os.environ if environ is None else environ
+        self.environ: MutableMapping[str, str] = os.environ if environ is None else environ
         self.directories = directories or settings.directories(self.environ)
         self.project = project
         self.disk = disk or Disk()
         self.engine_state = engine_state or self.directories.data
+        # Taken out of the environment here, so that no child inherits them (reliability.md, T22).
+        self._keys = {name: secrets.take(self.environ, name) for name in ("PEN_API_KEY", "OPENAI_API_KEY")}
         self._config = config
         self._connect = connect or _connect
+        self._engine: EngineProcess | None = None
         self._client: Client | None = None
         self._ledger: Ledger | None = None
         self._encoders: dict[str, Encoder] = {}
@@ -81,11 +69,14 @@ class Context:
         """Return the handle of the local engine's process; finds and starts nothing by itself."""
         from pen_backend.engine_process import EngineProcess
 
-        return EngineProcess(self.engine_state, log=self.directories.state / "engine.log", environ=self.environ,
-                             runtime=self.directories.runtime / "engine.json"
-                             if self.engine_state == self.directories.data else None,
-                             idle_minutes=self.config.engine_idle_minutes,
-                             parallel_jobs=self.config.engine_parallel_jobs)
+        with self._lock:
+            if self._engine is None:
+                shared = self.engine_state == self.directories.data
+                self._engine = EngineProcess(
+                    self.engine_state, log=self.directories.state / "engine.log", environ=self.environ,
+                    runtime=self.directories.runtime / "engine.json" if shared else None,
+                    idle_minutes=self.config.engine_idle_minutes, parallel_jobs=self.config.engine_parallel_jobs)
+            return self._engine
 
     def client(self, say: Callable[[str], None] = lambda text: None) -> Client:
         """Return the provider's client; starts the local engine when it is not running, telling SAY first."""
@@ -97,6 +88,10 @@ class Context:
         with self._lock:
             self._client = client
         return client
+
+    def key(self, *, openai: bool) -> secrets.Secret | None:
+        """Return the provider's key: PEN_API_KEY, or for OpenAI's own host OPENAI_API_KEY."""
+        return self._keys["PEN_API_KEY"] or (self._keys["OPENAI_API_KEY"] if openai else None)
 
     @property
     def ledger(self) -> Ledger:
@@ -179,8 +174,11 @@ def _hosted_encoding(model: str) -> str:
 
 def _connect(context: Context, say: Callable[[str], None]) -> Client:
     """Make the configured provider's client; the local engine is started first."""
-    from pen_backend import client
+    from pen_backend.client import Client
 
     if context.config.local:
-        return client.local(context.engine().ensure(say))
-    return client.hosted(context.config, context.environ)
+        running = context.engine().ensure(say)
+        return Client(running.base_url, running.token, local=True, alive=running.alive)
+    url = context.config.base_url
+    # A key is bound to its host: OpenAI's goes to OpenAI and nowhere else (openai-api.md, section 9).
+    return Client(url, context.key(openai=url.startswith("https://api.openai.com/")), local=False)

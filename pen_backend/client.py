@@ -1,0 +1,407 @@
+"""The one place that imports openai: every call to a provider, with its faults and errors translated to ours.
+
+Answers are small records or the provider's objects as plain JSON. What is retried, and why job creation never is,
+stands in openai-api.md, section 9.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import random
+import socket
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Any, NoReturn, TypeVar
+from urllib.parse import quote, urlsplit
+
+from pen_backend.errors import (
+    AuthError,
+    BadParamsError,
+    BusyError,
+    ConfigError,
+    DataError,
+    DeadlineError,
+    InternalError,
+    NotFoundError,
+    PenError,
+    TooLargeError,
+    UpstreamError,
+)
+from pen_backend.secrets import Secret, redact
+
+if TYPE_CHECKING:
+    from openai import OpenAI
+
+Object = dict[str, Any]
+Result = TypeVar("Result")
+
+CONNECT_SECONDS, READ_SECONDS = 5.0, 60.0
+COMPLETION_SECONDS, JOB_SECONDS, UPLOAD_SECONDS = 300.0, 60.0, 600.0
+CALLS = 3                                # of one request, the first included
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.5, 8.0
+MATCH_SECONDS = 30.0                     # how long a job that may have been created is looked for
+PAGES = 1000                             # of one list; a provider that says has_more for ever is stopped
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A piece of one candidate of a stream; the last of each has the finish reason."""
+
+    index: int
+    text: str
+    finish_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens read and written."""
+
+    prompt_tokens: int
+    completion_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One whole candidate; LOGPROBS as the provider's object, when asked for."""
+
+    index: int
+    text: str
+    finish_reason: str
+    logprobs: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """A whole answer."""
+
+    model: str
+    choices: tuple[Choice, ...]
+    usage: Usage
+
+
+class CompletionStream:
+    """Chunks as they arrive; `usage` is known at the end. `cancel` may be called from any thread."""
+
+    def __init__(self, client: Client, chunks: Any, wanted: int) -> None:
+        self.usage: Usage | None = None
+        self._client = client
+        self._chunks = chunks
+        self._open = set(range(wanted))
+        self._cancelled = False
+
+    def __iter__(self) -> Iterator[Chunk]:
+        """Yield chunks; UpstreamError if the stream ends before every candidate has its finish reason."""
+        try:
+            for answer in self._chunks:
+                for choice in answer.choices or ():
+                    if choice.finish_reason:
+                        self._open.discard(choice.index)
+                    yield Chunk(choice.index, choice.text or "", choice.finish_reason)
+                if answer.usage is not None:
+                    self.usage = Usage(answer.usage.prompt_tokens, answer.usage.completion_tokens)
+        except Exception as error:
+            if not self._cancelled:
+                self._client.fail(error)
+        finally:
+            self._chunks.close()
+        if self._open and not self._cancelled:
+            # The client reports success here, with a text that is too short (openai-api.md, section 9).
+            raise UpstreamError("The answer ended before it was complete.", hint="Try again.")
+
+    def cancel(self) -> None:
+        """End the stream now, also while another thread waits for its next chunk."""
+        self._cancelled = True
+        with contextlib.suppress(Exception):  # the answer may be over, or its connection closed already
+            # Closing a socket does not wake a thread that reads from it; shutting it down does.
+            stream = self._chunks.response.extensions["network_stream"]
+            stream.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
+
+
+class Client:
+    """A provider: completions, files, jobs and models over the openai package."""
+
+    def __init__(self, base_url: str, key: Secret | None, *, local: bool, alive: Callable[[], bool] = lambda: True,
+                 sleep: Callable[[float], None] = time.sleep, clock: Callable[[], float] = time.monotonic,
+                 jitter: random.Random | None = None) -> None:
+        """LOCAL is pen's own engine: its messages are ours and are passed on. ALIVE says whether it still runs."""
+        url = urlsplit(base_url)
+        if url.scheme != "https" and not (url.scheme == "http" and url.hostname in ("127.0.0.1", "localhost", "::1")):
+            raise ConfigError("A provider's address must begin with https://.", where=base_url)
+        self.base_url = base_url
+        self.host = url.netloc.rpartition("@")[2]
+        self.local = local
+        self.alive = alive
+        self._key = key
+        self._sleep = sleep
+        self._clock = clock
+        self._jitter = jitter or random.Random()  # noqa: S311 - spreads retries, guards nothing
+        self._openai: OpenAI | None = None
+
+    # --- completions
+
+    def complete(self, request: Mapping[str, Any]) -> Completion:
+        """Answer a completions request with whole candidates."""
+        def call(client: OpenAI) -> Completion:
+            answer = client.completions.create(**request, timeout=self._timeout())
+            _checked(answer)
+            choices = tuple(Choice(one.index, one.text, _finished(one.finish_reason),
+                                   one.logprobs.model_dump() if one.logprobs else None) for one in answer.choices)
+            usage = answer.usage
+            return Completion(answer.model, choices, Usage(usage.prompt_tokens if usage else 0,
+                                                           usage.completion_tokens if usage else 0))
+
+        return self._call(call, COMPLETION_SECONDS)
+
+    def stream(self, request: Mapping[str, Any]) -> CompletionStream:
+        """Start a completions request and return its chunks; retried only until the answer begins."""
+        wanted = int(request.get("n") or 1)
+
+        def call(client: OpenAI) -> CompletionStream:
+            answer = client.completions.with_raw_response.create(
+                **request, stream=True, stream_options={"include_usage": True}, timeout=self._timeout())
+            if "text/event-stream" not in answer.headers.get("content-type", ""):
+                answer.http_response.close()
+                raise _page()
+            return CompletionStream(self, answer.parse(), wanted)
+
+        return self._call(call, COMPLETION_SECONDS)
+
+    # --- files, models
+
+    def upload(self, name: str, content: IO[bytes] | bytes) -> str:
+        """Upload a training file and return its id."""
+        return self._call(lambda client: str(_checked(client.files.create(
+            file=(name, content, "application/jsonl"), purpose="fine-tune",
+            timeout=self._timeout(UPLOAD_SECONDS))).id), UPLOAD_SECONDS, calls=1)
+
+    def download(self, file: str) -> bytes:
+        """Return a file's content."""
+        return self._call(lambda client: client.files.content(file).read(), UPLOAD_SECONDS)
+
+    def models(self) -> list[Object]:
+        """List every model."""
+        return self._call(lambda client: [_plain(one) for one in client.models.list()], JOB_SECONDS)
+
+    def model(self, name: str) -> Object:
+        """Describe one model; NotFoundError if there is none of that name."""
+        return self._call(lambda client: _plain(client.models.retrieve(name)), JOB_SECONDS)
+
+    def tokenizer(self, model: str) -> bytes:
+        """Return a local model's tokenizer.json."""
+        import httpx2
+
+        path = f"{self.base_url.removesuffix('/').removesuffix('/v1')}/pen/models/{quote(model, safe='')}/tokenizer"
+        return self._call(lambda client: client.get(path, cast_to=httpx2.Response).content, JOB_SECONDS)
+
+    # --- jobs
+
+    def create_job(self, request: Mapping[str, Any], key: str) -> Object:
+        """Create a fine-tuning job with exactly one effective POST; KEY names this launch, also over repetitions."""
+        body = {**request, "metadata": {**request.get("metadata", {}), "pen.launch": key}}
+        try:
+            return self._call(lambda client: _plain(client.fine_tuning.jobs.create(
+                **body, extra_headers={"Idempotency-Key": key}, timeout=self._timeout())), JOB_SECONDS, calls=1)
+        except (UpstreamError, DeadlineError):
+            # It may have been created all the same: a second POST could train, and cost, twice.
+            found = self._created(key)
+            if found is None:
+                raise
+            return found
+
+    def jobs(self, *, limit: int | None = None, metadata: Mapping[str, str] | None = None) -> list[Object]:
+        """List jobs, newest first; METADATA keeps those that have these pairs."""
+        def call(client: OpenAI) -> list[Object]:
+            wanted = dict(metadata) if metadata else None
+            return list(_some(client.fine_tuning.jobs.list(metadata=wanted, limit=min(limit or 100, 100)), limit))
+
+        pairs = (metadata or {}).items()  # looked at here too: a provider may not know the filter
+        return [job for job in self._call(call, JOB_SECONDS) if (job.get("metadata") or {}).items() >= pairs]
+
+    def job(self, job: str) -> Object:
+        """Return one job."""
+        return self._call(lambda client: _plain(client.fine_tuning.jobs.retrieve(job)), JOB_SECONDS)
+
+    def cancel_job(self, job: str) -> Object:
+        """Cancel a job and return it."""
+        return self._call(lambda client: _plain(client.fine_tuning.jobs.cancel(job)), JOB_SECONDS)
+
+    def events(self, job: str, *, until: frozenset[str] | set[str] = frozenset(), limit: int | None = None
+               ) -> list[Object]:
+        """List a job's events, newest first, back to the first whose id is in UNTIL, at most LIMIT."""
+        def call(client: OpenAI) -> list[Object]:
+            events = []
+            page = client.fine_tuning.jobs.list_events(job, limit=min(limit or 100, 100))
+            for event in _some(page, limit):
+                if event["id"] in until:
+                    break
+                events.append(event)
+            return events
+
+        return self._call(call, JOB_SECONDS)
+
+    def checkpoints(self, job: str) -> list[Object]:
+        """List a job's public checkpoints, newest first."""
+        return self._call(lambda client: list(_some(client.fine_tuning.jobs.checkpoints.list(job, limit=100), None)),
+                          JOB_SECONDS)
+
+    def _created(self, key: str) -> Object | None:
+        """Look for a launch that may have arrived although its answer did not."""
+        for pause in (0.0, MATCH_SECONDS / 3, MATCH_SECONDS * 2 / 3) if not self.local else (0.0, 0.5, 1.0):
+            self._sleep(pause)
+            with contextlib.suppress(PenError):
+                for job in self.jobs(limit=20):
+                    if (job.get("metadata") or {}).get("pen.launch") == key:
+                        return job
+        return None
+
+    # --- calls and their errors
+
+    def fail(self, error: Exception) -> NoReturn:
+        """Raise ERROR of a call as ours."""
+        raise translate(error, host=self.host, local=self.local) from None
+
+    def _call(self, function: Callable[[OpenAI], Result], seconds: float, *, calls: int = CALLS) -> Result:
+        """Make a call; repeat it after faults that pass, with decorrelated jitter, until the deadline."""
+        deadline = self._clock() + seconds
+        pause, made = SHORTEST_PAUSE, 0
+        while True:
+            made += 1
+            try:
+                return function(self._connected())
+            except Exception as error:
+                wait = retry_after(error)
+                if wait is None or made >= min(calls, 2 if isinstance(error, ValueError) else calls):
+                    self.fail(error)
+                pause = min(LONGEST_PAUSE, self._jitter.uniform(SHORTEST_PAUSE, pause * 3))
+                if self._clock() + max(wait, pause) > deadline:
+                    self.fail(error)
+                self._sleep(max(wait, pause))
+
+    def _connected(self) -> OpenAI:
+        if self._openai is None:
+            import openai
+
+            # Redirects would carry the key to another host; proxies have no business between us and the loopback.
+            transport = openai.DefaultHttpxClient(follow_redirects=False, trust_env=not self.local)
+            self._openai = openai.OpenAI(base_url=self.base_url, api_key=self._key.reveal() if self._key else "none",
+                                         max_retries=0, http_client=transport, timeout=self._timeout())
+        return self._openai
+
+    @staticmethod
+    def _timeout(write: float = READ_SECONDS) -> Any:
+        import httpx2
+
+        return httpx2.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS, write=write, pool=CONNECT_SECONDS)
+
+
+def retry_after(error: Exception) -> float | None:
+    """Say how many seconds to wait at least before ERROR's call is worth repeating; None: never."""
+    import openai
+
+    if isinstance(error, json.JSONDecodeError | openai.APIConnectionError):
+        return 0.0
+    if not isinstance(error, openai.APIStatusError):
+        return None
+    headers = error.response.headers
+    passing = error.status_code in (408, 429) or error.status_code >= 500
+    if not passing or error.code == "insufficient_quota" or headers.get("x-should-retry") == "false":
+        return None
+    with contextlib.suppress(ValueError):
+        return min(float(headers.get("retry-after", "0")), COMPLETION_SECONDS)
+    return 0.0
+
+
+def translate(error: Exception, *, host: str, local: bool) -> PenError:
+    """Turn any error of a call into ours; a hosted provider's own words are not passed on: they may quote a key."""
+    import openai
+
+    if isinstance(error, PenError):
+        return error
+    if isinstance(error, openai.APITimeoutError):
+        return DeadlineError(f"{host} did not answer in time.", hint="Try again.")
+    if isinstance(error, openai.APIConnectionError):
+        what = "The local engine" if local else host
+        return UpstreamError(f"{what} could not be reached, or broke the connection.",
+                             hint="Try again; `pen engine status` says whether it runs." if local else "Try again.")
+    if isinstance(error, openai.APIStatusError):
+        return _from_status(error, host, local)
+    if isinstance(error, openai.APIResponseValidationError | json.JSONDecodeError):
+        return UpstreamError(f"{host} sent an answer that is no valid JSON.", hint="Try again.")
+    if isinstance(error, openai.APIError):  # in the middle of a stream
+        own = redact(error.message) if local else f"{host} reported an error"
+        return UpstreamError(f"{own}{_details(error)}".rstrip(".") + ".")
+    if isinstance(error, openai.OpenAIError):
+        return UpstreamError(f"The answer of {host} could not be used ({type(error).__name__}).")
+    return InternalError(f"A call to {host} failed in an unexpected way ({type(error).__name__}).")
+
+
+def _from_status(error: Any, host: str, local: bool) -> PenError:
+    status = error.status_code
+    message = f"{host} answered {status}{_details(error)}."
+    if local and isinstance(error.body, dict) and error.body.get("message"):
+        message = redact(str(error.body["message"]))
+    if status in (400, 422):
+        kind = {"invalid_file": DataError, "context_length_exceeded": TooLargeError}.get(error.code, BadParamsError)
+        return kind(message)
+    if status in (401, 403):
+        hint = "Restart the engine: `pen engine stop`." if local else "Check the key: PEN_API_KEY or OPENAI_API_KEY."
+        return AuthError(message, hint=hint)
+    if status == 404:
+        return NotFoundError(message)
+    if status == 409:
+        return BadParamsError(message)
+    if status == 413:
+        return TooLargeError(message)
+    if status == 429 and error.code != "insufficient_quota":
+        wait = error.response.headers.get("retry-after")
+        return BusyError(message, hint=f"Try again in {wait} seconds." if wait else "Try again later.")
+    return UpstreamError(message, hint="Look at the account's quota." if status == 429 else None)
+
+
+def _details(error: Any) -> str:
+    """Return what identifies a fault and quotes nobody: code, parameter, request id."""
+    request = getattr(error, "request_id", None)
+    parts = [redact(str(part)) for part in (error.code, error.param and f"param {error.param}",
+                                            request and f"request {request}") if part]
+    return f" ({', '.join(parts)})" if parts else ""
+
+
+def _page() -> UpstreamError:
+    return UpstreamError("The provider answered with something that looks like a login page.",
+                         hint="Check the provider's address, and whether a proxy is in the way.")
+
+
+def _checked(answer: Any) -> Any:
+    """Refuse an answer that is no object: openai returns an HTML page's text as a success."""
+    if isinstance(answer, str | bytes):
+        raise _page()
+    return answer
+
+
+def _finished(reason: str | None) -> str:
+    if not reason:
+        raise UpstreamError("The answer ended before it was complete.", hint="Try again.")
+    return reason
+
+
+def _plain(answer: Any) -> Object:
+    """Return a provider's object as plain JSON, with the keys only pen's engine has."""
+    plain: Object = _checked(answer).model_dump(mode="json")
+    return plain
+
+
+def _some(page: Any, limit: int | None) -> Iterator[Object]:
+    """Yield a list's objects over its pages, at most LIMIT."""
+    _checked(page)
+    seen = 0
+    for _ in range(PAGES):
+        for one in page.data:
+            yield _plain(one)
+            seen += 1
+            if seen == limit:
+                return
+        if not page.has_next_page():
+            return
+        page = _checked(page.get_next_page())
