@@ -106,8 +106,7 @@ class CompletionStream:
                 self._client.fail(error)
         finally:
             self._chunks.close()
-        if self._open and not self._cancelled:
-            # The client reports success here, with a text that is too short (openai-api.md, section 9).
+        if self._open and not self._cancelled:  # the client calls this short text a success
             raise UpstreamError("The answer ended before it was complete.", hint="Try again.")
 
     def cancel(self) -> None:
@@ -139,8 +138,6 @@ class Client:
         self._jitter = jitter or random.Random()  # noqa: S311 - spreads retries, guards nothing
         self._openai: OpenAI | None = None
 
-    # --- completions
-
     def complete(self, request: Mapping[str, Any]) -> Completion:
         """Answer a completions request with whole candidates."""
         def call(client: OpenAI) -> Completion:
@@ -168,17 +165,11 @@ class Client:
 
         return self._call(call, COMPLETION_SECONDS)
 
-    # --- files, models
-
     def upload(self, name: str, content: IO[bytes] | bytes) -> str:
         """Upload a training file and return its id."""
         return self._call(lambda client: str(_checked(client.files.create(
             file=(name, content, "application/jsonl"), purpose="fine-tune",
             timeout=self._timeout(UPLOAD_SECONDS))).id), UPLOAD_SECONDS, calls=1)
-
-    def download(self, file: str) -> bytes:
-        """Return a file's content."""
-        return self._call(lambda client: client.files.content(file).read(), UPLOAD_SECONDS)
 
     def models(self) -> list[Object]:
         """List every model."""
@@ -194,8 +185,6 @@ class Client:
 
         path = f"{self.base_url.removesuffix('/').removesuffix('/v1')}/pen/models/{quote(model, safe='')}/tokenizer"
         return self._call(lambda client: client.get(path, cast_to=httpx2.Response).content, JOB_SECONDS)
-
-    # --- jobs
 
     def create_job(self, request: Mapping[str, Any], key: str) -> Object:
         """Create a fine-tuning job with exactly one effective POST; KEY names this launch, also over repetitions."""
@@ -255,8 +244,6 @@ class Client:
                     if (job.get("metadata") or {}).get("pen.launch") == key:
                         return job
         return None
-
-    # --- calls and their errors
 
     def fail(self, error: Exception) -> NoReturn:
         """Raise ERROR of a call as ours."""

@@ -89,7 +89,7 @@ class Config:
             return "https://api.openai.com/v1"
         if self.provider == "azure":
             raise ConfigError("The provider 'azure' needs its address.",
-                              hint="Set provider to https://NAME.openai.azure.com/openai/v1 and PEN_API_KEY to the key.")
+                              hint="Set it to https://NAME.openai.azure.com/openai/v1, and PEN_API_KEY to the key.")
         if "://" not in self.provider:
             raise ConfigError(f"Unknown provider '{self.provider}'.", hint="Use local, openai or a base URL.")
         return self.provider
