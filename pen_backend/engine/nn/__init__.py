@@ -1,0 +1,1 @@
+"""Everything that needs torch: tokens with weights, batches, loss, training, checkpoints, generation."""
