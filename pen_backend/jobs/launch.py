@@ -1,0 +1,66 @@
+"""Start a job: refuse what the provider cannot do, upload the files, create it once, remember it."""
+
+import uuid
+from typing import Any
+
+from pen_backend.client import Client
+from pen_backend.errors import DataError, RefusedError
+from pen_backend.jobs.ledger import Entry, Ledger
+from pen_backend.jobs.spec import JobSpec
+from pen_backend.records import Example, read_lines
+
+HOSTED_DIALECTS = ("chat", "preference")
+
+
+def launch(client: Client, ledger: Ledger, spec: JobSpec, *, confirmed: bool = False,
+           key: str | None = None) -> dict[str, Any]:
+    """Launch SPEC and return the provider's job; KEY names the launch, so that a repetition is not a second job."""
+    if not client.local:
+        refuse_hosted(spec, confirmed=confirmed)
+    with spec.train.open("rb") as stream:
+        training_file = client.upload(spec.train.name, stream)
+    validation_file = None
+    if spec.valid is not None:
+        with spec.valid.open("rb") as stream:
+            validation_file = client.upload(spec.valid.name, stream)
+    job = client.create_job(spec.request(training_file, validation_file, local=client.local), key or uuid.uuid4().hex)
+    ledger.remember(Entry(
+        job=job["id"], provider=client.host if not client.local else "local", model=spec.model, prompt=spec.prompt,
+        plan=str(spec.plan) if spec.plan else None, created_at=int(job["created_at"]), status=job["status"],
+        fine_tuned_model=job.get("fine_tuned_model"), finished_at=job.get("finished_at")))
+    return job
+
+
+def refuse_hosted(spec: JobSpec, *, confirmed: bool) -> None:
+    """Refuse, before anything is uploaded, what hosted OpenAI cannot train; nothing is rounded unasked."""
+    examples = fractional = foreign = 0
+    first = first_foreign = ""
+    with spec.train.open("rb") as stream:
+        for row in read_lines(stream, source=spec.train.name):
+            if not isinstance(row, tuple):
+                raise DataError(row.message, where=row.where, hint=row.hint, findings=[row])
+            line, dialect, example = row
+            examples += 1
+            weight = _fractional(example)
+            if weight is not None:
+                fractional += 1
+                first = first or f"{spec.train.name}:{line}, {weight:g}"
+            if dialect not in HOSTED_DIALECTS:
+                foreign += 1
+                first_foreign = first_foreign or f"{spec.train.name}:{line}, {dialect}"
+    if fractional:
+        raise DataError(
+            f"hosted-limit: {fractional:,} of {examples:,} examples have loss weights other than 0 and 1 "
+            f"(first: {first}). OpenAI trains whole messages or not at all.",
+            hint="Use the local engine, or set lossy: zero-one to train weights >= 0.5 fully and the rest not.")
+    if foreign:
+        raise DataError(f"hosted-limit: {foreign:,} of {examples:,} examples are no chats (first: {first_foreign}). "
+                        "OpenAI trains chat messages only.",
+                        hint="Use the local engine, or build with output: {format: chat}.")
+    if spec.own_options and not confirmed:
+        raise RefusedError(f"Ignored by this provider: {', '.join(sorted(spec.own_options))}.",
+                           hint="Leave them out, use the local engine, or confirm to launch without them.")
+
+
+def _fractional(example: Example) -> float | None:
+    return next((segment.weight for segment in example.segments if segment.weight not in (0.0, 1.0)), None)

@@ -1,0 +1,129 @@
+"""What a job is: a training set, a model to start from, and options of the one table in `records`."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pen_backend.errors import BadParamsError, DataError
+from pen_backend.records import HYPERPARAMETERS, check_hyperparameters
+
+STANDARD = ("n_epochs", "batch_size", "learning_rate_multiplier")  # OpenAI's own; every other option is pen's
+SEPARATE = ("model", "suffix", "seed")                             # fields of the request itself
+
+
+@dataclass(frozen=True, slots=True)
+class JobSpec:
+    """A job that has not been launched: files, model and the options that were given."""
+
+    model: str
+    train: Path
+    valid: Path | None
+    options: Mapping[str, Any]
+    metadata: Mapping[str, str]
+    prompt: str | None = None
+    plan: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse options that are not in the table or do not fit together."""
+        check_hyperparameters(self.options)
+
+    @property
+    def hyperparameters(self) -> dict[str, Any]:
+        """The options OpenAI's API has; `auto` is its word for one that is not given."""
+        return {name: self.options.get(name) or "auto" for name in STANDARD}
+
+    @property
+    def own_options(self) -> dict[str, Any]:
+        """The options only pen's engine has."""
+        return {name: value for name, value in self.options.items() if name not in (*STANDARD, *SEPARATE)}
+
+    def request(self, training_file: str, validation_file: str | None, *, local: bool) -> dict[str, Any]:
+        """Build the body of a job creation."""
+        body: dict[str, Any] = {
+            "model": self.model,
+            "training_file": training_file,
+            "method": {"type": "supervised", "supervised": {"hyperparameters": self.hyperparameters}},
+            "metadata": dict(self.metadata),
+        }
+        if validation_file is not None:
+            body["validation_file"] = validation_file
+        body.update({name: self.options[name] for name in ("suffix", "seed") if name in self.options})
+        if local and self.own_options:
+            body["extra_body"] = {"pen": self.own_options}
+        return body
+
+
+def from_plan(directory: Path, *, default_model: str, defaults: Mapping[str, Any] | None = None,
+              overrides: Mapping[str, Any] | None = None) -> JobSpec:
+    """Make the job of a published training set; OVERRIDES win over DEFAULTS, and None in either means not given."""
+    manifest_bytes = _bytes(directory / "manifest.json")
+    try:
+        manifest = json.loads(manifest_bytes)
+        outputs = {output["name"]: output for output in manifest["outputs"]}
+    except (ValueError, KeyError, TypeError):
+        raise DataError("The training set's manifest cannot be read.", where=str(directory / "manifest.json"),
+                        hint="Build it again.") from None
+    train = _verified(directory, "train.jsonl", outputs)
+    if train is None:
+        raise DataError("The training set has no train.jsonl.", where=str(directory), hint="Build it again.")
+    options = _merged(defaults, overrides)
+    prompt = manifest.get("prompt")
+    metadata = {"pen.format_hash": manifest.get("format_hash"), "pen.prompt": prompt,
+                "pen.dataset": hashlib.sha256(manifest_bytes).hexdigest()}
+    return JobSpec(
+        model=str(options.pop("model", default_model)),
+        train=train,
+        valid=_verified(directory, "valid.jsonl", outputs),
+        options=options,
+        metadata={key: str(value) for key, value in metadata.items() if value},
+        prompt=prompt,
+        plan=directory,
+    )
+
+
+def from_files(train: Path, valid: Path | None, *, default_model: str,
+               overrides: Mapping[str, Any] | None = None) -> JobSpec:
+    """Make the job of training files that no definition has built."""
+    for path in (train, *([valid] if valid else [])):
+        if not path.is_file():
+            raise DataError("There is no such training file.", where=str(path))
+    options = _merged({}, overrides)
+    return JobSpec(model=str(options.pop("model", default_model)), train=train, valid=valid, options=options,
+                   metadata={"pen.dataset": hashlib.sha256(_bytes(train)).hexdigest()})
+
+
+def _merged(defaults: Mapping[str, Any] | None, overrides: Mapping[str, Any] | None) -> dict[str, Any]:
+    given = {name.replace("-", "_"): value for name, value in (defaults or {}).items() if value is not None}
+    wanted = {name: value for name, value in (overrides or {}).items() if value is not None}
+    if {"learning_rate", "learning_rate_multiplier"} <= wanted.keys():
+        raise BadParamsError("learning_rate and learning_rate_multiplier exclude each other.", hint="Give one of them.")
+    # A rate given now replaces whichever of the two the definition has.
+    if "learning_rate" in wanted:
+        given.pop("learning_rate_multiplier", None)
+    if "learning_rate_multiplier" in wanted:
+        given.pop("learning_rate", None)
+    merged = {**given, **wanted}
+    unset = [name for name, value in merged.items() if name in HYPERPARAMETERS and value == "auto"]
+    return {name: value for name, value in merged.items() if name not in unset}
+
+
+def _verified(directory: Path, name: str, outputs: Mapping[str, Any]) -> Path | None:
+    """Return an output's path, or None if it has no rows; refuse one that is not what was built and shown."""
+    output = outputs.get(name)
+    if output is None or not output.get("rows"):
+        return None
+    path = directory / name
+    if hashlib.sha256(_bytes(path)).hexdigest() != output["sha256"]:
+        raise DataError(f"{name} is not what was built: its sha256 differs from the manifest's.", where=str(path),
+                        hint="Build the training set again, or launch the edited file by its own path.")
+    return path
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError("A file of the training set cannot be read.", where=str(path)) from error

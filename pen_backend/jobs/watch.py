@@ -1,0 +1,131 @@
+"""Follow a job: polled events become progress and notes, each once and in order, until the job ends."""
+
+import threading
+from collections.abc import Callable, Generator, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pen_backend.client import Client
+from pen_backend.errors import DeadlineError, UpstreamError
+from pen_backend.jobs.ledger import ENDED
+
+LOCAL_SECONDS, HOSTED_SECONDS = 0.5, 5.0  # between two looks
+RECONNECTS = 3                            # in a row
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One step's figures; what was not measured is None."""
+
+    step: int
+    steps: int | None = None
+    epoch: float | None = None
+    loss: float | None = None
+    valid_loss: float | None = None
+    learning_rate: float | None = None
+    tokens_per_second: float | None = None
+    eta: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something to read: `what` is text, sample, checkpoint or warning."""
+
+    what: str
+    text: str
+    level: str = "info"
+    data: Mapping[str, Any] | None = None
+
+
+def follow(client: Client, job: str, *, after: int | None = None, stop: threading.Event | None = None,
+           poll: float | None = None, reconnect: Callable[[], Client] | None = None,
+           ) -> Generator[Progress | Note, None, dict[str, Any]]:
+    """Yield what happens to JOB and return the provider's object when it has ended, or when STOP is set.
+
+    AFTER leaves out what belongs to that step and earlier ones, for somebody who has seen them. RECONNECT finds the
+    provider again after a failure: a local engine that died is started anew and adopts its trainers.
+    """
+    stop = stop or threading.Event()
+    seconds = poll if poll is not None else LOCAL_SECONDS if client.local else HOSTED_SECONDS
+    known: set[str] = set()
+    speed = _Speed()
+    failures = 0
+    while True:
+        try:
+            # The job first: once it has ended, the events asked for afterwards are all there are.
+            state = client.job(job)
+            events = client.events(job, until=known)
+        except (UpstreamError, DeadlineError):
+            failures += 1
+            if reconnect is None or failures > RECONNECTS or stop.is_set():
+                raise
+            client = reconnect()
+            continue
+        failures = 0
+        for event in reversed(events):
+            known.add(event["id"])
+            seen = read_event(event)
+            if seen is None or (after is not None and _step(event) <= after):
+                continue
+            yield speed.estimate(seen, event["created_at"]) if isinstance(seen, Progress) else seen
+        if state["status"] in ENDED or stop.wait(seconds):
+            return state
+
+
+def read_event(event: Mapping[str, Any]) -> Progress | Note | None:
+    """Turn a provider's event into progress or a note; None if it says nothing."""
+    data = event.get("data") if isinstance(event.get("data"), Mapping) else {}
+    message, level = str(event.get("message") or ""), str(event.get("level") or "info")
+    assert isinstance(data, Mapping)  # noqa: S101 - for the type checker
+    kind = data.get("kind")
+    if kind == "metrics" or (event.get("type") == "metrics" and "step" in data):
+        return Progress(
+            step=int(data["step"]), steps=_int(data.get("total_steps")), epoch=_float(data.get("epoch")),
+            loss=_float(data.get("train_loss")),
+            valid_loss=_float(data.get("full_valid_loss", data.get("valid_loss"))),
+            learning_rate=_float(data.get("learning_rate")),
+            tokens_per_second=_float(data.get("tokens_per_second")))
+    if kind == "sample":
+        return Note("sample", str(data.get("completion") or ""), level, dict(data))
+    if kind == "checkpoint":
+        return Note("checkpoint", message, level, dict(data))
+    if kind == "warning" or level in ("warn", "warning", "error"):
+        return Note("warning", message, level, dict(data) or None)
+    return Note("text", message, level, dict(data) or None) if message else None
+
+
+def curve(events: Iterable[Mapping[str, Any]]) -> list[Progress]:
+    """Return the measured steps of a job's events, in order."""
+    points = [seen for event in events if isinstance(seen := read_event(event), Progress)]
+    return sorted(points, key=lambda point: point.step)
+
+
+class _Speed:
+    """Estimates the seconds left from the steps since the first one seen."""
+
+    def __init__(self) -> None:
+        self._first: tuple[float, int] | None = None
+
+    def estimate(self, seen: Progress, at: float) -> Progress:
+        if self._first is None:
+            self._first = (at, seen.step)
+        seconds, steps = at - self._first[0], seen.step - self._first[1]
+        if seen.steps is None or seconds <= 0 or steps <= 0:
+            return seen
+        eta = max(0.0, (seen.steps - seen.step) * seconds / steps)
+        return Progress(seen.step, seen.steps, seen.epoch, seen.loss, seen.valid_loss, seen.learning_rate,
+                        seen.tokens_per_second, eta)
+
+
+def _step(event: Mapping[str, Any]) -> float:
+    data = event.get("data")
+    step = data.get("step") if isinstance(data, Mapping) else None
+    return float(step) if isinstance(step, int | float) else float("inf")
+
+
+def _float(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _int(value: object) -> int | None:
+    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
