@@ -1,0 +1,1 @@
+"""Tests of the link to Emacs and of the command line."""
