@@ -1,9 +1,10 @@
 """What a job is: a training set, a model to start from, and options of the one table in `records`."""
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,10 @@ class JobSpec:
     def __post_init__(self) -> None:
         """Refuse options that are not in the table or do not fit together."""
         check_hyperparameters(self.options)
+
+    def on(self, model: str) -> "JobSpec":
+        """Return the same job from another model."""
+        return replace(self, model=model)
 
     @property
     def hyperparameters(self) -> dict[str, Any]:
@@ -59,13 +64,8 @@ class JobSpec:
 def from_plan(directory: Path, *, default_model: str, defaults: Mapping[str, Any] | None = None,
               overrides: Mapping[str, Any] | None = None) -> JobSpec:
     """Make the job of a published training set; OVERRIDES win over DEFAULTS, and None in either means not given."""
-    manifest_bytes = _bytes(directory / "manifest.json")
-    try:
-        manifest = json.loads(manifest_bytes)
-        outputs = {output["name"]: output for output in manifest["outputs"]}
-    except (ValueError, KeyError, TypeError):
-        raise DataError("The training set's manifest cannot be read.", where=str(directory / "manifest.json"),
-                        hint="Build it again.") from None
+    manifest_bytes, manifest = _manifest(directory)
+    outputs = {output["name"]: output for output in manifest["outputs"]}
     train = _verified(directory, "train.jsonl", outputs)
     if train is None:
         raise DataError("The training set has no train.jsonl.", where=str(directory), hint="Build it again.")
@@ -84,6 +84,12 @@ def from_plan(directory: Path, *, default_model: str, defaults: Mapping[str, Any
     )
 
 
+def prompt_of(directory: Path) -> str | None:
+    """Return the name of the definition that a published training set was built from."""
+    name = _manifest(directory)[1].get("prompt")
+    return name if isinstance(name, str) else None
+
+
 def from_files(train: Path, valid: Path | None, *, default_model: str,
                overrides: Mapping[str, Any] | None = None) -> JobSpec:
     """Make the job of training files that no definition has built."""
@@ -93,6 +99,16 @@ def from_files(train: Path, valid: Path | None, *, default_model: str,
     options = _merged({}, overrides)
     return JobSpec(model=str(options.pop("model", default_model)), train=train, valid=valid, options=options,
                    metadata={"pen.dataset": hashlib.sha256(_bytes(train)).hexdigest()})
+
+
+def _manifest(directory: Path) -> tuple[bytes, dict[str, Any]]:
+    path = directory / "manifest.json"
+    data = _bytes(path)
+    with contextlib.suppress(ValueError, TypeError, KeyError):
+        manifest = json.loads(data)
+        if all(isinstance(output["name"], str) for output in manifest["outputs"]):
+            return data, manifest
+    raise DataError("The training set's manifest cannot be read.", where=str(path), hint="Build it again.")
 
 
 def _merged(defaults: Mapping[str, Any] | None, overrides: Mapping[str, Any] | None) -> dict[str, Any]:

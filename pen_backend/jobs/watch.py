@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Generator, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pen_backend.client import Client
@@ -15,7 +15,7 @@ RECONNECTS = 3                            # in a row
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """One step's figures; what was not measured is None."""
+    """One step's figures; what was not measured is None. AT is when, in seconds since 1970."""
 
     step: int
     steps: int | None = None
@@ -25,6 +25,7 @@ class Progress:
     learning_rate: float | None = None
     tokens_per_second: float | None = None
     eta: float | None = None
+    at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ def follow(client: Client, job: str, *, after: int | None = None, stop: threadin
     stop = stop or threading.Event()
     seconds = poll if poll is not None else LOCAL_SECONDS if client.local else HOSTED_SECONDS
     known: set[str] = set()
-    speed = _Speed()
+    first: Progress | None = None
     failures = 0
     while True:
         try:
@@ -67,7 +68,10 @@ def follow(client: Client, job: str, *, after: int | None = None, stop: threadin
             seen = read_event(event)
             if seen is None or (after is not None and _step(event) <= after):
                 continue
-            yield speed.estimate(seen, event["created_at"]) if isinstance(seen, Progress) else seen
+            if isinstance(seen, Progress):
+                first = first or seen
+                seen = replace(seen, eta=seconds_left(first, seen))
+            yield seen
         if state["status"] in ENDED or stop.wait(seconds):
             return state
 
@@ -84,7 +88,7 @@ def read_event(event: Mapping[str, Any]) -> Progress | Note | None:
             loss=_float(data.get("train_loss")),
             valid_loss=_float(data.get("full_valid_loss", data.get("valid_loss"))),
             learning_rate=_float(data.get("learning_rate")),
-            tokens_per_second=_float(data.get("tokens_per_second")))
+            tokens_per_second=_float(data.get("tokens_per_second")), at=float(event.get("created_at") or 0))
     if kind == "sample":
         return Note("sample", str(data.get("completion") or ""), level, dict(data))
     if kind == "checkpoint":
@@ -100,21 +104,12 @@ def curve(events: Iterable[Mapping[str, Any]]) -> list[Progress]:
     return sorted(points, key=lambda point: point.step)
 
 
-class _Speed:
-    """Estimates the seconds left from the steps since the first one seen."""
-
-    def __init__(self) -> None:
-        self._first: tuple[float, int] | None = None
-
-    def estimate(self, seen: Progress, at: float) -> Progress:
-        if self._first is None:
-            self._first = (at, seen.step)
-        seconds, steps = at - self._first[0], seen.step - self._first[1]
-        if seen.steps is None or seconds <= 0 or steps <= 0:
-            return seen
-        eta = max(0.0, (seen.steps - seen.step) * seconds / steps)
-        return Progress(seen.step, seen.steps, seen.epoch, seen.loss, seen.valid_loss, seen.learning_rate,
-                        seen.tokens_per_second, eta)
+def seconds_left(first: Progress, last: Progress) -> float | None:
+    """Estimate how long the steps after LAST take, from those between FIRST and LAST."""
+    seconds, steps = last.at - first.at, last.step - first.step
+    if last.steps is None or seconds <= 0 or steps <= 0:
+        return None
+    return max(0.0, (last.steps - last.step) * seconds / steps)
 
 
 def _step(event: Mapping[str, Any]) -> float:

@@ -123,15 +123,28 @@ class Context:
                 self._encoders[name] = self._load_encoder(name)
             return self._encoders[name]
 
-    def model_of(self, definition: Definition) -> str:
-        """Choose the model of a definition that the caller names none for: its own, the newest tuned, the default."""
+    def model_of(self, definition: Definition, client: Client | None = None) -> str:
+        """Choose the model of a definition that the caller names none for: its own, the newest tuned, the default.
+
+        With a CLIENT the provider is asked which jobs have ended; without one the ledger answers as it last knew.
+        """
         if definition.model:
             return self.config.model_name(definition.model)
-        return self.tuned_model(definition.name) or self.config.model_name(self.config.model)
+        return self.tuned_model(definition.name, client) or self.config.model_name(self.config.model)
 
-    def tuned_model(self, prompt: str) -> str | None:
+    def tuned_model(self, prompt: str, client: Client | None = None) -> str | None:
         """Find the newest model tuned from the definition named PROMPT, or None."""
-        return self.ledger.newest_model(prompt)
+        if client is None:
+            return self.ledger.newest_model(prompt, provider="local" if self.config.local else None)
+        jobs = client.jobs(limit=100, metadata={"pen.prompt": prompt})
+        for job in jobs:
+            self.ledger.saw(job)
+        tuned = {str(job["fine_tuned_model"]): job.get("finished_at") or 0 for job in jobs
+                 if job["status"] == "succeeded" and job.get("fine_tuned_model")}
+        if tuned:
+            there = {str(model["id"]) for model in client.models()}  # a model may have been deleted since
+            tuned = {name: finished for name, finished in tuned.items() if name in there}
+        return max(tuned, key=lambda name: tuned[name]) if tuned else None
 
     def find_plan(self, plan: str) -> Path:
         """Find a build's directory by its id or path."""
