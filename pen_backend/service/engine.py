@@ -19,8 +19,8 @@ class EngineStatus:
     state: Path
     base_url: str | None = None
     pid: int | None = None
-    worker: int | None = None
-    trainers: list[int] = field(default_factory=list)
+    worker_pid: int | None = None
+    trainer_pids: list[int] = field(default_factory=list)
 
 
 class Engine:
@@ -54,4 +54,4 @@ class Engine:
         trainers = [pid for pid in told.get("trainers") or () if isinstance(pid, int)]
         worker = told.get("worker")
         return EngineStatus(running=True, state=state, base_url=running.base_url, pid=running.pid,
-                            worker=worker if isinstance(worker, int) else None, trainers=trainers)
+                            worker_pid=worker if isinstance(worker, int) else None, trainer_pids=trainers)

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -73,17 +73,16 @@ class Option:
 
 
 @dataclass(frozen=True, slots=True)
-class JobDetail:
+class JobDetail(JobSummary):
     """A job with its curve, samples (newest first), checkpoints (newest first) and options."""
 
-    summary: JobSummary
-    plan: str | None
-    curve: list[CurvePoint]
-    samples: list[Sample]
-    checkpoints: list[Checkpoint]
-    hyperparameters: list[Option]
-    trained_tokens: int | None
-    finished_at: int | None
+    plan: str | None = None
+    curve: list[CurvePoint] = field(default_factory=list)
+    samples: list[Sample] = field(default_factory=list)
+    checkpoints: list[Checkpoint] = field(default_factory=list)
+    hyperparameters: list[Option] = field(default_factory=list)
+    trained_tokens: int | None = None
+    finished_at: int | None = None
 
 
 Summaries = list[JobSummary]
@@ -137,8 +136,9 @@ class Jobs:
         entry = self._context.ledger.find(id)
         options = {**((job.get("method") or {}).get("supervised") or {}).get("hyperparameters", {}),
                    **(job.get("pen") or {})}
+        summary = self._summary(client, job, events)
         return JobDetail(
-            summary=self._summary(client, job, events),
+            **{each.name: getattr(summary, each.name) for each in fields(JobSummary)},
             plan=entry.plan if entry else None,
             curve=[CurvePoint(point.step, point.loss, point.valid_loss) for point in watch.curve(events)],
             samples=[_sample(note) for note in notes if note.what == "sample"],
