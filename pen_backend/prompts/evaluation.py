@@ -1,0 +1,74 @@
+"""The `evaluation:` block, and the expectations it shares with `tests:` (prompts.md, section 8)."""
+
+from collections.abc import Iterator
+from typing import Literal
+
+from pydantic import Field
+
+from pen_backend.prompts.schema import Bound, Count, Flag, Many, Model, Name, Names, Natural, Problem
+from pen_backend.prompts.variables import Given
+from pen_backend.prompts.yaml import Path
+
+Group = Literal["likelihood", "generation", "copying", "classification"]
+
+
+class Expectation(Model):
+    """What one generated text must satisfy: exactly one of its fields is set."""
+
+    contains: Name | None = None
+    regex: Name | None = None
+    not_regex: Name | None = None
+    one_of: Names = ()
+    max_lines: Count | None = None
+    max_chars: Count | None = None
+    stopped: Flag | None = None
+
+
+class Requirement(Model):
+    """A figure that must be met, against another model or a number."""
+
+    metric: Name
+    model: Name
+    below: Name | None = None
+    above: Name | None = None
+    min: Bound | None = None
+    max: Bound | None = None
+
+
+class EvaluationSpec(Model):
+    """How base and tuned model are compared."""
+
+    compare: Names = ("base", "tuned")
+    data: Name | None = None
+    n: Count = 50
+    samples: Count = 1
+    seed: Natural = 1
+    few_shot: Natural = 0
+    metrics: Many[Group] | None = None
+    expect: Many[Expectation] = ()
+    require: Many[Requirement] = ()
+    bootstrap: Count = 10_000
+
+
+class PromptTest(Model):
+    """Values to render with, and what the model's answer must satisfy."""
+
+    vars: dict[str, Given] = Field(default_factory=dict)
+    expect: Many[Expectation] = ()
+
+
+def problems(expectations: tuple[Expectation, ...], around: Path, named: str) -> Iterator[Problem]:
+    """Check that each expectation says exactly one thing."""
+    for index, expectation in enumerate(expectations):
+        if len(expectation.model_fields_set) != 1:
+            yield Problem("type", (*around, index), f"{named}[{index}]: an expectation has one key, got "
+                          f"{len(expectation.model_fields_set)}")
+
+
+def require_problems(requirements: tuple[Requirement, ...]) -> Iterator[Problem]:
+    """Check that each requirement compares with exactly one thing."""
+    for index, requirement in enumerate(requirements):
+        bounds = {"below", "above", "min", "max"} & requirement.model_fields_set
+        if len(bounds) != 1:
+            yield Problem("type", ("evaluation", "require", index), f"evaluation.require[{index}]: expected one of "
+                          f"below, above, min and max, got {len(bounds)}")

@@ -1,0 +1,208 @@
+"""Rules that need more than one key, and why each exists (prompts.md, section 6).
+
+A rule reads a definition and yields problems. It also names the keys it reads: when one of them had to be left out
+because it is wrong itself, the rule is skipped, so that one mistake is not reported twice.
+"""
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+
+from pen_backend.errors import DataError
+from pen_backend.prompts import evaluation, placeholders, template, training
+from pen_backend.prompts.definition import Definition
+from pen_backend.prompts.schema import Problem
+from pen_backend.prompts.variables import Variable, text_of
+from pen_backend.prompts.yaml import Path
+
+_ANY = "*"
+Rule = Callable[[Definition], Iterator[Problem]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    rule: Rule
+    reads: tuple[Path, ...]
+
+
+def lint(definition: Definition, left_out: Collection[Path] = ()) -> Iterator[Problem]:
+    """Run every rule that does not read one of the keys that were LEFT_OUT."""
+    for entry in RULES:
+        if not any(_covers(path, read) for path in left_out for read in entry.reads):
+            yield from entry.rule(definition)
+
+
+def _covers(path: Path, read: Path) -> bool:
+    return len(path) <= len(read) and all(other in (_ANY, step) for step, other in zip(path, read, strict=False))
+
+
+def _templates(definition: Definition) -> Iterator[tuple[str, str]]:
+    yield "prompt", definition.prompt
+    if definition.completion is not None:
+        yield "completion", definition.completion
+    if isinstance(definition.max_tokens, str):
+        yield "max-tokens", definition.max_tokens
+
+
+def _names(definition: Definition) -> Iterator[Problem]:
+    """Keep names apart: `<2>` is the second variable, so none may be called 2."""
+    if not definition.slug:
+        yield Problem("type", ("title",), "title: it has no letter or digit to name a command by")
+    seen: set[str] = set()
+    for index, variable in enumerate(definition.vars):
+        if variable.name.isdigit():
+            yield Problem("type", ("vars", index), f"vars: a variable cannot be called by a number, '{variable.name}'")
+        if variable.name in seen:
+            yield Problem("type", ("vars", index), f"vars: '{variable.name}' is listed twice", "remove one")
+        seen.add(variable.name)
+
+
+def _kinds(definition: Definition) -> Iterator[Problem]:
+    for index, variable in enumerate(definition.vars):
+        if (variable.type == "choice") != (variable.choices is not None):
+            yield Problem("type", ("vars", index),
+                          f"vars.{variable.name}: `type: choice` and `choices` need each other")
+        if variable.type != "list" and "join" in variable.model_fields_set:
+            yield Problem("type", ("vars", index, "join"), f"vars.{variable.name}.join: only a list is joined",
+                          "give it `type: list`", at_key=True)
+
+
+def _undeclared(definition: Definition) -> Iterator[Problem]:
+    for key, text in _templates(definition):
+        for name in placeholders.undeclared(text, definition.references, definition.literals):
+            yield Problem("undeclared", (key,), f"{name} is not a variable",
+                          "add it to vars, or to literals if it is text", part=name)
+
+
+def _unused(definition: Definition) -> Iterator[Problem]:
+    texts = [text for _, text in _templates(definition)]
+    used = {variable.name for text in texts for variable in placeholders.used(definition.split(text))}
+    for index, variable in enumerate(definition.vars):
+        if variable.name not in used:
+            yield Problem("unused-var", ("vars", index), f"variable '{variable.name}' is used in no template",
+                          level="warning")
+    for index, literal in enumerate(definition.literals):
+        if not any(literal in text for text in texts):
+            yield Problem("unused-literal", ("literals", index), f"literal '{literal}' stands in no template",
+                          level="warning")
+
+
+def _boundary(definition: Definition) -> Iterator[Problem]:
+    """Keep prompt and completion apart: else the first token of a completion differs between training and use."""
+    end = definition.format.prompt_end
+    if end.endswith((" ", "\t")):
+        noun = "space" if end.endswith(" ") else "tab"
+        yield Problem("prompt-end-space", ("format", "prompt-end"), f"prompt-end ends with a {noun}: 99 % of "
+                      "completions would start with another token than in use", f"move the {noun} to completion-start")
+    varies = bool(placeholders.used(definition.prompt_parts))
+    # A prompt without a completion is never trained on: then there is no boundary to keep.
+    if definition.completion is not None and varies and not end and not definition.format.completion_start:
+        yield Problem("no-boundary", ("format",), "nothing separates prompt and completion: 14 to 28 % of them would "
+                      "meet in another token than in use", 'add `prompt-end: "\\n"` to format', level="warning")
+
+
+def _completion_needed(definition: Definition) -> Iterator[Problem]:
+    for key in ("training", "evaluation"):
+        if getattr(definition, key) is not None and definition.completion is None:
+            yield Problem("missing-key", (key,), f"{key} needs a completion template", "add `completion:`", at_key=True)
+
+
+def _completion_end(definition: Definition) -> Iterator[Problem]:
+    """Know where a completion ends, and do not end before it begins."""
+    form, end = definition.format, definition.format.completion_end
+    if end is None:
+        if definition.training is not None:
+            yield Problem("no-end", ("training",), "training needs format.completion-end: without it the tuned model "
+                          "cannot know where to stop", 'add `completion-end: "\\n"` to format', at_key=True)
+        return
+    if end == form.prompt_end:
+        yield Problem("same-end", ("format", "completion-end"), "completion-end equals prompt-end",
+                      "use two different texts")
+    if end in form.completion_start:
+        yield Problem("start-is-end", ("format", "completion-start"), "completion-start contains completion-end: every "
+                      "answer would end before it begins", "use another completion-end")
+
+
+def _values(definition: Definition) -> Iterator[Problem]:
+    """Check that defaults and examples fit their variables, and that an example completion is not cut."""
+    bad = False
+    for index, variable in enumerate(definition.vars):
+        for key, value in (("default", variable.default), ("example", variable.example)):
+            for problem in _value_problems(variable, value, ("vars", index, key)):
+                bad = True
+                yield problem
+    written = placeholders.used(definition.completion_parts)
+    examples = {variable.name: variable.example for variable in written if variable.example is not None}
+    if bad or definition.completion is None or len(examples) < len(written):
+        return
+    if template.end_inside(definition, template.completion_text(definition, examples)):
+        end = definition.format.completion_end or ""
+        found = next((place for place, variable in enumerate(definition.vars) if variable.name in examples
+                      and end in text_of(variable, variable.example)), None)
+        path: Path = ("completion",) if found is None else ("vars", found, "example")
+        yield Problem("end-inside", path, f"completion-end {end!r} is inside the example completion and would "
+                      "cut it there", "use another completion-end, or normalise: {newlines: space}")
+
+
+def _value_problems(variable: Variable, value: object, path: Path) -> Iterator[Problem]:
+    if value is None:
+        return
+    try:
+        text_of(variable, value)
+    except DataError as error:
+        code = error.findings[0].code
+        yield Problem("join-inside" if code == "join-inside" else "type", path,
+                      f"vars.{variable.name}.{path[-1]}: {error.message}", error.hint)
+
+
+def _tests(definition: Definition) -> Iterator[Problem]:
+    for index, test in enumerate(definition.tests):
+        try:
+            template.request(definition, test.vars)
+        except DataError as error:
+            yield Problem("test", ("tests", index), f"tests[{index}]: {error.message}", error.hint)
+        yield from evaluation.problems(test.expect, ("tests", index, "expect"), f"tests[{index}].expect")
+
+
+def _stops(definition: Definition) -> Iterator[Problem]:
+    count = len(template.stops(definition))
+    if count > template.SENT_STOPS:
+        yield Problem("many-stops", ("stop-sequences",), f"{count} stop texts: {template.SENT_STOPS} are sent, the "
+                      " others only applied to what comes back", level="warning")
+
+
+def _candidates(definition: Definition) -> Iterator[Problem]:
+    if definition.best_of is not None and definition.best_of < definition.n_completions:
+        yield Problem("type", ("best-of",), f"best-of: it must be at least n-completions ({definition.n_completions}), "
+                      f"got {definition.best_of}")
+
+
+def _training(definition: Definition) -> Iterator[Problem]:
+    if definition.training is not None:
+        yield from training.problems(definition.training, tuple(one.name for one in definition.vars),
+                                     1 if definition.completion is None else 2)
+
+
+def _evaluation(definition: Definition) -> Iterator[Problem]:
+    if definition.evaluation is not None:
+        yield from evaluation.problems(definition.evaluation.expect, ("evaluation", "expect"), "evaluation.expect")
+        yield from evaluation.require_problems(definition.evaluation.require)
+
+
+_TEMPLATES: tuple[Path, ...] = (("prompt",), ("completion",), ("max-tokens",))
+_FORMAT: tuple[Path, ...] = (("format", "prompt-end"), ("format", "completion-start"), ("format", "completion-end"))
+
+RULES: tuple[_Entry, ...] = (
+    _Entry(_names, (("title",),)),
+    _Entry(_kinds, (("vars", _ANY, "type"), ("vars", _ANY, "choices"))),
+    _Entry(_undeclared, (("vars", _ANY), ("literals", _ANY))),
+    _Entry(_unused, _TEMPLATES),
+    _Entry(_boundary, _FORMAT[:2]),
+    _Entry(_completion_needed, (("completion",),)),
+    _Entry(_completion_end, _FORMAT),
+    _Entry(_values, (*_TEMPLATES, *_FORMAT, ("vars", _ANY, "type"), ("vars", _ANY, "choices"), ("vars", _ANY, "join"))),
+    _Entry(_tests, (*_TEMPLATES, ("vars", _ANY, "type"), ("vars", _ANY, "choices"))),
+    _Entry(_stops, (("stop-sequences",),)),
+    _Entry(_candidates, (("n-completions",),)),
+    _Entry(_training, (("completion",), ("vars",))),
+    _Entry(_evaluation, ()),
+)

@@ -1,0 +1,264 @@
+"""Read one definition file: YAML, schema and lint, all errors at once, sorted by place.
+
+Values that are wrong are left out and the rest is looked at again, so that one mistake does not hide the next.
+"""
+
+
+from pathlib import Path as FilePath
+from typing import Any
+
+from pydantic import ValidationError
+
+from pen_backend.errors import Finding, NotFoundError, PromptError
+from pen_backend.prompts import yaml
+from pen_backend.prompts.definition import Definition
+from pen_backend.prompts.lint import lint
+from pen_backend.prompts.schema import Problem, keys_of, model_at, nearest, problems_of
+from pen_backend.prompts.yaml import Document, Path
+
+_ROUNDS = 4  # leaving out one value can make another one wrong, but not for long
+_FLAG_WORDS = frozenset({"on", "off", "yes", "no"})
+_WRITTEN = frozenset({"default", "example", "choices"})  # values of a variable: texts, however they look
+
+
+def load(path: FilePath) -> Definition:
+    """Read a definition; PromptError holds every finding of the file."""
+    try:
+        if not path.is_file():
+            raise NotFoundError(f"There is no file '{path}'.")
+        with path.open("rb") as stream:
+            data = stream.read(yaml.LIMIT_BYTES + 1)
+    except OSError as error:
+        raise PromptError("The definition cannot be read.", where=str(path), hint=error.strerror) from error
+    return parse(data, str(path), path)
+
+
+def parse(data: bytes, file: str, path: FilePath | None = None) -> Definition:
+    """Read a definition from bytes; FILE is what messages call it."""
+    definition, findings = check(data, file, path)
+    if definition is None:
+        raise failure(findings)
+    return definition
+
+
+def failure(findings: list[Finding]) -> PromptError:
+    """Make the one error of a file from its findings."""
+    errors = [finding for finding in findings if finding.level == "error"]
+    first = errors[0]
+    message = first.message + (f" (and {len(errors) - 1} more errors)" if len(errors) > 2 else
+                               " (and one more error)" if len(errors) == 2 else "")
+    return PromptError(message, hint=first.hint, where=first.where, findings=findings)
+
+
+def check(data: bytes, file: str, path: FilePath | None = None) -> tuple[Definition | None, list[Finding]]:
+    """Find everything there is to say about a definition; there is none if one finding is an error."""
+    document = yaml.read(data, file)
+    if document.value is None and document.findings:
+        return None, _sorted(document.findings)
+    if not isinstance(document.value, dict):
+        return None, [Finding("type", "a definition is a mapping of keys, such as `title: Pun complete`",
+                              document.at(0))]
+    if "pen" not in document.value:
+        return None, [Finding("old", "there is no `pen: 1`; older .prompt files are not read yet", document.at(0),
+                              "add `pen: 1` if the file is a definition of this version")]
+    examination = _Examination(document)
+    definition = examination.run()
+    findings = _sorted([*document.findings, *examination.findings])
+    if definition is None or any(finding.level == "error" for finding in findings):
+        return None, findings
+    definition._document, definition._path, definition._findings = document, path, tuple(findings)
+    return definition, findings
+
+
+def _sorted(findings: list[Finding]) -> list[Finding]:
+    """Sort by line and column, and drop what is said twice."""
+    def place(finding: Finding) -> tuple[int, int]:
+        line, column = (finding.where or "0:0").rsplit(":", 2)[-2:]
+        return int(line), int(column)
+
+    return sorted(dict.fromkeys(findings), key=place)
+
+
+class _Examination:
+    """Everything that is wrong with one document's values, and the definition that is left."""
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self.findings: list[Finding] = []
+        self.left_out: list[Path] = []
+        self.names: dict[int, str] = {}  # of the variables, which are keys in the file and fields in the schema
+        self.data: dict[str, Any] = {}
+
+    def run(self) -> Definition | None:
+        """Report all problems; return a definition of what is right, or None if nothing can be made of it."""
+        self.data = _copy(self.document.value)
+        self.prepare()
+        definition = self.validate()
+        if definition is not None:
+            for problem in lint(definition, self.left_out):
+                self.report(problem)
+        return definition
+
+    def prepare(self) -> None:
+        """Bring the file's spellings into the schema's form, and report what pydantic could not say well."""
+        self.variables()
+        for path in self.document.nulls:
+            self.empty(path)
+        self.as_written(self.data.get("tests"))
+        if self.data.get("kind") == "dataset":
+            self.refuse(Problem("later", ("kind",), "kind 'dataset' (a training set of its own) is not read yet "
+                                "by this version of pen"))
+        completion = self.data.get("completion")
+        if isinstance(completion, bool) or completion in _FLAG_WORDS:
+            self.refuse(Problem("completion-flag", ("completion",), "completion is a template here, the text the model "
+                                "should write", "the old flag is called completion-at-point"))
+
+    def variables(self) -> None:
+        """Turn `- NAME` and `- NAME: {…}` into records with a name; their values stay as they were written."""
+        items = self.data.get("vars")
+        if not isinstance(items, list):
+            return
+        for index, item in enumerate(items):
+            if isinstance(item, dict) and len(item) == 1:
+                name, fields = next(iter(item.items()))
+                self.names[index] = name
+                if fields is None or isinstance(fields, dict):
+                    self.variable(index, name, fields or {})
+                    continue
+                problem = Problem("type", ("vars", index, name), f"vars.{name}: expected a mapping of the variable's "
+                                  "fields", f"write `- {name}: {{type: text}}`")
+            elif item is None:
+                continue  # reported with the other empty values
+            elif isinstance(item, str):
+                items[index] = {"name": item}
+                continue
+            else:
+                problem = Problem("type", ("vars", index), f"vars[{index}]: expected NAME or NAME: {{…}}")
+            self.report(problem)
+            items[index] = {"name": str(self.names.get(index, f"variable {index + 1}"))}
+            self.left_out.append(("vars", index))
+
+    def variable(self, index: int, name: str, fields: dict[str, Any]) -> None:
+        """Take one variable with fields."""
+        if "name" in fields:
+            self.report(Problem("unknown-key", ("vars", index, "name"), f"vars.{name}: a variable's name is its key",
+                                at_key=True))
+        for key in _WRITTEN & fields.keys():
+            fields[key] = self.texts(fields[key], ("vars", index, name, key))
+        self.data["vars"][index] = {**fields, "name": name}
+
+    def as_written(self, tests: object) -> None:
+        """Keep the values of `tests` as they were written."""
+        for index, test in enumerate(tests if isinstance(tests, list) else []):
+            values = test.get("vars") if isinstance(test, dict) else None
+            if isinstance(values, dict):
+                for name in values:
+                    values[name] = self.texts(values[name], ("tests", index, "vars", name))
+
+    def texts(self, value: object, path: Path) -> object:
+        """Turn numbers and booleans back into the text that stands in the file: 1.10 is not 1.1."""
+        if isinstance(value, list):
+            return [self.texts(item, (*path, index)) for index, item in enumerate(value)]
+        if isinstance(value, bool | int | float):
+            span = self.document.values.get(path)
+            return span.written if span and span.written is not None else value
+        return value
+
+    def empty(self, path: Path) -> None:
+        """Report a key or an item without a value; `- ###` is such an item."""
+        free = path[:1] == ("meta",) or (path[:1] == ("vars",) and len(path) == 3) or not path
+        if free or (path[:2] == ("training", "steps") and len(path) == 4):
+            return
+        name = self.named(path, in_file=True)
+        comment = yaml.comment_at(self.document, path)
+        if comment is None:
+            self.report(Problem("type", self.in_schema(path), f"{name} is empty", "give it a value, or remove the key"))
+        else:
+            write = f"write '{comment}'" if len(comment) > 1 else "give it a value, in quotes if it begins with #"
+            self.findings.append(Finding("hash-comment", f"{name} is empty because {comment} starts a comment",
+                                         self.document.at(yaml.comment_index(self.document, path)), write))
+        self.leave_out(self.in_schema(path))
+
+    def validate(self) -> Definition | None:
+        """Validate; report the first round's errors, leave the wrong values out, and try again."""
+        for attempt in range(_ROUNDS):
+            try:
+                return Definition.model_validate(self.data)
+            except ValidationError as error:
+                for problem in problems_of(error, Definition, self.named):
+                    if attempt == 0 and not self.is_left_out(problem):
+                        self.report(problem)
+                    self.leave_out(problem.path, key=problem.path[-1] if problem.code == "unknown-key" else None)
+                    if problem.code == "missing-key" and len(problem.path) == 1:
+                        self.data |= {str(problem.path[0]): {"title": "untitled"}.get(str(problem.path[0]), "")}
+        return None
+
+    def refuse(self, problem: Problem) -> None:
+        """Report a value and leave it out."""
+        self.report(problem)
+        self.leave_out(problem.path)
+
+    def is_left_out(self, problem: Problem) -> bool:
+        """Say whether a key is missing only because its value was left out, and reported."""
+        return problem.code == "missing-key" and problem.path in self.left_out
+
+    def leave_out(self, path: Path, key: str | int | None = None) -> None:
+        """Remove a wrong value, or the list with a wrong item; remember it, and what a misspelt KEY may have meant."""
+        while path and isinstance(path[-1], int):
+            path = path[:-1]
+        if not path:
+            return
+        self.left_out.append(path)
+        around: Any = self.data
+        for step in path[:-1]:
+            around = _child(around, step)
+        if isinstance(around, dict):
+            around.pop(path[-1], None)
+        if key is not None:
+            meant = nearest(str(key), keys_of(model_at(Definition, path[:-1]) or Definition))
+            if meant:
+                self.left_out.append((*path[:-1], meant))
+
+    def report(self, problem: Problem) -> None:
+        """Turn a problem into a finding with its place."""
+        path = self.in_file(problem.path)
+        if problem.part is not None:
+            where = self.document.within(path, problem.part)
+        else:
+            where = self.document.where(path, key=problem.at_key)
+        self.findings.append(Finding(problem.code, problem.message, where, problem.hint, problem.level))
+
+    def in_file(self, path: Path) -> Path:
+        """Find a path of the schema in the file: a variable's fields stand below its name there."""
+        if path[:1] == ("vars",) and len(path) > 2 and isinstance(path[1], int) and path[1] in self.names:
+            name = self.names[path[1]]
+            return path if path[2] == name and len(path) == 3 else (*path[:2], name, *path[2:])
+        return path
+
+    def in_schema(self, path: Path) -> Path:
+        """Find a path of the file in the schema."""
+        return path[:2] + path[3:] if path[:1] == ("vars",) and len(path) > 3 else path
+
+    def named(self, path: Path, *, in_file: bool = False) -> str:
+        """Write a path as a person would: `training.sources[0].path`, `vars.jokes.type`."""
+        words = ""
+        for step in path if in_file else self.in_file(path):
+            words += f"[{step}]" if isinstance(step, int) else f".{step}" if words else str(step)
+        for index, name in self.names.items():
+            words = words.replace(f"vars[{index}].{name}", f"vars.{name}", 1)
+        return words
+
+
+def _child(value: object, step: str | int) -> object:
+    if isinstance(value, dict):
+        return value.get(step)
+    return value[step] if isinstance(value, list) and isinstance(step, int) and step < len(value) else None
+
+
+def _copy(value: Any) -> Any:
+    """Copy mappings and lists, so that preparing them leaves the document's own values alone."""
+    if isinstance(value, dict):
+        return {key: _copy(item) for key, item in value.items()}
+    return [_copy(item) for item in value] if isinstance(value, list) else value
+
+

@@ -1,0 +1,341 @@
+"""Read a YAML 1.2 subset safely, remembering where everything stands.
+
+One pass over the parser's events builds plain values. There is no composing and no constructing, so nothing recurses,
+limits act while reading, and the 1.1 surprises (`yes`, `12:30`, `010`, dates) do not exist. Anchors, aliases, tags and
+second documents are errors.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass, field
+
+import yaml
+
+from pen_backend.errors import Finding
+
+LIMIT_BYTES = 1_000_000
+LIMIT_DEPTH = 32
+LIMIT_NODES = 10_000
+LIMIT_FINDINGS = 100
+_LONGEST_NUMBER = 400  # Python refuses to read integers of more than 4,300 digits
+
+# libyaml's parser where it is there: about ten times as fast, and the same events.
+PARSER: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+Path = tuple[str | int, ...]
+
+_WORDS: dict[str, object] = {
+    "": None, "~": None, "null": None, "Null": None, "NULL": None,
+    "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
+}
+_INT = re.compile(r"[-+]?[0-9]+", re.ASCII)
+_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", re.ASCII)
+_SPECIAL_FLOAT = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
+_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Where a value stands in the text, and how a plain scalar was written (`1.10`, not 1.1)."""
+
+    start: int
+    end: int
+    written: str | None = None
+
+
+@dataclass(slots=True)
+class Document:
+    """A file's text, its value, the place of every key and value in it, and what is wrong with it as YAML."""
+
+    file: str
+    text: str = ""
+    value: object = None
+    keys: dict[Path, Span] = field(default_factory=dict)
+    values: dict[Path, Span] = field(default_factory=dict)
+    nulls: list[Path] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+    def at(self, index: int) -> str:
+        """Write a place in the text as FILE:LINE:COLUMN, both from 1."""
+        line_start = self.text.rfind("\n", 0, index) + 1
+        return f"{self.file}:{self.text.count(chr(10), 0, index) + 1}:{index - line_start + 1}"
+
+    def where(self, path: Path, *, key: bool = False) -> str:
+        """Write the place of PATH's value (or key) as FILE:LINE:COLUMN; of the nearest thing around it if absent."""
+        while path:
+            span = self.keys.get(path) if key else self.values.get(path)
+            if span is None and key:
+                span = self.values.get(path)
+            if span is not None:
+                return self.at(span.start)
+            path, key = path[:-1], True
+        return self.at(0)
+
+    def within(self, path: Path, part: str) -> str:
+        """Write the place of the text PART inside PATH's value, or else of the value."""
+        span = self.values.get(path)
+        index = self.text.find(part, span.start, span.end) if span else -1
+        return self.at(index) if index >= 0 else self.where(path)
+
+
+class _FatalError(Exception):
+    """Reading cannot go on."""
+
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(finding.message)
+        self.finding = finding
+
+
+def read(data: bytes, file: str) -> Document:
+    """Read one document; what is wrong with it stands in its findings, never in an exception."""
+    document = Document(file)
+    try:
+        document.text = _decode(data, file)
+        _Reader(document).run()
+    except _FatalError as error:
+        document.value = None
+        document.findings.append(error.finding)
+    return document
+
+
+def comment_at(document: Document, path: Path) -> str | None:
+    """Return the comment that stands where PATH's value should: `- ###` is a list item that is empty."""
+    span = document.values.get(path)
+    if span is None or span.written != "":
+        return None
+    found = re.compile(r"[ \t]*(#\S*)").match(document.text, span.start)
+    return found[1] if found else None
+
+
+def comment_index(document: Document, path: Path) -> int:
+    """Return the index of the comment that `comment_at` found."""
+    return document.text.index("#", document.values[path].start)
+
+
+def _decode(data: bytes, file: str) -> str:
+    if len(data) > LIMIT_BYTES:
+        raise _FatalError(Finding("limit", f"the file has more than {LIMIT_BYTES:,} bytes", f"{file}:1:1"))
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        before = data[:error.start].decode("utf-8")
+        where = Document(file, before).at(len(before))
+        raise _FatalError(Finding("encoding", f"byte 0x{data[error.start]:02x} is not UTF-8", where,
+                                  "save the file as UTF-8")) from None
+    return text.removeprefix("\ufeff").replace("\r\n", "\n")
+
+
+@dataclass(slots=True)
+class _Frame:
+    """A list or mapping under construction."""
+
+    container: list[object] | dict[str, object]
+    path: Path
+    start: int
+    key: str | None = None
+
+
+class _Reader:
+    """Turn the events of one text into values and places."""
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self.stack: list[_Frame] = []
+        self.nodes = 0
+        self.flow = 0
+        self.documents = 0
+
+    def run(self) -> None:
+        """Read all events; raise `_FatalError` where it cannot go on."""
+        try:
+            for event in yaml.parse(self.document.text, Loader=PARSER):
+                self.event(event)
+        except yaml.YAMLError as error:
+            raise _FatalError(_explain(error, self.document)) from None
+        except (ValueError, OverflowError):  # the pure parser on "\UFFFFFFFF"
+            raise _FatalError(Finding("yaml", "not valid YAML: a character number is out of range",
+                                      self.document.at(0))) from None
+        if not self.documents:
+            self.fail("yaml", "the file is empty", 0)
+
+    def event(self, event: yaml.Event) -> None:
+        """Take one event."""
+        if isinstance(event, yaml.ScalarEvent):
+            self.check(event)
+            self.scalar(event)
+        elif isinstance(event, yaml.SequenceStartEvent | yaml.MappingStartEvent):
+            self.check(event)
+            self.open(event)
+        elif isinstance(event, yaml.SequenceEndEvent | yaml.MappingEndEvent):
+            self.close(event)
+        elif isinstance(event, yaml.AliasEvent):
+            self.count(event)
+            self.note("alias", f"aliases (*{event.anchor}) are not read", _start(event), "write the value out")
+            self.put(None, Span(_start(event), _end(event)))
+        elif isinstance(event, yaml.DocumentStartEvent):
+            self.documents += 1
+            if self.documents > 1:
+                self.fail("yaml", "a second document begins here", _start(event), "keep one prompt to a file")
+
+    def check(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> None:
+        """Count the node, and note what pen does not read."""
+        self.count(event)
+        if event.anchor is not None:
+            self.note("alias", f"anchors (&{event.anchor}) are not read", _start(event), "remove it")
+        if event.tag is not None:
+            self.note("tag", f"tags ({event.tag}) are not read", _start(event), "remove it")
+
+    def count(self, event: yaml.Event) -> None:
+        """Count the node against the limit."""
+        self.nodes += 1
+        if self.nodes > LIMIT_NODES:
+            self.fail("limit", f"the file has more than {LIMIT_NODES:,} values", _start(event))
+
+    def open(self, event: yaml.CollectionStartEvent) -> None:
+        """Begin a list or a mapping."""
+        if len(self.stack) >= LIMIT_DEPTH:
+            self.fail("limit", f"more than {LIMIT_DEPTH} levels inside each other", _start(event))
+        self.flow += bool(event.flow_style)
+        if self.stack and isinstance(self.stack[-1].container, dict) and self.stack[-1].key is None:
+            self.fail("yaml", "a key must be text", _start(event), "quote a text that begins with [ or {")
+        container: list[object] | dict[str, object] = {} if isinstance(event, yaml.MappingStartEvent) else []
+        path = self.next_path()
+        self.document.values[path] = Span(_start(event), _end(event))
+        self.stack.append(_Frame(container, path, _start(event)))
+
+    def close(self, event: yaml.CollectionEndEvent) -> None:
+        """End a list or a mapping and put it into what is around it."""
+        frame = self.stack.pop()
+        # Only the end of a flow collection is a sign of its own.
+        self.flow -= self.document.text.startswith(("[", "{"), frame.start)
+        self.put(frame.container, Span(frame.start, _end(event)))
+
+    def scalar(self, event: yaml.ScalarEvent) -> None:
+        """Take a scalar as a key or as a value."""
+        start, end = _start(event), _end(event)
+        plain = not event.style
+        if plain and self.flow and "?" in event.value:
+            # libyaml reads it, the pure parser does not: the file would load on one machine and not on the next.
+            self.note("flow-question", _flow_question(isinstance(self.stack[-1].container, list)),
+                      max(start, self.document.text.find("?", start, end)))
+        if not event.value.isascii() and any("\ud800" <= sign <= "\udfff" for sign in event.value):
+            self.fail("yaml", "half of a surrogate pair is not a character", start, "write the character itself")
+        frame = self.stack[-1] if self.stack else None
+        if frame is not None and isinstance(frame.container, dict) and frame.key is None:
+            self.key(frame, event.value, Span(start, end))
+        elif plain:
+            value = _plain_value(event.value)
+            if value is None:
+                self.document.nulls.append(self.next_path())
+            self.put(value, Span(start, end, event.value))
+        else:
+            self.put(event.value, Span(start, end))
+
+    def key(self, frame: _Frame, key: str, span: Span) -> None:
+        """Take a key; another of the same name is an error that names both lines."""
+        path = (*frame.path, key)
+        if path in self.document.keys:
+            first = self.document.at(self.document.keys[path].start).rsplit(":", 2)[1]
+            self.note("duplicate-key", f"key '{key}' stands here again after line {first}", span.start, "remove one")
+        self.document.keys[path] = span
+        frame.key = key
+
+    def next_path(self) -> Path:
+        """Say the path of the value that comes next."""
+        if not self.stack:
+            return ()
+        frame = self.stack[-1]
+        last = len(frame.container) if isinstance(frame.container, list) else frame.key
+        return (*frame.path, "" if last is None else last)
+
+    def put(self, value: object, span: Span) -> None:
+        """Put a finished value into what is around it."""
+        self.document.values[self.next_path()] = span
+        if not self.stack:
+            self.document.value = value
+            return
+        frame = self.stack[-1]
+        if isinstance(frame.container, list):
+            frame.container.append(value)
+        elif frame.key is None:
+            self.fail("yaml", "a key must be text", span.start)
+        else:
+            frame.container[frame.key] = value
+            frame.key = None
+
+    def note(self, code: str, message: str, index: int, hint: str | None = None) -> None:
+        """Remember a finding and go on, unless there are too many to be of use."""
+        if len(self.document.findings) >= LIMIT_FINDINGS:
+            self.fail("limit", f"the file has more than {LIMIT_FINDINGS} errors", index)
+        self.document.findings.append(Finding(code, message, self.document.at(index), hint))
+
+    def fail(self, code: str, message: str, index: int, hint: str | None = None) -> None:
+        """Stop reading."""
+        raise _FatalError(Finding(code, message, self.document.at(index), hint))
+
+
+def _start(event: yaml.Event) -> int:
+    return event.start_mark.index if event.start_mark else 0
+
+
+def _end(event: yaml.Event) -> int:
+    return event.end_mark.index if event.end_mark else 0
+
+
+def _plain_value(text: str) -> object:
+    """Resolve a plain scalar by YAML 1.2's core schema: null, true and false, decimal numbers, else text."""
+    if text in _WORDS:
+        return _WORDS[text]
+    if len(text) <= _LONGEST_NUMBER and text[0] in "+-.0123456789":
+        if _INT.fullmatch(text):
+            return int(text)
+        if _FLOAT.fullmatch(text):
+            return float(text)
+        if _SPECIAL_FLOAT.fullmatch(text):
+            return float(text.replace(".", "").lower())
+    return text
+
+
+def _flow_question(listed: bool) -> str:
+    return f"'?' inside {'[...]' if listed else '{...}'} must be quoted: some YAML parsers refuse it"
+
+
+def _explain(error: yaml.YAMLError, document: Document) -> Finding:
+    """Say in our words what the parser met, and what to write instead; libyaml and the pure parser word it apart."""
+    text = document.text
+    if not isinstance(error, yaml.MarkedYAMLError):
+        found = _UNPRINTABLE.search(text)
+        index = found.start() if found else 0
+        name = f"U+{ord(text[index]):04X}" if found else "a character"
+        return Finding("yaml", f"{name} must not stand in YAML as it is", document.at(index),
+                       'write it as an escape such as "\\x07"')
+    problem, context = error.problem or "it cannot be read", error.context or ""
+    index = min(error.problem_mark.index if error.problem_mark else 0, len(text))
+    begin = min(error.context_mark.index if error.context_mark else index, index)
+    sign = text[index:index + 1]
+    if "unknown escape" in problem:
+        index = text.rfind("\\", begin, index + 1)
+        return Finding("yaml", f"unknown escape {text[index:index + 2]} in double quotes", document.at(index),
+                       "use single quotes, or double the backslash")
+    if "flow" in context:
+        comment = re.compile(r"(?<=[\s\[{,])#\S*").search(text, begin, index)
+        if comment:
+            name = comment[0].rstrip(",]}")
+            return Finding("hash-comment", f"{comment[0]} starts a comment, so the list never ends",
+                           document.at(comment.start()), f"write '{name}'")
+        if "?" in text[max(begin, index - 1):index + 1]:
+            return Finding("flow-question", _flow_question("sequence" in context),
+                           document.at(text.rfind("?", begin, index + 1)))
+    hint = None
+    if sign == "\t" or (text[:index].endswith("\t") and not text[text.rfind("\n", 0, index) + 1:index].strip()):
+        hint = "indent with spaces, not tabs"
+    elif "quoted scalar" in context and "end" in problem:
+        index, hint = begin, "the quote is never closed"
+    elif "mapping values are not allowed" in problem:
+        hint = "put a text that holds ': ' in quotes"
+    elif "cannot start any token" in problem:
+        name = f"'{sign}'" if sign.isprintable() and sign else unicodedata.name(sign, "this character")
+        hint = f"a text cannot begin with {name}; put it in quotes"
+    elif "expected key" in problem or "block end" in problem:
+        hint = "check the indentation, and put quotes around the whole text or nothing"
+    return Finding("yaml", f"not valid YAML: {problem}", document.at(index), hint)
