@@ -102,7 +102,10 @@ class Jobs:
                snapshots_every: int | None = None, completions_every: int | None = None,
                num_completions: int | None = None, eval_every: int | None = None, suffix: str | None = None,
                checkpoint_seconds: float | None = None, confirmed: bool = False) -> JobSummary:
-        """Launch a job on exactly the training set that was built; options not given are the definition's."""
+        """Launch a job on exactly the training set that was built; options not given are the definition's.
+
+        PLAN is a build's id or directory, or a training file FILE.jsonl that no definition has built.
+        """
         from pen_backend.jobs import launch, spec
 
         overrides = {
@@ -111,9 +114,13 @@ class Jobs:
             "snapshots_every": snapshots_every, "completions_every": completions_every, "eval_every": eval_every,
             "num_completions": num_completions, "checkpoint_seconds": checkpoint_seconds,
         }
-        config, directory = self._context.config, self._context.find_plan(plan)
-        job_spec = spec.from_plan(directory, default_model=config.model, defaults=self._defaults(directory),
-                                  overrides=overrides)
+        config = self._context.config
+        if plan.endswith(".jsonl"):
+            job_spec = spec.from_files(Path(plan), None, default_model=config.model, overrides=overrides)
+        else:
+            directory = self._context.find_plan(plan)
+            job_spec = spec.from_plan(directory, default_model=config.model, defaults=self._defaults(directory),
+                                      overrides=overrides)
         job_spec = job_spec.on(config.model_name(job_spec.model))
         client = self._context.client()
         job = launch.launch(client, self._context.ledger, job_spec, confirmed=confirmed)

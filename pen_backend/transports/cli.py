@@ -1,0 +1,137 @@
+"""The command line `pen`: one subcommand a use case, each a thin face on a service's method.
+
+Results go to stdout, all else to stderr; the exit code is the error's (0 ok, 1 usage, 2 data or definition, 3 backend,
+4 job, 5 refused, 124 deadline, 130 interrupted).
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from pen_backend import __version__
+from pen_backend.errors import BadParamsError, PenError
+from pen_backend.service.context import Context
+from pen_backend.transports import cli_dataset, cli_engine, cli_jobs
+from pen_backend.transports.arguments import Parser, command, group, help_of
+from pen_backend.transports.terminal import Printed, Terminal, one_line, table
+
+INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None, *, context: Context | None = None, terminal: Terminal | None = None) -> int:
+    """Run the command of ARGV (default: the process's arguments) and return its exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments[:1] == ["serve"] and not {"-h", "--help"} & set(arguments):
+        from pen_backend.transports import serve
+
+        return serve.main(arguments[1:])
+    try:
+        options = parser().parse_args(arguments)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 1
+    terminal = terminal or Terminal(as_json=options.json, quiet=options.quiet)
+    debug = os.environ.get("PEN_DEBUG") == "1"
+    try:
+        context = context or Context(project=Path.cwd(), engine_state=_engine_state(options))
+        return options.command(context, options, terminal) or 0
+    except PenError as error:
+        terminal.fail(error)
+        if debug:
+            raise
+        return error.exit_code
+    except KeyboardInterrupt:
+        terminal.clear()
+        print("pen: interrupted.", file=terminal.err)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read the results has enough of them; Python must not complain when it flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), terminal.out.fileno())
+        return 0
+    except Exception as error:
+        if debug:
+            raise
+        terminal.clear()
+        print(f"pen: a bug ({type(error).__name__}); PEN_DEBUG=1 shows where.", file=terminal.err)
+        return 3
+
+
+def parser() -> argparse.ArgumentParser:
+    """Build the parser of every command; the help of each is its method's first sentence."""
+    from pen_backend.service.completions import Completions
+    from pen_backend.service.models import Models
+
+    top = Parser(prog="pen", description="Fine-tune and prompt language models on your own machine.")
+    top.add_argument("--version", action="version", version=f"pen {__version__}")
+    commands = top.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
+    command(commands, "serve", lambda *_: 0, "Serve Emacs over EPC on stdin and stdout.")
+
+    prompts = group(commands, "prompts", "Prompt definitions.")
+    command(prompts, "list", list_prompts, "List the definitions that are found.")
+    cli_dataset.add(commands)
+    cli_jobs.add(commands)
+
+    complete = command(commands, "complete", complete_prompt, help_of(Completions.start))
+    complete.add_argument("prompt", metavar="PROMPT", help="a definition's name or file")
+    complete.add_argument("values", metavar="ARG", nargs="*", help="its variables, in order; - reads stdin")
+    complete.add_argument("--model", help="instead of the newest tuned one")
+    complete.add_argument("--n", type=int, help="number of candidates")
+    complete.add_argument("--temperature", type=float)
+    complete.add_argument("--max-tokens", type=int)
+    complete.add_argument("--seed", type=int, help="for the same answer again")
+    complete.add_argument("--stream", action="store_true", help="print text as it arrives")
+
+    models = group(commands, "models", "Bases, tuned models and checkpoints.")
+    command(models, "list", list_models, help_of(Models.list))
+    cli_engine.add(commands)
+    return top
+
+
+def list_prompts(context: Context, options: argparse.Namespace, terminal: Terminal) -> None:
+    """Print the definitions; a broken one is said on stderr."""
+    from pen_backend.service.prompts import Prompts
+
+    prompts = Prompts(context).list()
+    terminal.result(prompts, lambda: table(
+        ("NAME", "ARGUMENTS", "DESCRIPTION"),
+        [(one.slug, " ".join(variable.name for variable in one.variables), one.description) for one in prompts]))
+
+
+def complete_prompt(context: Context, options: argparse.Namespace, terminal: Terminal) -> None:
+    """Print candidates, one a line."""
+    from pen_backend.service.completions import Completions
+
+    if options.values.count("-") > 1:
+        raise BadParamsError("Only one value can be read from stdin.")
+    values = {str(number): sys.stdin.read() if value == "-" else value
+              for number, value in enumerate(options.values, start=1)}
+    streams = options.stream and (terminal.as_json or options.n in (None, 1))
+    result = Completions(context).start(
+        options.prompt, values, model=options.model, n=1 if streams and options.n is None else options.n,
+        temperature=options.temperature, max_tokens=options.max_tokens, seed=options.seed,
+        events=Printed(terminal, texts=streams))
+    if streams and terminal.as_json:
+        terminal.json_line({"kind": "done", "value": result})
+    elif streams:
+        terminal.write("\n")
+    else:
+        terminal.result(result, lambda: "".join(f"{one_line(each.text)}\n" for each in result.candidates))
+
+
+def list_models(context: Context, options: argparse.Namespace, terminal: Terminal) -> None:
+    """Print the models."""
+    from pen_backend.service.models import Models
+
+    models = Models(context).list()
+    terminal.result(models, lambda: table(
+        ("MODEL", "KIND", "BASE", "PROMPT"), [(one.id, one.kind, one.base, one.prompt) for one in models]))
+
+
+def _engine_state(options: argparse.Namespace) -> Path | None:
+    state = getattr(options, "state", None)
+    return Path(state).absolute() if state else None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,170 @@
+"""`pen finetune` and `pen jobs`: plan, confirm, launch, follow."""
+
+import argparse
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from pen_backend.errors import BadParamsError, CancelledError, DataError, JobError, RefusedError
+from pen_backend.service.context import Context
+from pen_backend.service.jobs import JobDetail, Jobs, JobSummary
+from pen_backend.transports import cli_dataset
+from pen_backend.transports.arguments import Parser, command, group, help_of
+from pen_backend.transports.terminal import Printed, Terminal, duration, number, one_line, progress_line, table, when
+
+LAUNCH_OPTIONS = ("model", "n_epochs", "batch_size", "learning_rate_multiplier", "learning_rate", "seed", "tune",
+                  "snapshots_every", "completions_every", "num_completions", "eval_every", "suffix",
+                  "checkpoint_seconds")
+
+
+def add(commands: "argparse._SubParsersAction[Parser]") -> None:
+    """Add the commands."""
+    tune = command(commands, "finetune", finetune, "Build a training set, show the plan, and launch a job on it.")
+    tune.add_argument("source", metavar="DEFINITION|FILE", help="a definition, or a training file FILE.jsonl")
+    cli_dataset.add_source(tune)
+    add_job_options(tune)
+    tune.add_argument("--plan", action="store_true", help="stop before launching")
+    tune.add_argument("--yes", action="store_true", help="launch without asking")
+    tune.add_argument("--wait", action="store_true", help="follow the job to its end")
+
+    jobs = group(commands, "jobs", "The jobs of the configured provider.")
+    command(jobs, "list", list_jobs, help_of(Jobs.list))
+    for name, function, method in (("show", show, Jobs.show), ("watch", watch, Jobs.watch),
+                                   ("cancel", cancel, Jobs.cancel)):
+        added = command(jobs, name, function, help_of(method))
+        added.add_argument("id", metavar="ID", help="the job's id")
+        if name == "watch":
+            added.add_argument("--after", type=int, metavar="STEP", help="leave out steps up to this one")
+
+
+def add_job_options(parser: argparse.ArgumentParser) -> None:
+    """Add an option for everything a job can be launched with, from the one table of them."""
+    from pen_backend.records import HYPERPARAMETERS
+
+    types = {"int": int, "float": float}
+    for name in LAUNCH_OPTIONS:
+        option = HYPERPARAMETERS[name]
+        flags = [f"--{name.replace('_', '-')}", *(["--epochs"] if name == "n_epochs" else [])]
+        parser.add_argument(*flags, dest=name, type=types.get(option.kind, str), help=option.meaning,
+                            choices=option.choices or None)
+
+
+def finetune(context: Context, options: argparse.Namespace, terminal: Terminal) -> None:
+    """Plan, confirm, launch, and with --wait follow."""
+    overrides = {name: getattr(options, name) for name in LAUNCH_OPTIONS}
+    plan = options.source
+    if options.source.endswith(".jsonl"):
+        if options.plan:
+            raise BadParamsError("--plan needs a definition; a training file is launched as it is.")
+    else:
+        planned = cli_dataset.plan(context, options, terminal,
+                                   **{name: overrides[name] for name in cli_dataset.PLAN_OPTIONS})
+        terminal.say(cli_dataset.describe(planned))
+        if options.plan:
+            terminal.result(planned, lambda: planned.directory)
+            return
+        wrong = [finding for finding in planned.findings if finding.level == "error"]
+        if wrong:
+            raise DataError(wrong[0].message, where=wrong[0].where, hint=wrong[0].hint)
+        plan = planned.id
+    confirm(context, options, terminal)
+    job = Jobs(context).launch(str(plan), **overrides, confirmed=options.yes)
+    terminal.say(f"launched {job.id}")
+    if not options.wait:
+        terminal.result(job, job.id)
+        return
+    ended = follow(context, job.id, None, terminal, as_lines=False)
+    terminal.result(ended, ended.fine_tuned_model or "")
+
+
+def confirm(context: Context, options: argparse.Namespace, terminal: Terminal) -> None:
+    """Ask before launching: always before anything leaves this machine, else only at a terminal."""
+    if options.yes or (context.config.local and not sys.stdin.isatty()):
+        return
+    if not sys.stdin.isatty():
+        raise RefusedError(f"Launching sends the training set to {context.config.provider}.",
+                           hint="Give --yes to confirm.")
+    terminal.clear()
+    print("Launch? [y/N] ", end="", file=terminal.err, flush=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise RefusedError("Not launched.")
+
+
+def list_jobs(context: Context, options: argparse.Namespace, terminal: Terminal) -> None:
+    """Print the jobs."""
+    jobs = Jobs(context).list()
+    terminal.result(jobs, lambda: table(
+        ("JOB", "MODEL", "PROMPT", "STATUS", "STEP", "TRAIN", "VALID", "ETA", "CREATED"),
+        [(one.id, one.model, one.prompt, one.status, _steps(one), number(one.train_loss), number(one.valid_loss),
+          duration(one.eta_seconds), when(one.created_at)) for one in jobs]))
+
+
+def show(context: Context, options: argparse.Namespace, terminal: Terminal) -> None:
+    """Print one job."""
+    job = Jobs(context).show(options.id)
+    terminal.result(job, lambda: _detail(job))
+
+
+def watch(context: Context, options: argparse.Namespace, terminal: Terminal) -> None:
+    """Follow a job; its end decides the exit code."""
+    ended = follow(context, options.id, options.after, terminal, as_lines=terminal.as_json)
+    if terminal.as_json:
+        terminal.json_line({"kind": "done", "value": ended})
+    else:
+        terminal.result(ended, ended.fine_tuned_model or ended.status)
+
+
+def cancel(context: Context, options: argparse.Namespace, terminal: Terminal) -> None:
+    """Cancel a job."""
+    job = Jobs(context).cancel(options.id)
+    terminal.result(job, job.status)
+
+
+def follow(context: Context, job: str, after: int | None, terminal: Terminal, *, as_lines: bool) -> JobSummary:
+    """Follow a job to its end; JobError or CancelledError if it did not succeed."""
+    printed = _Progress(terminal, texts=as_lines)
+    ended = Jobs(context).watch(job, after=after, events=printed)
+    printed.end()
+    if ended.status == "cancelled":
+        raise CancelledError(f"Job {job} was cancelled.")
+    if ended.status != "succeeded":
+        raise JobError(f"Job {job} {ended.status}: {ended.error or 'no reason given'}")
+    return ended
+
+
+class _Progress(Printed):
+    """Events of a job: the last step stays on the screen."""
+
+    def __init__(self, terminal: Terminal, *, texts: bool) -> None:
+        super().__init__(terminal, texts=texts)
+        self._last: Mapping[str, Any] | None = None
+
+    def send(self, kind: str, **data: object) -> None:
+        """Print an event, and keep the newest progress."""
+        if kind == "progress":
+            self._last = data
+        super().send(kind, **data)
+
+    def end(self) -> None:
+        """Leave the last progress line standing."""
+        if self._last is not None and not self._terminal.as_json:
+            self._terminal.live(progress_line(self._last), last=True)
+
+
+def _steps(job: JobSummary) -> str | None:
+    return None if job.step is None else f"{job.step}/{job.total_steps or '?'}"
+
+
+def _detail(job: JobDetail) -> str:
+    facts = [("job", job.id), ("status", job.status), ("model", job.model), ("tuned model", job.fine_tuned_model),
+             ("prompt", job.prompt), ("training set", job.plan), ("created", when(job.created_at)),
+             ("finished", when(job.finished_at)), ("step", _steps(job)), ("train loss", number(job.train_loss)),
+             ("valid loss", number(job.valid_loss)), ("trained tokens", job.trained_tokens), ("error", job.error),
+             *((option.name, option.value) for option in job.hyperparameters)]
+    lines = [f"{name:<26} {value}" for name, value in facts if value is not None]
+    lines += ["", table(("CHECKPOINT", "STEP", "TRAIN", "VALID"), [
+        (one.model, one.step, number(one.train_loss), number(one.valid_loss)) for one in job.checkpoints])
+    ] if job.checkpoints else []
+    lines += ["", *(f"sample at step {one.step}: {one_line(one.completion)}" for one in job.samples[:10])
+              ] if job.samples else []
+    return "\n".join(lines)

@@ -1,0 +1,174 @@
+"""What the command line writes: results on stdout, everything else on stderr, a live line only on a terminal."""
+
+import dataclasses
+import json
+import math
+import re
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+from pen_backend.errors import PenError
+from pen_backend.secrets import redact
+
+CLEAR = "\r\x1b[K"
+REDRAW_SECONDS = 0.1
+
+
+class Terminal:
+    """The two streams of one command, and how much is said on them."""
+
+    def __init__(self, *, out: TextIO | None = None, err: TextIO | None = None, as_json: bool = False,
+                 quiet: bool = False) -> None:
+        """AS_JSON: results are JSON; QUIET: only results and errors."""
+        self.out = out or sys.stdout
+        self.err = err or sys.stderr
+        self.as_json = as_json
+        self.quiet = quiet
+        self._live = False
+        self._drawn = 0.0
+
+    def result(self, value: object, text: str | Callable[[], str]) -> None:
+        """Print a result: VALUE as one JSON document, or TEXT."""
+        if self.as_json:
+            self.json_line(value)
+        else:
+            written = text if isinstance(text, str) else text()
+            self.out.write(written if written.endswith("\n") or not written else written + "\n")
+            self.out.flush()
+
+    def json_line(self, value: object) -> None:
+        """Print VALUE as JSON on one line."""
+        self.clear()
+        self.out.write(json.dumps(plain(value), ensure_ascii=False) + "\n")
+        self.out.flush()
+
+    def write(self, text: str) -> None:
+        """Print a piece of a result as it arrives."""
+        self.out.write(text)
+        self.out.flush()
+
+    def say(self, text: str) -> None:
+        """Tell the person at the terminal something that is no result."""
+        if not self.quiet:
+            self.clear()
+            print(redact(text), file=self.err, flush=True)
+
+    def live(self, text: str, *, last: bool = False) -> None:
+        """Redraw the progress line; without a terminal there is none."""
+        now = time.monotonic()
+        if self.quiet or not self.err.isatty() or (not last and self._live and now - self._drawn < REDRAW_SECONDS):
+            return
+        self._live, self._drawn = not last, now
+        self.err.write(CLEAR + text + ("\n" if last else ""))
+        self.err.flush()
+
+    def clear(self) -> None:
+        """Remove the progress line, so that something else can be printed."""
+        if self._live:
+            self.err.write(CLEAR)
+            self.err.flush()
+            self._live = False
+
+    def fail(self, error: PenError) -> None:
+        """Print an error: each finding on its line, then what happened and what to do."""
+        self.clear()
+        lines = [str(finding) for finding in error.findings]
+        if str(error) not in lines and not (len(lines) == 1 and error.message in lines[0]):
+            lines.append(f"pen: {error}")
+        print(redact("\n".join(lines)), file=self.err, flush=True)
+
+
+class Printed:
+    """A streaming method's events, printed as they come."""
+
+    def __init__(self, terminal: Terminal, *, texts: bool = False) -> None:
+        """TEXTS: deltas are part of the result and are printed, as `--stream` asks."""
+        self.id = "cli"
+        self._terminal = terminal
+        self._texts = texts
+        self._steps: tuple[int, int | None] = (0, None)
+
+    @property
+    def cancelled(self) -> bool:
+        """Ctrl-C is an exception here, so nothing has to ask."""
+        return False
+
+    def on_cancel(self, function: Callable[[], object]) -> None:
+        """Forget FUNCTION: the exception of Ctrl-C closes what is open."""
+
+    def send(self, kind: str, **data: object) -> None:
+        """Print one event: a JSON line, a piece of text, the progress line, or a message."""
+        terminal = self._terminal
+        if self._texts and terminal.as_json:
+            terminal.json_line({"kind": kind, **data})
+        elif kind == "delta":
+            if self._texts:
+                terminal.write(str(data.get("text", "")))
+        elif kind == "progress":
+            terminal.live(progress_line(data), last=False)
+        elif kind == "log" and data.get("text"):
+            what = str(data.get("what"))
+            terminal.say(str(data["text"]) if what == "text" else f"{what}: {one_line(str(data['text']))}")
+
+
+def progress_line(data: Mapping[str, Any]) -> str:
+    """Write progress as one line: step, loss, tokens a second and the time left, or what is done of how much."""
+    if data.get("step") is None:
+        total = f"/{data['total']}" if data.get("total") else ""
+        return f"{data.get('done', 0)}{total} {data.get('unit') or ''}".rstrip()
+    parts = [f"step {data['step']}/{data.get('steps') or '?'}", f"loss {number(data.get('loss'))}"]
+    if data.get("valid_loss") is not None:
+        parts.append(f"valid {number(data['valid_loss'])}")
+    if data.get("tokens_per_second") is not None:
+        parts.append(f"{data['tokens_per_second']:,.0f} tokens/s")
+    parts.append(f"ETA {duration(data.get('eta'))}")
+    return "  ".join(parts)
+
+
+def number(value: object) -> str:
+    """Write a loss; a dash if it was not measured."""
+    return f"{value:.3f}" if isinstance(value, int | float) else "–"
+
+
+def duration(seconds: object) -> str:
+    """Write seconds as minutes and seconds."""
+    if not isinstance(seconds, int | float):
+        return "–"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}" if minutes >= 60 else f"{minutes}:{rest:02}"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Lay out rows below their head, columns as wide as their content."""
+    lines = [list(head), *[["–" if cell is None else one_line(str(cell)) for cell in row] for row in rows]]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+                     for line in lines)
+
+
+def one_line(text: str) -> str:
+    """Join a text's lines by a space, so that one result is one line."""
+    return re.sub(r"[ \t]*\r?\n[ \t]*", " ", text.strip())
+
+
+def when(seconds: int | None) -> str | None:
+    """Write a time of the provider's clock as local date and time."""
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds)) if seconds else None
+
+
+def plain(value: object) -> Any:
+    """Turn records into what JSON can hold; a number that is none, as a diverged loss, becomes null."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {each.name: plain(getattr(value, each.name)) for each in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Path):
+        return str(value)
+    return value
