@@ -1,0 +1,78 @@
+"""What can be said of a job before it is queued, without torch: check.json."""
+
+from typing import Any
+
+from pen_backend.engine.nn.batches import Plan, plan_steps
+from pen_backend.engine.nn.data import SHOWN, DataSet, read_data
+from pen_backend.engine.nn.folder import ModelFolder, read_adapter_config, read_model_folder
+from pen_backend.engine.nn.outcome import TrainingError
+from pen_backend.engine.nn.spec import Lora, Spec
+from pen_backend.engine.nn.vocabulary import Vocabulary
+from pen_backend.errors import Finding
+
+FEW_EXAMPLES = 10
+
+
+def check(spec: Spec) -> dict[str, Any]:
+    """Read and encode everything a job names; return what check.json holds, or raise TrainingError."""
+    folder = read_model_folder(spec.base.path)
+    if spec.adapter:
+        read_adapter_config(spec.adapter.path)
+    vocabulary = Vocabulary(spec.base.path)
+    train = read_data(spec.train, "training_file", spec, vocabulary, context=folder.context_length)
+    valid = read_data(spec.valid, "validation_file", spec, vocabulary,
+                      context=folder.context_length) if spec.valid else None
+    plan = plan_steps(train.examples, spec.batch, n_epochs=spec.n_epochs, seed=spec.seed)
+    return {
+        "examples": len(train.examples),
+        "tokens": train.tokens,
+        "scored_tokens": sum(example.scored for example in train.examples),
+        "longest": train.longest,
+        "steps_per_epoch": len(plan.epoch),
+        "total_steps": plan.total_steps,
+        "token_budget": plan.token_budget,
+        "memory_bytes": memory_bytes(folder, spec, plan),
+        "dropped": dict(train.dropped),
+        "valid_examples": len(valid.examples) if valid else 0,
+        "valid_tokens": valid.tokens if valid else 0,
+        "findings": [to_json(finding) for finding in warnings(train, valid)],
+    }
+
+
+def check_failure(failure: TrainingError) -> dict[str, Any]:
+    """Shape a refusal as check.json: the first findings, and how many there are."""
+    return {**failure.to_json(), "finding_count": len(failure.findings),
+            "findings": [to_json(finding) for finding in failure.findings[:SHOWN]]}
+
+
+def warnings(train: DataSet, valid: DataSet | None) -> list[Finding]:
+    """Say what does not stop a job but should be known before it starts."""
+    found = []
+    if len(train.examples) < FEW_EXAMPLES:
+        found.append(Finding("few-examples", f"only {len(train.examples)} training examples; hosted services want at "
+                             f"least {FEW_EXAMPLES}", level="warning"))
+    for name, data in (("training", train), ("validation", valid)):
+        for reason, count in sorted(data.dropped.items()) if data else ():
+            found.append(Finding(reason, f"{count} {name} examples left out: {reason}", level="warning"))
+    return found
+
+
+def memory_bytes(folder: ModelFolder, spec: Spec, plan: Plan) -> int:
+    """Estimate what training takes: weights, gradients and moments, and activations of one batch (engine.md 3)."""
+    if spec.tune == "full":
+        held = 16 * folder.parameters
+    else:
+        rank = (spec.lora or Lora()).r
+        linear = [shape for name, shape in folder.shapes.items() if len(shape) == 2 and "embed" not in name]
+        held = 4 * folder.parameters + 16 * rank * sum(sum(shape) for shape in linear)
+    inner = folder.config.get("text_config", folder.config)
+    hidden = inner.get("hidden_size") or inner.get("n_embd") or 0
+    layers = inner.get("num_hidden_layers") or inner.get("n_layer") or 0
+    per_token = 2 * 34 * hidden * layers + 3 * 4 * folder.vocab_size  # half precision inside, three fp32 rows of logits
+    return int(held + plan.token_budget * per_token)
+
+
+def to_json(finding: Finding) -> dict[str, str | None]:
+    """Shape a finding for check.json."""
+    return {"code": finding.code, "level": finding.level, "message": finding.message, "where": finding.where,
+            "hint": finding.hint}

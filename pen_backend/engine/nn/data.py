@@ -1,0 +1,119 @@
+"""A job's data file, read whole: every line encoded, every refusal with its line."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pen_backend.engine.nn.outcome import Code, Exit, TrainingError
+from pen_backend.engine.nn.spec import Data, Spec
+from pen_backend.engine.nn.tokenise import Encoded, encode_examples, fit
+from pen_backend.engine.nn.vocabulary import Vocabulary
+from pen_backend.errors import Finding
+from pen_backend.records import Dialect, Example, read_lines
+
+SHOWN = 20
+Param = Literal["training_file", "validation_file"]
+TRAINED: frozenset[Dialect] = frozenset({"text-list", "prompt-completion", "data", "text"})
+
+
+@dataclass(frozen=True, slots=True)
+class DataSet:
+    """The encoded examples of a file, and what was left out of it by reason."""
+
+    examples: list[Encoded]
+    dropped: Counter[str]
+
+    @property
+    def tokens(self) -> int:
+        """Count all tokens, ends included."""
+        return sum(len(example) for example in self.examples)
+
+    @property
+    def longest(self) -> int:
+        """Count the tokens of the longest example."""
+        return max((len(example) for example in self.examples), default=0)
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What one pass over a file finds besides examples."""
+
+    lines: list[int] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    dropped: Counter[str] = field(default_factory=Counter)
+
+
+def read_data(data: Data, param: Param, spec: Spec, vocabulary: Vocabulary, *, context: int) -> DataSet:
+    """Read and encode a data file; raise TrainingError with all findings if a line cannot be trained on."""
+    code: Code = "invalid_training_file" if param == "training_file" else "invalid_validation_file"
+    name = data.name or ("train.jsonl" if param == "training_file" else "valid.jsonl")
+    limit = min(spec.max_tokens, context)
+    reading = _Reading()
+    examples: list[Encoded] = []
+    _check_hash(data, name, code, param)
+    for index, example in enumerate(encode_examples(_read(data, name, spec, reading), vocabulary)):
+        if len(example) <= limit:
+            examples.append(example)
+        elif spec.overlong == "drop":
+            reading.dropped["too-long"] += 1
+        elif spec.overlong == "truncate" and (cut := fit(example, limit)):
+            examples.append(cut)
+        else:
+            reading.findings.append(Finding(
+                "too-long", f"the example has {len(example)} tokens, the limit is {limit}",
+                where=f"{name}:{reading.lines[index]}", hint="shorten it, or set overlong to drop or truncate"))
+    if reading.findings:
+        raise TrainingError(Exit.DATA, code, _summary(reading.findings), param=param, where=reading.findings[0].where,
+                      findings=reading.findings)
+    trained = [example for example in examples if example.weight_sum > 0]
+    reading.dropped["weights-zero"] += len(examples) - len(trained)
+    if not trained:
+        raise _nothing_left(reading, name, code, param)
+    return DataSet(trained, +reading.dropped)
+
+
+def _read(data: Data, name: str, spec: Spec, reading: _Reading) -> Iterator[tuple[Dialect, Example]]:
+    """Yield the lines that can be trained on; note the others."""
+    with data.path.open("rb") as stream:
+        for item in read_lines(stream, source=name, prompt_loss_weight=spec.prompt_loss_weight):
+            if isinstance(item, Finding):
+                if item.code == "weights-zero":
+                    reading.dropped[item.code] += 1
+                else:
+                    reading.findings.append(item)
+                continue
+            line, dialect, example = item
+            if dialect not in TRAINED:
+                reading.findings.append(Finding(
+                    "unknown-format", f"{dialect} lines are not trained yet", where=f"{name}:{line}",
+                    hint="write them as prompt and completion"))
+                continue
+            reading.lines.append(line)
+            yield dialect, example
+
+
+def _check_hash(data: Data, name: str, code: Code, param: Param) -> None:
+    try:
+        with data.path.open("rb") as stream:
+            found = hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise TrainingError(Exit.DATA, code, f"{name} cannot be read ({error.strerror}).", param=param,
+                            where=name) from error
+    if data.sha256 not in (None, found):
+        raise TrainingError(Exit.DATA, code, f"{name} is not the file the job was made with; its sha256 differs.",
+                      param=param, where=name)
+
+
+def _summary(findings: list[Finding]) -> str:
+    more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
+    return f"{findings[0]}{more}."
+
+
+def _nothing_left(reading: _Reading, name: str, code: Code, param: Param) -> TrainingError:
+    if reading.dropped["weights-zero"]:
+        return TrainingError(Exit.DATA, "zero_weight", f"{name}: all loss weights are 0, so nothing would be learned; "
+                             "give the texts to learn a weight above 0.", param=param, where=name)
+    why = "every example is longer than max_tokens" if reading.dropped["too-long"] else "it holds no examples"
+    return TrainingError(Exit.DATA, code, f"{name}: {why}.", param=param, where=name)

@@ -1,0 +1,108 @@
+"""One training run: everything the loop works with, loaded."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from accelerate import Accelerator  # type: ignore[import-untyped]  # the library has no annotations
+from accelerate.utils import set_seed  # type: ignore[import-untyped]  # the same
+from transformers import PreTrainedModel
+
+from pen_backend.engine.nn.batches import Plan, plan_steps
+from pen_backend.engine.nn.data import DataSet, read_data
+from pen_backend.engine.nn.device import Device, Precision, choose_device, limit_threads
+from pen_backend.engine.nn.folder import read_model_folder
+from pen_backend.engine.nn.journal import Journal
+from pen_backend.engine.nn.loss import WeightedLoss, takes_lean_forward
+from pen_backend.engine.nn.models import load_model
+from pen_backend.engine.nn.optimiser import make_optimiser
+from pen_backend.engine.nn.outcome import Exit, Stop, TrainingError
+from pen_backend.engine.nn.spec import Lora, Spec
+from pen_backend.engine.nn.vocabulary import Vocabulary
+from pen_backend.files import Disk
+
+if TYPE_CHECKING:
+    from peft import PeftModel
+
+
+@dataclass(slots=True)
+class Run:
+    """A job in training. `step` is the last one trained, `figures` its measurements.
+
+    `closed` tells whether all that was due after that step is done. `seconds` counts earlier attempts; `saved` is the
+    newest checkpoint, of this attempt or an earlier one, `saved_at` when this attempt last wrote one.
+    """
+
+    spec: Spec
+    root: Path
+    disk: Disk
+    journal: Journal
+    stop: Stop
+    guard: Callable[[], None]
+    accelerator: Accelerator
+    device: Device
+    vocabulary: Vocabulary
+    train: DataSet
+    valid: DataSet | None
+    plan: Plan
+    model: PreTrainedModel
+    adapter: "PeftModel | None"
+    loss: WeightedLoss
+    optimiser: torch.optim.Optimizer
+    step: int = 0
+    seconds: float = 0.0
+    figures: dict[str, Any] = field(default_factory=dict)
+    closed: bool = True
+    saved: Path | None = None
+    saved_at: float = field(default_factory=time.monotonic)
+    warnings: list[str] = field(default_factory=list)
+
+
+def load_run(spec: Spec, root: Path, journal: Journal, *, disk: Disk, stop: Stop, guard: Callable[[], None],
+             precision: Precision | None = None) -> Run:
+    """Load data, model and optimiser of a job, at its beginning."""
+    folder = read_model_folder(spec.base.path)
+    limit_threads(spec.threads)
+    device = choose_device(spec.device, precision)
+    accelerator = Accelerator(mixed_precision="no", cpu=device.name == "cpu")
+    vocabulary = Vocabulary(spec.base.path)
+    train = read_data(spec.train, "training_file", spec, vocabulary, context=folder.context_length)
+    valid = read_data(spec.valid, "validation_file", spec, vocabulary,
+                      context=folder.context_length) if spec.valid else None
+    plan = plan_steps(train.examples, spec.batch, n_epochs=spec.n_epochs, seed=spec.seed)
+    set_seed(spec.seed)  # Python's, NumPy's and torch's: a new adapter and dropout draw from the last
+    model = load_model(spec.base.path, device.torch)
+    lean = takes_lean_forward(model, folder.vocab_size)
+    adapter = _adapt(model, spec, device)
+    loss = WeightedLoss(model, device, lean=lean)
+    optimiser: torch.optim.Optimizer = make_optimiser(loss, spec.learning_rate)
+    loss, optimiser = accelerator.prepare(loss, optimiser)
+    return Run(spec, root, disk, journal, stop, guard, accelerator, device, vocabulary, train, valid, plan, model,
+               adapter, loss, optimiser)
+
+
+def _adapt(model: PreTrainedModel, spec: Spec, device: Device) -> "PeftModel | None":
+    """Put the job's adapter on the model: a new one, one to go on with, or one to melt in for full training."""
+    if spec.tune == "full" and spec.adapter is None:
+        return None
+    from pen_backend.engine.nn.adapters import load_adapter, new_adapter  # the import takes seconds
+
+    if spec.adapter is None:
+        return new_adapter(model, spec.lora or Lora())
+    adapter = load_adapter(model, spec.adapter.path, device.torch, trainable=spec.tune == "lora")
+    if spec.tune == "lora":
+        return adapter
+    adapter.merge_and_unload()
+    for parameter in model.parameters():
+        parameter.requires_grad = True
+    return None
+
+
+def diverged(run: Run, what: str) -> TrainingError:
+    """Say that training has left the finite numbers, and what is left of it."""
+    kept = f"the last good checkpoint is {run.saved.name}" if run.saved else "there is no checkpoint before it"
+    return TrainingError(Exit.DIVERGED, "training_diverged",
+                         f"The {what} is not finite at step {run.step + 1}; {kept}. Lower learning_rate_multiplier.")

@@ -1,0 +1,126 @@
+"""Fine-tune a model: load, loop, log, save.
+
+The loss is sum(w · nll) / sum(w) over a step's whole batch; the sampler knows sum(w), so every micro-batch can be
+divided by it before the first backward. Evaluation, samples and checkpoints change nothing that is trained.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pen_backend.engine.nn.checkpoints import newest_checkpoint, prune, sweep_temporary, write_checkpoint
+from pen_backend.engine.nn.device import Precision
+from pen_backend.engine.nn.journal import Journal
+from pen_backend.engine.nn.loss import collate
+from pen_backend.engine.nn.optimiser import CLIP, learning_rate
+from pen_backend.engine.nn.outcome import Stop, Stopped
+from pen_backend.engine.nn.reporting import Report, measured
+from pen_backend.engine.nn.resume import read_state, restore, state_files
+from pen_backend.engine.nn.run import Run, diverged, load_run
+from pen_backend.engine.nn.samples import due_samples
+from pen_backend.engine.nn.spec import Spec
+from pen_backend.engine.nn.validation import due_validation
+from pen_backend.files import Disk
+
+
+def train(spec: Spec, jobdir: Path, journal: Journal, *, disk: Disk, stop: Stop, guard: Callable[[], None],
+          precision: Precision | None = None) -> dict[str, Any]:
+    """Train a job from its newest checkpoint, or its beginning, to its last step; return what result.json holds."""
+    root = jobdir / "ckpt"
+    sweep_temporary(root, disk)
+    checkpoint = newest_checkpoint(root)
+    if checkpoint:
+        precision = read_state(checkpoint)["surroundings"]["precision"]
+    run = load_run(spec, root, journal, disk=disk, stop=stop, guard=guard, precision=precision)
+    if checkpoint:
+        restore(run, checkpoint)
+    report = Report(journal, run.plan.total_steps)
+    announce(run, report)
+    stop.check()
+    if not run.closed:
+        close_step(run, report)
+    for number in range(run.step + 1, run.plan.total_steps + 1):
+        take_step(run, number, report)
+        close_step(run, report)
+    return {"model_path": str(run.saved), "steps": run.step, "metrics": measured(run.figures),
+            "trained_tokens": sum(step.tokens for step in run.plan.epoch) * spec.n_epochs,
+            "seconds": run.seconds + report.seconds}
+
+
+def take_step(run: Run, number: int, report: Report) -> None:
+    """Train one step: forward, backward, clip, update; note its figures."""
+    begun = time.monotonic()
+    step = run.plan.step(number)
+    rate = learning_rate(number, run.plan.total_steps, run.spec.learning_rate)
+    for group in run.optimiser.param_groups:
+        group["lr"] = rate
+    run.loss.train()
+    nll = correct = scored = 0.0
+    for numbers in step.micro_batches:
+        scores = run.loss(collate([run.train.examples[i] for i in numbers], run.vocabulary.pad, run.device.torch))
+        run.accelerator.backward(scores.weighted_nll / step.weight_sum)
+        nll += scores.weighted_nll.item()
+        correct += scores.correct.item()
+        scored += scores.scored.item()
+    loss = nll / step.weight_sum
+    norm = float(run.accelerator.clip_grad_norm_(run.loss.parameters(), CLIP))
+    if not math.isfinite(loss) or not math.isfinite(norm):
+        raise diverged(run, "gradient" if math.isfinite(loss) else "loss")
+    run.optimiser.step()
+    run.optimiser.zero_grad()
+    report.trained(time.monotonic() - begun, step.tokens)
+    run.step, run.closed = number, False
+    run.figures = {"step": number, "total_steps": run.plan.total_steps, "epoch": run.plan.epoch_of(number),
+                   "train_loss": loss, "train_mean_token_accuracy": correct / max(1.0, scored), "learning_rate": rate,
+                   "tokens_per_second": report.tokens_per_second}
+
+
+def close_step(run: Run, report: Report) -> None:
+    """Evaluate, log, sample and save what is due after a step; if asked to stop, save and leave."""
+    try:
+        run.figures |= due_validation(run)
+        report.figures(run.figures, always=is_public(run) or "valid_loss" in run.figures)
+        report.progress(run.step)
+        due_samples(run)
+    except Stopped:
+        save(run, report)  # what was not measured yet is measured after the resume
+        raise
+    run.closed = True
+    if is_public(run) or run.stop.requested or time.monotonic() - run.saved_at >= run.spec.checkpoint_seconds:
+        save(run, report)
+    if run.step < run.plan.total_steps:
+        run.stop.check()
+
+
+def save(run: Run, report: Report) -> None:
+    """Write a checkpoint of the run as it stands, tell of it, and drop those no longer needed."""
+    public = run.closed and is_public(run)
+    run.journal.sync()  # so that no checkpoint knows of a step that the journal does not
+    run.saved = write_checkpoint(
+        run.root, run.step, state_files(run, run.seconds + report.seconds), public=public, whole=run.closed,
+        score=run.figures.get("full_valid_loss", run.figures.get("valid_loss")), disk=run.disk, guard=run.guard)
+    report.checkpoint(run.saved, run.figures, public=public)
+    prune(run.root, run.disk)
+    run.saved_at = time.monotonic()
+
+
+def is_public(run: Run) -> bool:
+    """Tell whether the checkpoint of the run's step is one for people: at epoch ends, and as often as they asked."""
+    every = run.spec.snapshots_every
+    return run.plan.ends_epoch(run.step) or (every is not None and run.step % every == 0)
+
+
+def announce(run: Run, report: Report) -> None:
+    """Say where training starts, and what the attempt before had no time to say."""
+    plan = run.plan
+    if not run.step:
+        report.message(f"Training {plan.total_steps} steps, {len(plan.epoch)} an epoch, on {len(run.train.examples)} "
+                       f"examples in {run.device.precision} on {run.device.name}.", 0)
+        return
+    report.message(f"Training goes on after step {run.step}.", run.step)
+    for warning in run.warnings:
+        report.message(warning, run.step, warning=True)
+    if run.saved and run.closed and is_public(run) and run.step not in run.journal.published:
+        report.checkpoint(run.saved, run.figures, public=True)

@@ -1,0 +1,159 @@
+"""The trainer: files in, files out, no network, no database (engine.md section 4).
+
+    python -P -m pen_backend.engine.train JOBDIR [--check]
+
+TERM or INT finishes the step, writes a checkpoint and leaves with 75; started again, it goes on from there.
+"""
+
+import argparse
+import fcntl
+import json
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pen_backend.engine.nn.outcome import Exit, Stop, Stopped, TrainingError, from_exception
+from pen_backend.files import Disk, write_atomic
+
+LOCK_SECONDS = 5.0
+
+
+def run_job(jobdir: Path, *, attempt: int, disk: Disk, stop: Stop) -> Exit:
+    """Train the job in JOBDIR to its end, a stop or a failure; leave result.json or error.json."""
+    lock = lock_job(jobdir)
+    if lock is None:
+        print("another trainer works in this directory", file=sys.stderr)
+        return Exit.STOPPED
+    try:
+        if not (jobdir / "result.json").exists():
+            disk.remove(jobdir / "error.json")
+            _train(jobdir, attempt, disk, stop)
+        finish(jobdir, disk)
+    except Stopped:
+        return Exit.STOPPED
+    except Exception as error:
+        return fail(jobdir, error, disk)
+    finally:
+        os.close(lock)
+    return Exit.DONE
+
+
+def check_job(jobdir: Path, *, disk: Disk) -> Exit:
+    """Write check.json: what the job would train on, or why it cannot; nothing is trained, torch is not loaded."""
+    from pen_backend.engine.nn.check import check, check_failure
+    from pen_backend.engine.nn.spec import read_spec
+
+    try:
+        write_atomic(jobdir / "check.json", _json(check(read_spec(jobdir / "spec.json"))), disk)
+    except TrainingError as error:
+        write_atomic(jobdir / "check.json", _json(check_failure(error)), disk)
+        return fail(jobdir, error, disk)
+    except Exception as error:
+        return fail(jobdir, error, disk)
+    return Exit.DONE
+
+
+def _train(jobdir: Path, attempt: int, disk: Disk, stop: Stop) -> None:
+    from pen_backend.engine.nn.journal import Journal
+    from pen_backend.engine.nn.results import write_results
+    from pen_backend.engine.nn.spec import read_spec
+
+    spec = read_spec(jobdir / "spec.json")
+    guard = superseded_guard(jobdir, attempt)
+    guard()
+    from pen_backend.engine.nn.trainer import train  # torch takes seconds to load
+
+    journal = Journal(jobdir / "events.jsonl", attempt=attempt, disk=disk)
+    try:
+        result = train(spec, jobdir, journal, disk=disk, stop=stop, guard=guard)
+        journal.sync()
+    finally:
+        journal.close()
+    write_results(jobdir, disk)
+    guard()
+    write_atomic(jobdir / "result.json", _json(result), disk)
+
+
+def finish(jobdir: Path, disk: Disk) -> None:
+    """Leave of a finished job's checkpoints the public ones, as plain models."""
+    from pen_backend.engine.nn.checkpoints import prune
+
+    prune(jobdir / "ckpt", disk, keep_last=0)
+
+
+def superseded_guard(jobdir: Path, attempt: int) -> Callable[[], None]:
+    """Make the check that this is still the job's newest attempt; a shared file system may not honour locks."""
+    def guard() -> None:
+        try:
+            newest = int((jobdir / "attempt").read_text())
+        except (OSError, ValueError):
+            return
+        if newest > attempt:
+            print(f"attempt {newest} has taken over from attempt {attempt}", file=sys.stderr)
+            raise Stopped
+    return guard
+
+
+def lock_job(jobdir: Path) -> int | None:
+    """Take the job's lock; wait a little for a trainer that is leaving, then give up."""
+    descriptor = os.open(jobdir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    deadline = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return descriptor
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                os.close(descriptor)
+                return None
+            time.sleep(0.1)
+
+
+def fail(jobdir: Path, error: Exception, disk: Disk) -> Exit:
+    """Write error.json, if the disk still takes it, and return the exit code."""
+    failure = from_exception(error)
+    if failure.exit == Exit.UNEXPECTED:
+        traceback.print_exception(error)
+    else:
+        print(failure, file=sys.stderr)
+    try:
+        write_atomic(jobdir / "error.json", _json(failure.to_json()), disk)
+    except OSError as full:
+        print(f"error.json could not be written: {full.strerror}", file=sys.stderr)
+    return failure.exit
+
+
+def _json(value: Mapping[str, Any]) -> bytes:
+    return json.dumps(value, indent=1, sort_keys=True, allow_nan=False).encode() + b"\n"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the trainer from the command line."""
+    parser = argparse.ArgumentParser(prog="python -m pen_backend.engine.train", description=__doc__)
+    parser.add_argument("jobdir", type=Path)
+    parser.add_argument("--check", action="store_true", help="check the job and write check.json, without training")
+    options = parser.parse_args(arguments)
+    if not options.jobdir.is_dir():
+        parser.error(f"{options.jobdir} is not a directory")
+    os.umask(0o077)
+    os.environ |= {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "PYTHONFAULTHANDLER": "1"}
+    stop = Stop()
+
+    def ask_to_stop(_number: int, _frame: object) -> None:
+        stop.requested = True
+
+    signal.signal(signal.SIGTERM, ask_to_stop)
+    signal.signal(signal.SIGINT, ask_to_stop)
+    jobdir = options.jobdir.resolve()
+    if options.check:
+        return check_job(jobdir, disk=Disk())
+    return run_job(jobdir, attempt=int(os.environ.get("PEN_ATTEMPT", "1")), disk=Disk(), stop=stop)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
