@@ -1,0 +1,102 @@
+"""What a place where jobs run can do, and a job's own directory: files in, files out."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from pen_backend.files import Disk, write_atomic
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """Where a program runs: its directory, the file its output goes to, how much it steps back for others."""
+
+    directory: Path
+    log: Path
+    nice: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Handle:
+    """One run of one attempt: enough to find its process again after the engine that started it is gone."""
+
+    job_id: str
+    attempt: int
+    pid: int
+    start_time: int
+    boot_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerState:
+    """How a run stands. An adopted process that ended is `lost`: only its files tell how."""
+
+    kind: Literal["queued", "running", "exited", "lost"]
+    code: int | None = None
+
+
+class JobRunner(Protocol):
+    """A place where jobs run."""
+
+    def submit(self, job_id: str, attempt: int, argv: list[str], env: Mapping[str, str],
+               resources: Resources) -> Handle:
+        """Start a run; the same job and attempt again is the same run."""
+        ...
+
+    def poll(self, handle: Handle) -> RunnerState:
+        """Tell how a run stands."""
+        ...
+
+    def logs(self, handle: Handle, resources: Resources, offset: int) -> tuple[bytes, int]:
+        """Read the run's output from OFFSET; return it and where it goes on."""
+        ...
+
+    def stop(self, handle: Handle, *, grace: float = 10.0) -> None:
+        """End a run and everything it started: TERM, after GRACE seconds KILL."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class JobDirectory:
+    """The files by which the engine and a trainer talk (engine.md section 4)."""
+
+    path: Path
+    disk: Disk
+
+    @property
+    def log(self) -> Path:
+        """Locate what the trainer printed."""
+        return self.path / "trainer.log"
+
+    @property
+    def events(self) -> Path:
+        """Locate what the trainer told."""
+        return self.path / "events.jsonl"
+
+    def prepare(self, spec: Mapping[str, Any]) -> None:
+        """Write the order down."""
+        self.path.mkdir(mode=0o700, exist_ok=True)
+        write_atomic(self.path / "spec.json", json.dumps(spec, indent=1, ensure_ascii=False).encode(), self.disk)
+
+    def begin(self, attempt: int) -> None:
+        """Make ready for an attempt: name it, so that an older one leaves, and forget the last one's error."""
+        self.disk.remove(self.path / "error.json")
+        write_atomic(self.path / "attempt", f"{attempt}\n".encode(), self.disk)
+
+    def read(self, name: str) -> dict[str, Any] | None:
+        """Read one of the trainer's JSON files; None if it is absent or not whole."""
+        try:
+            value = json.loads((self.path / name).read_bytes())
+        except (OSError, ValueError):
+            return None
+        return value if isinstance(value, dict) else None
+
+    def clean(self, *, keep: set[Path]) -> None:
+        """Remove what a finished job no longer needs: resume checkpoints and temporary files, not KEEP's."""
+        checkpoints = self.path / "ckpt"
+        for entry in checkpoints.iterdir() if checkpoints.is_dir() else ():
+            if entry not in keep and entry.is_dir():
+                shutil.rmtree(entry, ignore_errors=True)

@@ -1,0 +1,184 @@
+"""The models there are: bases on disk, fine-tunes and snapshots in the store, and what they are loaded from."""
+
+import json
+import math
+import sqlite3
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from pen_backend.engine.store import Store
+from pen_backend.engine.wire.errors import ApiError, invalid_state, not_found
+
+HEADER_LIMIT = 1 << 20
+CONFIG_LIMIT = 1 << 20
+PACKAGED = Path(__file__).parent / "base"
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model that can be loaded: a full one's directory, and an adapter's on top of it or none."""
+
+    id: str
+    kind: str
+    base: str
+    path: Path
+    adapter: Path | None
+    created_at: int
+    prompt: str | None = None
+    format_hash: str | None = None
+
+    @property
+    def files(self) -> Path:
+        """Locate the directory that is this model's own."""
+        return self.adapter or self.path
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a model's own files say about it."""
+
+    context_length: int | None
+    vocab_size: int | None
+    bos: int | None
+    eos: int | None
+
+
+class Models:
+    """Looks models up by name; nothing is loaded here."""
+
+    def __init__(self, store: Store, bases: Iterable[Path] | None = None) -> None:
+        self._store = store
+        self._bases = list(bases) if bases is not None else [PACKAGED, store.directory / "bases"]
+
+    def bases(self) -> list[Model]:
+        """List the bases: every directory with a configuration and weights."""
+        found: dict[str, Model] = {}
+        for folder in self._bases:
+            for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+                config = path / "config.json"
+                if config.is_file() and any(path.glob("*.safetensors")) and ".tmp-" not in path.name:
+                    made = int(config.stat().st_mtime)
+                    found.setdefault(path.name, Model(path.name, "base", path.name, path.resolve(), None, made))
+        return list(found.values())
+
+    def all(self) -> list[Model]:
+        """List every model: bases first, then fine-tunes and snapshots, newest first."""
+        rows = self._store.read(
+            lambda connection: connection.execute("SELECT * FROM models ORDER BY seq DESC").fetchall())
+        return [*self.bases(), *(_model(row) for row in rows)]
+
+    def find(self, name: str) -> Model | None:
+        """Find a model by its name."""
+        row = self._store.read(
+            lambda connection: connection.execute("SELECT * FROM models WHERE id = ?", (name,)).fetchone())
+        if row is not None:
+            return _model(row)
+        return next((base for base in self.bases() if base.id == name), None)
+
+    def get(self, name: str) -> Model:
+        """Find a model by its name, or say that there is none."""
+        found = self.find(name)
+        if found is None:
+            raise not_found("model", name)
+        return found
+
+    def delete(self, name: str) -> Model:
+        """Forget a model; its files go when nothing is built on them."""
+        model = self.get(name)
+        if model.kind == "base":
+            raise ApiError(403, "cannot_delete_base_model", f"'{name}' is a base model; bases cannot be deleted.",
+                           param="model")
+
+        def remove(connection: sqlite3.Connection) -> None:
+            if connection.execute("SELECT 1 FROM jobs WHERE model = ? AND finished_at IS NULL", (name,)).fetchone():
+                raise invalid_state(f"A job that has not ended starts from '{name}'; cancel it first.")
+            connection.execute("DELETE FROM models WHERE id = ?", (name,))
+
+        self._store.transact(remove)
+        return model
+
+    def remove_files(self, model: Model) -> bool:
+        """Remove a deleted model's files, unless another model is built on them."""
+        own = str(model.files)
+        used = self._store.read(lambda connection: connection.execute(
+            "SELECT 1 FROM models WHERE path = ? OR adapter = ?", (own, own)).fetchone())
+        if used or not model.files.is_relative_to(self._store.directory):
+            return False
+        self._store.disk.remove(model.files)
+        return True
+
+
+def _model(row: sqlite3.Row) -> Model:
+    return Model(row["id"], row["kind"], row["base"], Path(row["path"]),
+                 None if row["adapter"] is None else Path(row["adapter"]), row["created_at"], row["prompt"],
+                 row["format_hash"])
+
+
+def register(connection: sqlite3.Connection, *, name: str, kind: str, base: str, path: Path, adapter: Path | None,
+             sha256: str, job_id: str, step: int, metadata: Mapping[str, str], now: float | None = None) -> None:
+    """Make trained files a model; a repeated registration changes nothing."""
+    connection.execute(
+        "INSERT OR IGNORE INTO models (id, created_at, kind, base, path, adapter, sha256, job_id, step, prompt, "
+        "format_hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (name, int(time.time() if now is None else now), kind, base, str(path),
+         None if adapter is None else str(adapter), sha256, job_id, step, metadata.get("pen.prompt"),
+         metadata.get("pen.format_hash")))
+
+
+def facts(model: Model) -> Facts:
+    """Read what a model's configuration says."""
+    config = _config(model.path)
+    return Facts(
+        context_length=_whole(config.get("max_position_embeddings") or config.get("n_positions")),
+        vocab_size=_whole(config.get("vocab_size")),
+        bos=_whole(config.get("bos_token_id")), eos=_whole(config.get("eos_token_id")))
+
+
+def _config(path: Path) -> dict[str, Any]:
+    try:
+        with (path / "config.json").open("rb") as stream:
+            value = json.loads(stream.read(CONFIG_LIMIT))
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _whole(value: object) -> int | None:
+    return value[0] if isinstance(value, list) and value and isinstance(value[0], int) else \
+        value if isinstance(value, int) else None
+
+
+def parameters(path: Path) -> tuple[int, int]:
+    """Count a model's parameters, and those of an adapter of rank 1, from the headers of its safetensors files."""
+    total, rank = 0, 0
+    for file in sorted(path.glob("*.safetensors")):
+        if file.name == "optim.safetensors":
+            continue
+        with file.open("rb") as stream:
+            for name, tensor in _header(stream).items():
+                if name != "__metadata__":
+                    shape = tensor["shape"]
+                    total += math.prod(shape)
+                    rank += sum(shape) if len(shape) == 2 and "embed" not in name and "lm_head" not in name else 0
+    return total, rank
+
+
+def _header(stream: BinaryIO) -> dict[str, Any]:
+    length = int.from_bytes(stream.read(8), "little")
+    if length > HEADER_LIMIT:
+        raise ValueError(f"a safetensors header of {length} bytes is over the limit of {HEADER_LIMIT}")
+    header = json.loads(stream.read(length))
+    return header if isinstance(header, dict) else {}
+
+
+def as_object(model: Model) -> dict[str, Any]:
+    """Build the model object, with pen's facts beside OpenAI's."""
+    known = facts(model)
+    return {"id": model.id, "object": "model", "created": model.created_at,
+            "owned_by": "pen" if model.kind == "base" else "user",
+            "pen": {"base": model.base, "kind": model.kind, "context_length": known.context_length,
+                    "vocab_size": known.vocab_size, "bos_token_id": known.bos, "eos_token_id": known.eos,
+                    "format_hash": model.format_hash, "prompt": model.prompt}}

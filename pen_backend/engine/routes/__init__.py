@@ -1,0 +1,1 @@
+"""The resources of the HTTP contract, one file each; `http.py` is what they share."""

@@ -1,0 +1,1 @@
+"""Where jobs run; one module a kind of place, imported only when it is chosen."""

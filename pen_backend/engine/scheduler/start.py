@@ -1,0 +1,24 @@
+"""The weights a job starts from, measured once and remembered while the files do not change."""
+
+import functools
+from pathlib import Path
+
+from pen_backend.engine.jobs.spec import Start
+from pen_backend.engine.models import Model, facts, parameters
+from pen_backend.engine.store import hash_directory
+
+CONTEXT_LENGTH = 2048
+
+
+def start_from(model: Model) -> Start:
+    """Describe MODEL as the start of a job."""
+    newest = max(path.stat().st_mtime_ns for path in model.path.iterdir())
+    sha256, total, rank = _measure(model.path, newest)
+    return Start(name=model.base, path=model.path, sha256=sha256, parameters=total, rank_parameters=rank,
+                 context_length=facts(model).context_length or CONTEXT_LENGTH, adapter=model.adapter)
+
+
+@functools.lru_cache(maxsize=32)
+def _measure(path: Path, newest: int) -> tuple[str, int, int]:
+    """Hash and count a directory; NEWEST makes a changed one a new question."""
+    return hash_directory(path), *parameters(path)

@@ -1,0 +1,1 @@
+"""OpenAI's shapes: requests checked strictly, answers built whole (openai-api.md)."""

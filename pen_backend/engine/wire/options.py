@@ -1,0 +1,107 @@
+"""pen's own job options: the table of openai-api.md section 5, and the three places where they travel."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+import orjson
+from pydantic import Field
+
+from pen_backend.engine.wire.body import Request
+from pen_backend.engine.wire.errors import invalid_value, unsupported_parameter
+
+Steps = Annotated[int, Field(ge=1)]
+
+NOT_YET = {
+    "packing": ("examples", "Windows ('packing: window') are not trained yet; leave 'packing' at 'examples'."),
+    "results": ("openai", "The classic result file is not written yet; leave 'results' at 'openai'."),
+    "classification": (None, "Classification metrics are not computed yet; leave 'classification' out."),
+}
+STANDARD = ("batch_size", "learning_rate_multiplier", "n_epochs")
+
+
+class Lora(Request):
+    """The shape of an adapter."""
+
+    r: Annotated[int, Field(ge=1, le=1024)] = Field(16, description="an integer from 1 to 1024")
+    alpha: Annotated[float, Field(gt=0)] = Field(32, description="a number above 0")
+    dropout: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="a number from 0, below 1")
+    target: str = Field("all-linear", description="'all-linear'")
+
+
+class Options(Request):
+    """Every option pen adds to a job."""
+
+    prompt_loss_weight: Annotated[float, Field(ge=0, le=1)] = Field(0.0, description="a number from 0 to 1")
+    max_tokens: Annotated[int, Field(ge=2)] | None = Field(None, description="an integer of at least 2")
+    overlong: Literal["error", "drop", "truncate"] = Field("error", description="'error', 'drop' or 'truncate'")
+    snapshots_every: Steps | None = Field(None, description="a number of steps, at least 1")
+    completions_every: Steps | None = Field(None, description="a number of steps, at least 1")
+    num_completions: Annotated[int, Field(ge=1, le=128)] = Field(1, description="an integer from 1 to 128")
+    completion_max_tokens: Annotated[int, Field(ge=1)] = Field(64, description="an integer of at least 1")
+    completion_prompts: Annotated[list[str], Field(min_length=1, max_length=16)] | None = Field(
+        None, description="a list of 1 to 16 strings")
+    eval_every: Steps | Literal["auto"] | None = Field(None, description="'auto' or a number of steps, at least 1")
+    eval_batch_size: Steps | Literal["auto"] | None = Field(None, description="'auto' or an integer of at least 1")
+    tune: Literal["auto", "lora", "full"] = Field("auto", description="'auto', 'lora' or 'full'")
+    lora: Lora | None = Field(None, description="an object of r, alpha, dropout and target")
+    learning_rate: Annotated[float, Field(gt=0)] | None = Field(None, description="a number above 0")
+    checkpoint_seconds: Annotated[float, Field(ge=0)] = Field(60.0, description="a number of seconds, at least 0")
+
+
+NAMES = (*Options.model_fields, *NOT_YET)
+
+
+def gather(body: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Take the options out of a job creation, from every place they may be in; return them and the rest of the body.
+
+    The places: `pen`, unknown keys of the hyperparameters, and `metadata["pen.NAME"]` texts.
+    """
+    rest = dict(body)
+    found: dict[str, Any] = {}
+    own = rest.pop("pen", None)
+    if own is not None and not isinstance(own, dict):
+        raise invalid_value("pen", "'pen' must be an object.")
+    _add(found, own or {}, "pen")
+    for path in (("hyperparameters",), *(("method", kind, "hyperparameters") for kind in ("supervised", "dpo"))):
+        holder = _holder(rest, path)
+        if holder is not None:
+            hyperparameters = holder[path[-1]]
+            _add(found, {key: value for key, value in hyperparameters.items() if key in NAMES}, ".".join(path))
+            holder[path[-1]] = {key: value for key, value in hyperparameters.items() if key not in NAMES}
+    metadata = rest.get("metadata")
+    if isinstance(metadata, dict):
+        texts = {key.removeprefix("pen."): value for key, value in metadata.items() if key.startswith("pen.")}
+        _add(found, {key: _value(text) for key, text in texts.items() if key in NAMES and isinstance(text, str)},
+             "metadata")
+    for name, (default, sentence) in NOT_YET.items():
+        if found.pop(name, default) != default:
+            raise unsupported_parameter(f"pen.{name}", sentence)
+    return found, rest
+
+
+def _holder(body: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any] | None:
+    """Copy the nested objects on the way to PATH, so that the caller's body stays as it was."""
+    holder = body
+    for name in path[:-1]:
+        inner = holder.get(name)
+        if not isinstance(inner, dict):
+            return None
+        holder[name] = dict(inner)
+        holder = holder[name]
+    return holder if isinstance(holder.get(path[-1]), dict) else None
+
+
+def _add(found: dict[str, Any], more: Mapping[str, Any], place: str) -> None:
+    for name, value in more.items():
+        if name in found and found[name] != value:
+            raise invalid_value(f"pen.{name}",
+                                f"'{name}' is given twice with different values; the second is in '{place}'.")
+        found[name] = value
+
+
+def _value(text: str) -> Any:
+    """Read a metadata text: JSON where it is JSON, else the text itself."""
+    try:
+        return orjson.loads(text)
+    except ValueError:
+        return text

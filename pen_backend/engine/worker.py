@@ -1,0 +1,161 @@
+"""The client of the inference worker process: starts it, speaks its frames, outlives its death."""
+
+import asyncio
+import contextlib
+import json
+import struct
+import time
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pen_backend.engine.wire.errors import ApiError, unavailable
+from pen_backend.engine.wire.ids import random_text
+
+FRAME_LIMIT = 64 << 20
+BACK_OFF = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)
+HEALTHY_SECONDS = 30.0
+STATS_SECONDS = 2.0
+CLOSE_SECONDS = 5.0
+
+Event = dict[str, Any]
+
+
+class Worker:
+    """One inference process, started when it is first needed. Lives in the server's event loop."""
+
+    def __init__(self, argv: Sequence[str], *, environ: Mapping[str, str], log: Path) -> None:
+        self._argv = list(argv)
+        self._environ = dict(environ)
+        self._log = log
+        self._process: asyncio.subprocess.Process | None = None
+        self._reader: asyncio.Task[None] | None = None
+        self._starting = asyncio.Lock()
+        self._open: dict[str, asyncio.Queue[Event]] = {}
+        self._deaths = 0
+        self._started = 0.0
+        self._not_before = 0.0
+        self.used = time.monotonic()
+
+    @property
+    def pid(self) -> int | None:
+        """The worker's process id while it runs."""
+        return None if self._process is None else self._process.pid
+
+    @property
+    def busy(self) -> bool:
+        """Whether anybody waits for tokens."""
+        return bool(self._open)
+
+    async def generate(self, model: Mapping[str, Any], request: Mapping[str, Any]) -> AsyncGenerator[Event, None]:
+        """Yield the worker's events for one request; leaving early stops the generation.
+
+        The last event is `done`; an `error` ends the events too, also when the worker dies.
+        """
+        identifier = random_text()
+        events: asyncio.Queue[Event] = asyncio.Queue()
+        self._open[identifier] = events
+        finished = False
+        try:
+            await self._send({"op": "generate", "id": identifier, "model": dict(model), **request})
+            while not finished:
+                event = await events.get()
+                finished = event["event"] in ("done", "error")
+                yield event
+        finally:
+            del self._open[identifier]
+            self.used = time.monotonic()
+            if not finished:
+                self._write({"op": "cancel", "id": identifier})
+
+    async def stats(self) -> Event | None:
+        """Ask what the worker has made and holds; None if it does not run or does not answer in time."""
+        if self._process is None:
+            return None
+        identifier = random_text()
+        events: asyncio.Queue[Event] = asyncio.Queue()
+        self._open[identifier] = events
+        try:
+            self._write({"op": "stats", "id": identifier})
+            answer = await asyncio.wait_for(events.get(), STATS_SECONDS)
+        except TimeoutError:
+            return None
+        finally:
+            del self._open[identifier]
+        return answer if answer["event"] == "stats" else None
+
+    def unload(self, model: str) -> None:
+        """Let the worker forget a model, if it runs."""
+        self._write({"op": "unload", "model": model})
+
+    async def close(self) -> None:
+        """End the worker: its input closes, and it leaves; one that does not is killed."""
+        process, reader = self._process, self._reader
+        if process is None or process.stdin is None:
+            return
+        self._process = None
+        process.stdin.close()
+        try:
+            await asyncio.wait_for(process.wait(), CLOSE_SECONDS)
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+        if reader is not None:
+            await reader
+
+    async def _send(self, frame: Mapping[str, Any]) -> None:
+        async with self._starting:
+            if self._process is None:
+                await self._start()
+        self._write(frame)
+        with contextlib.suppress(ConnectionError):  # its death is told by the reader, to everybody
+            if self._process is not None and self._process.stdin is not None:
+                await self._process.stdin.drain()
+
+    def _write(self, frame: Mapping[str, Any]) -> None:
+        body = json.dumps(frame, ensure_ascii=False).encode()
+        if self._process is not None and self._process.stdin is not None and not self._process.stdin.is_closing():
+            self._process.stdin.write(struct.pack(">I", len(body)) + body)
+
+    async def _start(self) -> None:
+        wait = self._not_before - time.monotonic()
+        if wait > 0:
+            raise unavailable(f"The inference worker died and restarts in {wait:.0f} s; try again then.")
+        with self._log.open("ab") as log:
+            try:
+                self._process = await asyncio.create_subprocess_exec(
+                    *self._argv, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=log,
+                    env=self._environ, cwd="/", start_new_session=True)
+            except OSError as error:
+                raise ApiError(500, "internal_error",
+                               f"The inference worker does not start ({error.strerror}).") from error
+        self._started = time.monotonic()
+        self._reader = asyncio.create_task(self._read(self._process))
+
+    async def _read(self, process: asyncio.subprocess.Process) -> None:
+        """Hand out events until the worker ends, then tell everybody who waits."""
+        if process.stdout is None:
+            return
+        try:
+            while True:
+                length = struct.unpack(">I", await process.stdout.readexactly(4))[0]
+                if length > FRAME_LIMIT:
+                    break
+                event = json.loads(await process.stdout.readexactly(length))
+                waiting = self._open.get(str(event.get("id")))
+                if waiting is not None:
+                    waiting.put_nowait(event)
+        except (asyncio.IncompleteReadError, ConnectionError, ValueError):
+            pass
+        expected = self._process is not process
+        if not expected:
+            self._process = None
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+            self._deaths = 1 if time.monotonic() - self._started > HEALTHY_SECONDS else self._deaths + 1
+            self._not_before = time.monotonic() + BACK_OFF[min(self._deaths, len(BACK_OFF)) - 1]
+        for waiting in self._open.values():
+            waiting.put_nowait({"event": "error", "code": "unavailable",
+                                "message": "The inference worker stopped." if expected else
+                                "The inference worker died; it restarts with the next request."})

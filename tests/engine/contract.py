@@ -1,0 +1,59 @@
+"""Every answer a test receives is checked against OpenAI's schema, where that file is on this machine."""
+
+import functools
+import json
+import re
+from typing import Any
+
+import jsonschema  # type: ignore[import-untyped]  # it has no type hints
+
+from tests.shared import SHARED
+
+SCHEMA = SHARED / "reference" / "openai-openapi-core.json"
+
+
+@functools.cache
+def operations() -> list[tuple[str, "re.Pattern[str]", dict[str, Any]]]:
+    """List method, path and responses of every operation; nothing where the file is missing."""
+    if not SCHEMA.exists():
+        return []
+    document = json.loads(SCHEMA.read_text())
+    found = []
+    for path, methods in document["paths"].items():
+        pattern = re.compile("/v1" + re.sub(r"\{model\}", ".+", re.sub(r"\{(?!model\})\w+\}", "[^/]+", path)) + r"\Z")
+        found += [(method.upper(), pattern, operation["responses"]) for method, operation in methods.items()
+                  if "responses" in operation]
+    return found
+
+
+@functools.cache
+def validator(name: str) -> jsonschema.Draft202012Validator:
+    """Make the validator of one schema."""
+    document = json.loads(SCHEMA.read_text())
+    return jsonschema.Draft202012Validator({"$ref": f"#/components/schemas/{name}",
+                                            "components": document["components"]})
+
+
+def check(method: str, path: str, status: int, content_type: str, body: bytes) -> None:
+    """Fail if an answer is not what OpenAI's schema says; the exceptions are those of openai-api.md section 1."""
+    if not operations():
+        return
+    if status >= 400:
+        validator("ErrorResponse").validate(json.loads(body))
+        return
+    if path.endswith("/content") or content_type.startswith("text/event-stream"):
+        return  # raw bytes; a stream, whose chunks `check_chunk` judges
+    for known, pattern, responses in operations():
+        if known == method and pattern.match(path):
+            reference = responses["200"]["content"]["application/json"]["schema"]["$ref"]
+            validator(reference.rpartition("/")[2]).validate(json.loads(body))
+            return
+
+
+def check_chunk(chunk: dict[str, Any]) -> None:
+    """Fail if a chunk of a stream is no completion; one that is not a choice's last has no finish_reason yet."""
+    if operations():
+        whole = {**chunk, "choices": [{**choice, "finish_reason": choice["finish_reason"] or "stop"}
+                                      for choice in chunk["choices"]]}
+        whole = {key: value for key, value in whole.items() if key != "usage" or value is not None}
+        validator("CreateCompletionResponse").validate(whole)

@@ -1,0 +1,1 @@
+"""Small real programs with scripted behaviour, handed to the engine as its trainer and its worker."""
