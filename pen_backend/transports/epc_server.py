@@ -93,9 +93,9 @@ class Link(EPCHandler):
 
     def _dispatch(self, message: Sequence[object]) -> None:
         match message:
-            case ["call", int(uid), Symbol() as name, plist]:
+            case ["call", int(uid), Symbol() as name, [plist]]:
                 self.dispatcher.call(uid, name, plist)
-            case ["call", int(uid), Symbol() as name]:
+            case ["call", int(uid), Symbol() as name, None | []]:
                 self.dispatcher.call(uid, name, None)
             case ["methods", int(uid)]:
                 self.dispatcher.methods(uid)

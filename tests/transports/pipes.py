@@ -47,7 +47,7 @@ class Child:
         for key, value in arguments.items():
             plist += [Symbol(":" + key.replace("_", "-")), value]
         self._uid += 1
-        self.write(frame(dumps([Symbol("call"), self._uid, Symbol(name), [plist or None][0]])))
+        self.write(frame(dumps([Symbol("call"), self._uid, Symbol(name), [plist]])))
         return self._uid
 
     def write(self, data: bytes) -> None:

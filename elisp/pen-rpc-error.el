@@ -1,0 +1,95 @@
+;;; pen-rpc-error.el --- What pen says when something goes wrong -*- lexical-binding: t; -*-
+
+;; Copyright (C) 2026 The pen authors
+
+;; Author: The pen authors
+;; SPDX-License-Identifier: GPL-3.0-or-later
+
+;; This file is free software: you can redistribute it and/or modify
+;; it under the terms of the GNU General Public License as published by
+;; the Free Software Foundation, either version 3 of the License, or
+;; (at your option) any later version.
+
+;; This file is distributed in the hope that it will be useful,
+;; but WITHOUT ANY WARRANTY; without even the implied warranty of
+;; MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
+;; GNU General Public License for more details.
+
+;; You should have received a copy of the GNU General Public License
+;; along with this program.  If not, see <https://www.gnu.org/licenses/>.
+
+;;; Commentary:
+
+;; One condition for each kind of error, all below `pen-error', with the names
+;; that Python and the wire have: kind `data', DataError, `pen-data-error'.  An
+;; error is a list (CONDITION MESSAGE PLIST), as `condition-case' has it; PLIST
+;; has :kind :message :hint :where :log.
+
+;;; Code:
+
+;;;; Errors
+
+(eval-and-compile
+  (defconst pen-rpc--kinds
+    '(bad-params not-found config prompt data too-large auth upstream busy
+      version internal connection-lost start job cancelled refused deadline)
+    "Every kind of error; `data' is the condition `pen-data-error'."))
+
+(define-error 'pen-error "Pen")
+
+(defmacro pen-rpc--define-errors ()
+  "Define a condition for each kind of error."
+  `(progn
+     ,@(mapcar (lambda (kind)
+                 `(define-error ',(intern (format "pen-%s-error" kind))
+                    ,(format "Pen (%s)" kind) 'pen-error))
+               pen-rpc--kinds)))
+(pen-rpc--define-errors)
+
+(defun pen-rpc-error (plist)
+  "Return the condition that the error PLIST describes, ready for `signal'."
+  (let ((kind (plist-get plist :kind)))
+    (list (if (memq kind pen-rpc--kinds)
+              (intern-soft (format "pen-%s-error" kind))
+            'pen-error)
+          (or (plist-get plist :message) "The service failed without a word.")
+          plist)))
+
+(defun pen-rpc--error (kind message &optional hint)
+  "Return the condition of an error of KIND made here: MESSAGE and HINT."
+  (pen-rpc-error (list :kind kind :message message :hint hint)))
+
+;;;; The log
+
+(defun pen-rpc-log (format &rest args)
+  "Append a line to the log buffer: FORMAT with ARGS."
+  (with-current-buffer (get-buffer-create "*pen-log*")
+    (let ((inhibit-read-only t))
+      (save-excursion
+        (goto-char (point-max))
+        (insert (format-time-string "%H:%M:%S ")
+                (apply #'format-message format args) "\n")
+        (when (> (line-number-at-pos) 1000)
+          (goto-char (point-min))
+          (forward-line 200)
+          (delete-region (point-min) (point)))))))
+
+(defun pen-rpc--guard (function &rest args)
+  "Call FUNCTION with ARGS; an error is logged, for others wait behind it."
+  (condition-case err
+      (apply function args)
+    ((error quit)
+     (pen-rpc-log "A callback failed: %s" (error-message-string err))
+     nil)))
+
+(defun pen-rpc-report (err)
+  "Tell of the error ERR in one line; the log has the details."
+  (let ((plist (nth 2 err)))
+    (pen-rpc-log "%s: %s" (car err) (error-message-string err))
+    (message "%s" (mapconcat #'identity
+                             (delq nil (list (plist-get plist :message)
+                                             (plist-get plist :hint)))
+                             " "))))
+
+(provide 'pen-rpc-error)
+;;; pen-rpc-error.el ends here

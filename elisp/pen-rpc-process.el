@@ -1,0 +1,391 @@
+;;; pen-rpc-process.el --- Start pen's service, keep it, read its frames -*- lexical-binding: t; -*-
+
+;; Copyright (C) 2026 The pen authors
+
+;; Author: The pen authors
+;; SPDX-License-Identifier: GPL-3.0-or-later
+
+;; This file is free software: you can redistribute it and/or modify
+;; it under the terms of the GNU General Public License as published by
+;; the Free Software Foundation, either version 3 of the License, or
+;; (at your option) any later version.
+
+;; This file is distributed in the hope that it will be useful,
+;; but WITHOUT ANY WARRANTY; without even the implied warranty of
+;; MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
+;; GNU General Public License for more details.
+
+;; You should have received a copy of the GNU General Public License
+;; along with this program.  If not, see <https://www.gnu.org/licenses/>.
+
+;;; Commentary:
+
+;; The process behind pen-rpc.el: how it is started and greeted, how its death
+;; is noticed, and how frames on its pipes become answers and events.  Nothing
+;; here waits.
+
+;;; Code:
+
+(eval-when-compile
+  (require 'cl-lib)
+  (require 'pcase))
+(require 'pen-rpc-error)
+(require 'pen-rpc-value)
+(require 'pen-rpc-events)
+
+;;;; Customization
+
+(defgroup pen nil
+  "Fine-tune and prompt language models."
+  :group 'convenience
+  :prefix "pen-")
+
+(defcustom pen-python-command nil
+  "The Python that has the package pen-backend.
+If nil it is looked for: installed by pen, beside a checkout, on the path."
+  :type '(choice (const :tag "Look for it" nil) file)
+  :risky t
+  :group 'pen)
+
+(defcustom pen-rpc-start-deadline 15
+  "Seconds that the service may take for its first answer."
+  :type 'number
+  :group 'pen)
+
+;;;; State
+
+(defconst pen-rpc-protocol 1 "The protocol's number.")
+(defconst pen-rpc-version "0.1.0" "The version of this client.")
+
+(defconst pen-rpc--directory
+  (file-name-directory (or load-file-name buffer-file-name "/"))
+  "Where this file is.")
+
+(defvar pen-rpc-methods-hash)           ; in the generated file
+
+(defvar pen-rpc-arguments '("-P" "-m" "pen_backend" "serve")
+  "What makes `pen-python-command' serve.")
+(put 'pen-rpc-arguments 'risky-local-variable t)
+
+(defvar pen-rpc-state-functions nil
+  "Functions called with the new state whenever it changes.")
+
+(defvar pen-rpc--state 'stopped)
+(defvar pen-rpc--process nil "The service, or nil.")
+(defvar pen-rpc--reader nil "Multibyte buffer a frame is decoded into.")
+(defvar pen-rpc--need 6 "Bytes that must be there before it pays to look.")
+(defvar pen-rpc--timer nil "Ends a start that takes too long.")
+(defvar pen-rpc--uid 0 "Number of the last call.")
+(defvar pen-rpc--pending (make-hash-table) "Number of a call to (THEN . ELSE).")
+(defvar pen-rpc--waiting nil "Frames to send after hello, newest first.")
+(defvar pen-rpc--fresh nil "Number of the call that is being sent.")
+(defvar pen-rpc--warned nil "Non-nil once a different method table was told.")
+
+(defun pen-rpc-state ()
+  "Return `stopped', `starting', `ready', `lost' or `failed'."
+  pen-rpc--state)
+
+(defun pen-rpc--set-state (state)
+  "Make STATE the state and tell those who want to know."
+  (unless (eq state pen-rpc--state)
+    (setq pen-rpc--state state)
+    (pen-rpc--guard #'run-hook-with-args 'pen-rpc-state-functions state)))
+
+;;;; Starting and ending
+
+(defun pen-rpc-python ()
+  "Return the name of the Python to run."
+  (cl-loop for name in (list pen-python-command
+                             (expand-file-name "pen/bin/python" user-emacs-directory)
+                             (expand-file-name "../.venv/bin/python" pen-rpc--directory))
+           when (and name (or pen-python-command (file-executable-p name)))
+           return name
+           finally return "python3"))
+
+(defun pen-rpc-ensure ()
+  "Start the service if there is none and return the state; never wait."
+  (unless (process-live-p pen-rpc--process)
+    (pen-rpc--lost pen-rpc--process)
+    (pen-rpc--start))
+  pen-rpc--state)
+
+(defun pen-rpc--start ()
+  "Start the service and greet it."
+  (let ((process-adaptive-read-buffering nil)
+        (default-directory (if (file-directory-p "~/") (expand-file-name "~/") "/"))
+        (errors (generate-new-buffer " *pen-rpc errors*" t))
+        (buffer (generate-new-buffer " *pen-rpc*" t)))
+    (with-current-buffer buffer
+      (set-buffer-multibyte nil)
+      (buffer-disable-undo))
+    (unless (buffer-live-p pen-rpc--reader)
+      (setq pen-rpc--reader (generate-new-buffer " *pen-rpc reader*" t))
+      (with-current-buffer pen-rpc--reader
+        (buffer-disable-undo)))
+    (setq pen-rpc--need 6)
+    (pen-rpc--set-state 'starting)
+    (setq pen-rpc--process (pen-rpc--make-process buffer errors))
+    (if pen-rpc--process
+        (pen-rpc--begin pen-rpc--process errors)
+      (kill-buffer buffer)
+      (kill-buffer errors))))
+
+(defun pen-rpc--make-process (buffer errors)
+  "Return the process of the service, with BUFFER and the buffer ERRORS.
+If it cannot be made, return nil and have the calls that wait fail."
+  (let ((python (pen-rpc-python)))
+    (condition-case err
+        (if (executable-find python)    ; writing to what never ran kills batch Emacs
+            (make-process :name "pen" :buffer buffer :stderr errors
+                          :command (cons python pen-rpc-arguments)
+                          :connection-type 'pipe :coding 'binary :noquery t
+                          :filter #'pen-rpc--filter :sentinel #'pen-rpc--sentinel)
+          (error "There is no program %s" python))
+      (error
+       (run-at-time 0 nil #'pen-rpc--fail 'failed
+                    (pen-rpc--error 'start (format "The service cannot be started: %s."
+                                                   (error-message-string err))
+                                    "Set `pen-python-command', or run M-x pen-doctor."))
+       nil))))
+
+(defun pen-rpc--begin (process errors)
+  "Greet PROCESS, with its stderr in ERRORS, and see that it answers in time."
+  (let ((reader (get-buffer-process errors)))
+    (when reader
+      (set-process-query-on-exit-flag reader nil)
+      (set-process-sentinel reader #'ignore)))
+  (process-put process 'pen-rpc-errors errors)
+  (setq pen-rpc--timer (run-at-time pen-rpc-start-deadline nil
+                                    #'pen-rpc--start-failed process))
+  (pen-rpc--hello process))
+
+(defun pen-rpc--hello (process)
+  "Greet PROCESS; what waits is sent once it has answered."
+  (puthash (cl-incf pen-rpc--uid)
+           (cons (lambda (hello) (pen-rpc--greeted process hello))
+                 (lambda (err)
+                   (when (eq process pen-rpc--process)
+                     (pen-rpc--end process 'failed err))))
+           pen-rpc--pending)
+  (pen-rpc--write process
+                  (pen-rpc--frame pen-rpc--uid "pen-hello"
+                                  (list :protocol pen-rpc-protocol
+                                        :client pen-rpc-version
+                                        :emacs emacs-version))))
+
+(defun pen-rpc--greeted (process hello)
+  "Take PROCESS, which answered HELLO, into service."
+  (when (eq process pen-rpc--process)
+    (cancel-timer pen-rpc--timer)
+    (let ((waiting (nreverse pen-rpc--waiting)))
+      (setq pen-rpc--waiting nil)
+      (pen-rpc--set-state 'ready)
+      (dolist (frame waiting)
+        (pen-rpc--write process frame)))
+    (when (and (boundp 'pen-rpc-methods-hash)
+               (not (equal pen-rpc-methods-hash (plist-get hello :methods-hash)))
+               (not pen-rpc--warned))
+      (setq pen-rpc--warned t)
+      (message "Pen's service (%s) and its Emacs package (%s) differ; some calls may fail"
+               (plist-get hello :server) pen-rpc-version))))
+
+(defun pen-rpc--start-failed (process)
+  "Give PROCESS up: it has not answered in time, or it ended."
+  (when (and (eq process pen-rpc--process) (eq pen-rpc--state 'starting))
+    (let* ((alive (process-live-p process))
+           (buffer (process-get process 'pen-rpc-errors))
+           (said (if (buffer-live-p buffer)
+                     (with-current-buffer buffer
+                       (goto-char (point-max))
+                       (forward-line -20)
+                       (replace-regexp-in-string
+                        "\\`[ \t\n]+\\|[ \t\n]+\\'" ""
+                        (decode-coding-string
+                         (buffer-substring-no-properties (point) (point-max)) 'utf-8)))
+                   "")))
+      (pen-rpc--end
+       process 'failed
+       (pen-rpc--error
+        'start
+        (format "The service did not start: %s %s."
+                (mapconcat #'identity (process-command process) " ")
+                (if alive (format "gave no answer in %s s" pen-rpc-start-deadline)
+                  (format "ended with status %s" (process-exit-status process))))
+        (if (string= said "") "Run M-x pen-doctor." (concat "It said: " said)))))))
+
+(defun pen-rpc--sentinel (process _event)
+  "Notice that PROCESS ended."
+  (unless (process-live-p process)
+    (pen-rpc--lost process)))
+
+(defun pen-rpc--lost (process)
+  "Fail whatever hangs on PROCESS, which is dead."
+  (when (and process (eq process pen-rpc--process))
+    (if (eq pen-rpc--state 'starting)
+        (let ((errors (get-buffer-process (process-get process 'pen-rpc-errors)))
+              (rounds 100))             ; what it said is worth a moment
+          (while (and (process-live-p errors) (> (cl-decf rounds) 0)
+                      (accept-process-output errors 0.01 nil t)))
+          (pen-rpc--start-failed process))
+      (pen-rpc--end process 'lost
+                    (pen-rpc--error 'connection-lost
+                                    (format "The service ended (%s %s)."
+                                            (process-status process)
+                                            (process-exit-status process))
+                                    "The next call starts it again.")))))
+
+(defun pen-rpc--end (process state err)
+  "Make an end with PROCESS: STATE follows, and ERR for all who wait."
+  (setq pen-rpc--process nil)
+  (pen-rpc--dispose process)
+  (pen-rpc--fail state err))
+
+(defun pen-rpc--dispose (process)
+  "Kill PROCESS and its buffers."
+  (set-process-sentinel process #'ignore)
+  (set-process-filter process #'ignore)
+  (delete-process process)
+  (dolist (buffer (list (process-buffer process) (process-get process 'pen-rpc-errors)))
+    (when (buffer-live-p buffer)
+      (let ((reader (get-buffer-process buffer)))
+        (when reader
+          (set-process-sentinel reader #'ignore)
+          (delete-process reader)))
+      (kill-buffer buffer))))
+
+(defun pen-rpc--fail (state err)
+  "Enter STATE; every call and request that waits ends with ERR."
+  (when pen-rpc--timer
+    (cancel-timer pen-rpc--timer))
+  (let ((calls nil) (requests nil))
+    (maphash (lambda (uid entry) (push (cons uid (cdr entry)) calls)) pen-rpc--pending)
+    (maphash (lambda (id request) (push (cons id request) requests)) pen-rpc--followed)
+    (clrhash pen-rpc--pending)
+    (setq pen-rpc--waiting nil)
+    (pen-rpc--set-state state)
+    (dolist (call (nreverse calls))
+      (if (eql (car call) pen-rpc--fresh) ; never before `pen-rpc-call' returns
+          (run-at-time 0 nil #'pen-rpc--guard (cdr call) err)
+        (pen-rpc--guard (cdr call) err)))
+    (pcase-dolist (`(,id . ,request) (nreverse requests))
+      (if (pen-rpc--request-function request)
+          (pen-rpc--queue id nil 'error
+                          (append (nth 2 err)
+                                  (list :partial (pen-rpc--partial request))))
+        (remhash id pen-rpc--followed)))
+    (pen-rpc--deliver)))
+
+(defun pen-rpc-stop ()
+  "End the service: close its input, and kill it if it lives a second later."
+  (interactive)
+  (let ((process pen-rpc--process))
+    (setq pen-rpc--process nil)
+    (when process
+      (set-process-filter process #'ignore)
+      (set-process-sentinel process #'pen-rpc--stopped)
+      (when (process-live-p process)
+        (ignore-errors (process-send-eof process)))
+      (run-at-time 1 nil #'pen-rpc--dispose process))
+    (pen-rpc--fail 'stopped (pen-rpc--error 'connection-lost "The service was stopped."))))
+
+(defun pen-rpc--stopped (process _event)
+  "Clear up after PROCESS, which was asked to end."
+  (unless (process-live-p process)
+    (pen-rpc--dispose process)))
+
+(defun pen-rpc-restart ()
+  "End the service and start another one."
+  (interactive)
+  (pen-rpc-stop)
+  (pen-rpc-ensure))
+
+(defun pen-rpc--kill-emacs ()
+  "Tell the service that Emacs is about to end; it ends by itself."
+  (when (process-live-p pen-rpc--process)
+    (ignore-errors (process-send-eof pen-rpc--process))))
+(add-hook 'kill-emacs-hook #'pen-rpc--kill-emacs)
+
+;;;; Frames
+
+(defun pen-rpc--write (process frame)
+  "Send FRAME to PROCESS, as one string: filters run inside, and may send too.
+Look first whether it lives: in batch Emacs, SIGPIPE is deadly."
+  (condition-case nil
+      (if (process-live-p process)
+          (process-send-string process frame)
+        (pen-rpc--lost process))
+    (error (pen-rpc--lost process))))
+
+(defun pen-rpc--filter (process chunk)
+  "Take the bytes CHUNK of PROCESS and dispatch the frames that are whole."
+  (when (and (eq process pen-rpc--process) (buffer-live-p (process-buffer process)))
+    (with-current-buffer (process-buffer process)
+      (goto-char (point-max))
+      (insert chunk))
+    (let ((outermost (not pen-rpc--reading))
+          (pen-rpc--reading t)
+          (message nil))
+      (while (setq message (pen-rpc--next-message process))
+        (pen-rpc--dispatch message))
+      (when outermost
+        (pen-rpc--deliver)))))
+
+(defun pen-rpc--next-message (process)
+  "Take the next whole message out of the buffer of PROCESS, nil if there is none."
+  (when (and (eq process pen-rpc--process) (buffer-live-p (process-buffer process)))
+    (with-current-buffer (process-buffer process)
+      (when (>= (buffer-size) pen-rpc--need)
+        (goto-char (point-min))
+        (let ((end (and (looking-at "[0-9a-f]\\{6\\}")
+                        (+ 7 (string-to-number (match-string 0) 16)))))
+          (cond
+           ((or (null end)
+                (and (> (point-max) (1- end)) (/= (char-after (1- end)) ?\n)))
+            (pen-rpc--end process 'lost
+                          (pen-rpc--error 'connection-lost
+                                          "The service sent something that is no message."
+                                          "The next call starts it again."))
+            nil)
+           ((< (point-max) end)
+            (setq pen-rpc--need (1- end))
+            nil)
+           (t
+            (setq pen-rpc--need 6)
+            (prog1 (pen-rpc--read 7 end)
+              (delete-region (point-min) end)))))))))
+
+(defun pen-rpc--read (beg end)
+  "Read the message between BEG and END; an empty message if it cannot be read."
+  (with-current-buffer pen-rpc--reader
+    (erase-buffer))
+  (decode-coding-region beg end 'utf-8-unix pen-rpc--reader)
+  (with-current-buffer pen-rpc--reader
+    (goto-char (point-min))
+    (condition-case err
+        (read (current-buffer))
+      (error
+       (pen-rpc-log "A message cannot be read: %s" (error-message-string err))
+       '(unreadable)))))
+
+(defun pen-rpc--dispatch (message)
+  "Act on MESSAGE; answers at once, events when the outermost dispatch is done."
+  (pcase message
+    (`(return ,uid ,value)
+     (pen-rpc--answer uid #'car value))
+    (`(,(or 'return-error 'epc-error) ,uid (pen-error ,plist))
+     (pen-rpc--answer uid #'cdr (pen-rpc-error plist)))
+    (`(call ,_ pen-event (,id ,sequence ,kind ,plist))
+     (pen-rpc--queue id sequence kind plist))
+    (_ (pen-rpc-log "The service sent an unknown message: %s" (car-safe message)))))
+
+(defun pen-rpc--answer (uid choose value)
+  "Hand VALUE to the function that CHOOSE takes from the entry of call UID."
+  (let ((entry (gethash uid pen-rpc--pending)))
+    (if (null entry)
+        (unless (integerp uid)
+          (pen-rpc-report value))
+      (remhash uid pen-rpc--pending)
+      (pen-rpc--guard (funcall choose entry) value))))
+
+(provide 'pen-rpc-process)
+;;; pen-rpc-process.el ends here

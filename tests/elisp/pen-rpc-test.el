@@ -1,0 +1,416 @@
+;;; pen-rpc-test.el --- The client against a real service that misbehaves -*- lexical-binding: t; -*-
+
+;; Copyright (C) 2026 The pen authors
+;; SPDX-License-Identifier: GPL-3.0-or-later
+
+;;; Commentary:
+
+;; The service is tests/transports/peer.py on the real transport.  PEN_PYTHON
+;; names the Python that runs it.
+
+;;; Code:
+
+(require 'ert)
+(require 'cl-lib)
+(require 'pen-rpc)
+
+(defconst pen-rpc-test-peer
+  (expand-file-name "../transports/peer.py"
+                    (file-name-directory (or load-file-name buffer-file-name)))
+  "The program of the service.")
+
+(defmacro pen-rpc-test-with (arguments &rest body)
+  "Run BODY with a service of its own, started with ARGUMENTS; end it afterwards."
+  (declare (indent 1) (debug t))
+  `(let ((pen-python-command (or (getenv "PEN_PYTHON") "python3"))
+         (pen-rpc-arguments (append (list "-P" pen-rpc-test-peer) ,arguments))
+         (message-log-max 1000))
+     (unwind-protect
+         (progn ,@body)
+       (let ((process pen-rpc--process))
+         (pen-rpc-stop)
+         (when process
+           (pen-rpc--dispose process))))))
+
+(defmacro pen-rpc-test-until (condition &optional seconds)
+  "Wait until CONDITION holds, SECONDS at most (10), or fail."
+  (declare (debug t))
+  `(let ((until (+ (float-time) ,(or seconds 10))))
+     (while (not ,condition)
+       (when (> (float-time) until)
+         (ert-fail '(never ,condition)))
+       (accept-process-output nil 0.005))))
+
+(defun pen-rpc-test-kind (form)
+  "Call FORM and return the kind and the message of its error."
+  (condition-case err
+      (progn (funcall form) nil)
+    (pen-error (list (car err) (cadr err)))))
+
+(defun pen-rpc-test-kill ()
+  "Kill the service with signal 9."
+  (signal-process pen-rpc--process 9))
+
+;;;; Calls
+
+(ert-deftest pen-rpc-test-starts-at-the-first-call ()
+  (pen-rpc-test-with nil
+    (should (eq (pen-rpc-state) 'stopped))
+    (should (equal (pen-rpc-call-sync "test-ping" nil) "pong"))
+    (should (eq (pen-rpc-state) 'ready))))
+
+(ert-deftest pen-rpc-test-ensure-never-waits ()
+  (pen-rpc-test-with nil
+    (let ((before (float-time)))
+      (should (eq (pen-rpc-ensure) 'starting))
+      (should (< (- (float-time) before) 0.1)))
+    (pen-rpc-test-until (eq (pen-rpc-state) 'ready))))
+
+(ert-deftest pen-rpc-test-call-returns-before-its-callback ()
+  (pen-rpc-test-with nil
+    (let* ((value nil)
+           (uid (pen-rpc-call "test-echo" '(:text "x") (lambda (v) (setq value v)))))
+      (should (integerp uid))
+      (should-not value)
+      (pen-rpc-test-until value)
+      (should (equal value "x")))))
+
+(ert-deftest pen-rpc-test-strings-come-back-exactly ()
+  (pen-rpc-test-with nil
+    (dolist (text (list "" "a\"b\\c" "line\nline\r\nCR\r" "nul\0" "tab\t\e" "größe — 😀 ‮" "\\n" "\\\""
+                        (propertize "face" 'face 'bold) (make-string 100000 ?é)))
+      (should (equal-including-properties (pen-rpc-call-sync "test-echo" (list :text text))
+                                          (substring-no-properties text))))))
+
+(ert-deftest pen-rpc-test-every-type-crosses ()
+  (pen-rpc-test-with nil
+    (let ((value (list :on t :maybe :false :count (expt 2 80) :share 0.0e+NaN :name "n" :note nil
+                       :side 'valid :rows '((:text "r" :weight 0.3 :label nil))
+                       :table '(("Key one" 1) ("other" nil)) :path "/tmp/a b" :record "{\"a\":[]}"
+                       :mixed "text" :extra '((1 2) nil))))
+      (should (equal (format "%S" (pen-rpc-call-sync "test-everything" (list :value value)))
+                     (format "%S" value))))))
+
+(ert-deftest pen-rpc-test-floats-that-are-no-numbers ()
+  (pen-rpc-test-with nil
+    (let ((value (pen-rpc-call-sync "test-nan" nil)))
+      (should (isnan (nth 0 value)))
+      (should (equal (cdr value) '(1.0e+INF -1.0e+INF))))))
+
+(ert-deftest pen-rpc-test-refuses-what-has-no-meaning ()
+  (pen-rpc-test-with nil
+    (dolist (value (list (cons 1 2) (string-to-unibyte "\300") (concat "é" (string #x3fff85))
+                         (make-hash-table) (current-buffer) (point-marker) #'car-safe
+                         (let (deep) (dotimes (_ 200) (setq deep (list deep))) (list deep))))
+      (unless (symbolp value)
+        (should (eq (car (should-error (pen-rpc-call "test-echo" (list :text value) #'ignore)
+                                       :type 'wrong-type-argument))
+                    'wrong-type-argument))))
+    (should (eq (pen-rpc-state) 'stopped))))
+
+(ert-deftest pen-rpc-test-a-raw-byte-arrives-as-one ()
+  (pen-rpc-test-with nil
+    (let ((text (nth 1 (pen-rpc-call-sync "test-surrogate" '(:code #xdc85)))))
+      (should (equal text "\205")))))
+
+;;;; Errors
+
+(ert-deftest pen-rpc-test-errors-are-conditions ()
+  (pen-rpc-test-with nil
+    (should (equal (pen-rpc-test-kind (lambda () (pen-rpc-call-sync "test-fail" nil)))
+                   '(pen-data-error "Line 3 is no JSON.")))
+    (let ((plist (nth 2 (should-error (pen-rpc-call-sync "test-fail" nil) :type 'pen-error))))
+      (should (equal (plist-get plist :where) "train.jsonl:3"))
+      (should (equal (plist-get plist :hint) "Fix it.")))
+    (should (eq (car (pen-rpc-test-kind (lambda () (pen-rpc-call-sync "test-nothing" nil))))
+                'pen-not-found-error))
+    (should (eq (car (pen-rpc-test-kind (lambda () (pen-rpc-call-sync "test-add" '(:a "1")))))
+                'pen-bad-params-error))
+    (should (equal (pen-rpc-call-sync "test-ping" nil) "pong"))))
+
+(ert-deftest pen-rpc-test-a-bug-names-its-line-in-the-log ()
+  (pen-rpc-test-with nil
+    (let ((plist (nth 2 (should-error (pen-rpc-call-sync "test-fail" '(:kind "bug"))
+                                      :type 'pen-internal-error))))
+      (should (integerp (plist-get plist :log)))
+      (should-not (string-match-p "text of a user" (format "%S" plist))))))
+
+(ert-deftest pen-rpc-test-every-kind-has-a-condition ()
+  (pen-rpc-test-with nil
+    (dolist (kind (remq 'internal (remq 'data pen-rpc--kinds)))
+      (should (equal (pen-rpc-test-kind
+                      (lambda () (pen-rpc-call-sync "test-fail" (list :kind (symbol-name kind)))))
+                     (list (intern (format "pen-%s-error" kind)) "It is so."))))))
+
+(ert-deftest pen-rpc-test-too-large-either-way ()
+  (pen-rpc-test-with nil
+    (should (eq (car (pen-rpc-test-kind
+                      (lambda () (pen-rpc-call-sync "test-echo" (list :text (make-string 17000000 ?x))))))
+                'pen-too-large-error))
+    (should (eq (car (pen-rpc-test-kind
+                      (lambda () (pen-rpc-call-sync "test-big" '(:size 17000000) 20))))
+                'pen-too-large-error))
+    (should (equal (pen-rpc-call-sync "test-ping" nil) "pong"))))
+
+(ert-deftest pen-rpc-test-deadline-cancels-and-drops-the-late-reply ()
+  (pen-rpc-test-with nil
+    (pen-rpc-call-sync "test-ping" nil)
+    (should (eq (car (pen-rpc-test-kind
+                      (lambda () (pen-rpc-call-sync "test-sleep" '(:seconds 0.4) 0.1))))
+                'pen-deadline-error))
+    (pen-rpc-test-until (zerop (hash-table-count pen-rpc--pending)) 0.2)
+    (accept-process-output nil 0.5)
+    (should (equal (pen-rpc-call-sync "test-ping" nil) "pong"))))
+
+(ert-deftest pen-rpc-test-quit-cancels ()
+  (pen-rpc-test-with nil
+    (pen-rpc-call-sync "test-ping" nil)
+    (let ((before (float-time)))
+      (run-at-time 0.1 nil (lambda () (setq quit-flag t)))
+      (should (eq 'quit (condition-case nil
+                            (pen-rpc-call-sync "test-sleep" '(:seconds 5))
+                          (quit 'quit))))
+      (should (< (- (float-time) before) 1)))
+    (should (equal (pen-rpc-call-sync "test-ping" nil) "pong"))))
+
+(ert-deftest pen-rpc-test-quit-works-in-a-timer ()
+  (pen-rpc-test-with nil
+    (pen-rpc-call-sync "test-ping" nil)
+    (let ((result nil))
+      (run-at-time 0.1 nil (lambda () (setq quit-flag t)))
+      (let ((inhibit-quit t))
+        (setq result (condition-case nil
+                         (pen-rpc-call-sync "test-sleep" '(:seconds 5) 3)
+                       (quit 'quit)
+                       (pen-deadline-error 'deadline))))
+      (setq quit-flag nil)
+      (should (eq result 'quit)))))
+
+;;;; Death
+
+(ert-deftest pen-rpc-test-death-fails-a-waiting-call-at-once ()
+  (pen-rpc-test-with nil
+    (pen-rpc-call-sync "test-ping" nil)
+    (let ((killed nil))
+      (run-at-time 0.3 nil (lambda ()
+                             (setq killed (float-time))
+                             (pen-rpc-test-kill)))
+      (should (eq (car (pen-rpc-test-kind
+                        (lambda () (pen-rpc-call-sync "test-sleep" '(:seconds 5)))))
+                  'pen-connection-lost-error))
+      (should (< (- (float-time) killed) 0.1)))
+    (should (eq (pen-rpc-state) 'lost))
+    (should (zerop (hash-table-count pen-rpc--pending)))
+    (should (equal (pen-rpc-call-sync "test-ping" nil) "pong"))))
+
+(ert-deftest pen-rpc-test-death-fails-asynchronous-calls-at-once ()
+  (pen-rpc-test-with nil
+    (pen-rpc-call-sync "test-ping" nil)
+    (let ((errors nil) (killed (float-time)))
+      (dotimes (_ 3)
+        (pen-rpc-call "test-sleep" '(:seconds 5) #'ignore (lambda (err) (push (car err) errors))))
+      (pen-rpc-test-kill)
+      (pen-rpc-test-until errors 1)
+      (should (< (- (float-time) killed) 0.1))
+      (should (equal errors '(pen-connection-lost-error pen-connection-lost-error
+                                                        pen-connection-lost-error))))))
+
+(ert-deftest pen-rpc-test-a-handler-that-ends-the-process ()
+  (pen-rpc-test-with nil
+    (should (eq (car (pen-rpc-test-kind (lambda () (pen-rpc-call-sync "test-die" nil))))
+                'pen-connection-lost-error))
+    (should (equal (pen-rpc-call-sync "test-ping" nil) "pong"))))
+
+(ert-deftest pen-rpc-test-waiting-does-not-spin ()
+  (pen-rpc-test-with nil
+    (pen-rpc-call-sync "test-ping" nil)
+    (let ((before (float-time (get-internal-run-time))))
+      (run-at-time 0.8 nil #'pen-rpc-test-kill)
+      (should-error (pen-rpc-call-sync "test-sleep" '(:seconds 5)) :type 'pen-connection-lost-error)
+      (should (< (- (float-time (get-internal-run-time)) before) 0.2)))))
+
+(ert-deftest pen-rpc-test-death-ends-requests-with-their-text ()
+  (pen-rpc-test-with nil
+    (let* ((events nil)
+           (id (pen-rpc-call-sync "test-polite" nil)))
+      (pen-rpc-on-event id (lambda (kind plist) (push (cons kind plist) events)))
+      (pen-rpc-test-until events)
+      (pen-rpc-test-kill)
+      (pen-rpc-test-until (cdr events) 1)
+      (should (eq (caar events) 'error))
+      (should (equal (plist-get (cdar events) :kind) 'connection-lost))
+      (should (equal (plist-get (cdar events) :partial) "so far"))
+      (should (zerop (hash-table-count pen-rpc--followed))))))
+
+(ert-deftest pen-rpc-test-a-start-that-fails-says-why ()
+  (pen-rpc-test-with '("--fail")
+    (let ((err (should-error (pen-rpc-call-sync "test-ping" nil) :type 'pen-start-error)))
+      (should (string-match-p "status 3" (cadr err)))
+      (should (string-match-p "the moon is full" (plist-get (nth 2 err) :hint)))
+      (should (eq (pen-rpc-state) 'failed)))))
+
+(ert-deftest pen-rpc-test-a-start-that-hangs-is-given-up ()
+  (pen-rpc-test-with '("--mute")
+    (let ((pen-rpc-start-deadline 0.5))
+      (should-error (pen-rpc-call-sync "test-ping" nil) :type 'pen-start-error))))
+
+(ert-deftest pen-rpc-test-a-program-that-is-not-there ()
+  (pen-rpc-test-with nil
+    (let ((pen-python-command "/nonexistent/python"))
+      (should-error (pen-rpc-call-sync "test-ping" nil) :type 'pen-start-error))))
+
+(ert-deftest pen-rpc-test-noise-does-not-touch-the-wire ()
+  (pen-rpc-test-with '("--noise")
+    (should (equal (pen-rpc-call-sync "test-noise" nil) "printed"))
+    (should (equal (pen-rpc-call-sync "test-noise" '(:size 1000000)) "printed"))))
+
+(ert-deftest pen-rpc-test-garbage-closes-and-the-next-call-restarts ()
+  (pen-rpc-test-with nil
+    (pen-rpc-call-sync "test-ping" nil)
+    (let ((err nil) (before (float-time)))
+      (pen-rpc-call "test-sleep" '(:seconds 5) #'ignore (lambda (e) (setq err e)))
+      (pen-rpc--filter pen-rpc--process "zzzzzz(no frame)\n")
+      (should (eq (car err) 'pen-connection-lost-error))
+      (should (< (- (float-time) before) 0.1)))
+    (should (equal (pen-rpc-call-sync "test-ping" nil) "pong"))))
+
+(ert-deftest pen-rpc-test-stop-is-quick ()
+  (pen-rpc-test-with nil
+    (pen-rpc-call-sync "test-ping" nil)
+    (let ((process pen-rpc--process) (err nil) (before (float-time)))
+      (pen-rpc-call "test-sleep" '(:seconds 5) #'ignore (lambda (e) (setq err e)))
+      (pen-rpc-stop)
+      (should (< (- (float-time) before) 0.1))
+      (should (eq (car err) 'pen-connection-lost-error))
+      (should (eq (pen-rpc-state) 'stopped))
+      (pen-rpc-test-until (not (process-live-p process)) 1))))
+
+;;;; Events
+
+(defun pen-rpc-test-follow (id)
+  "Follow the request ID to its end and return its events, oldest first."
+  (let ((events nil))
+    (pen-rpc-on-event id (lambda (kind plist) (push (cons kind plist) events)))
+    (pen-rpc-test-until (memq (caar events) '(done error)))
+    (nreverse events)))
+
+(ert-deftest pen-rpc-test-events-come-in-order ()
+  (pen-rpc-test-with nil
+    (let ((events (pen-rpc-test-follow (pen-rpc-call-sync "test-story" nil))))
+      (should (equal (mapcar #'car events) '(log progress delta delta done)))
+      (should (equal (cdr (nth 1 events)) '(:step 1 :steps 2 :loss 0.5 :valid-loss nil)))
+      (should (equal (cdar (last events)) '(:reason finished :value (("tokens" 4))))))))
+
+(ert-deftest pen-rpc-test-early-events-are-kept ()
+  (pen-rpc-test-with nil
+    (let ((id (pen-rpc-call-sync "test-story" nil)))
+      (accept-process-output nil 0.2)
+      (pen-rpc-call-sync "test-ping" nil)
+      (should (equal (mapcar #'car (pen-rpc-test-follow id)) '(log progress delta delta done))))))
+
+(ert-deftest pen-rpc-test-deltas-join-to-the-value ()
+  (pen-rpc-test-with nil
+    (let ((events (pen-rpc-test-follow (pen-rpc-call-sync "test-count" '(:upto 20000)))))
+      (should (equal (mapconcat (lambda (one) (or (plist-get (cdr one) :text) "")) events "")
+                     (plist-get (cdar (last events)) :value))))))
+
+(ert-deftest pen-rpc-test-cancel-ends-a-request-once ()
+  (pen-rpc-test-with nil
+    (let* ((events nil)
+           (id (pen-rpc-call-sync "test-polite" nil)))
+      (pen-rpc-on-event id (lambda (kind plist) (push (cons kind plist) events)))
+      (pen-rpc-test-until events)
+      (pen-rpc-cancel id)
+      (pen-rpc-cancel id)
+      (pen-rpc-test-until (eq (caar events) 'done) 1)
+      (pen-rpc-cancel id)
+      (pen-rpc-call-sync "test-ping" nil)
+      (should (equal (mapcar #'car events) '(done delta)))
+      (should (eq (plist-get (cdar events) :reason) 'cancelled))
+      (should (equal (plist-get (cdar events) :partial) "so far")))))
+
+(ert-deftest pen-rpc-test-cancel-without-a-service-is-no-error ()
+  (should-not (pen-rpc-cancel "req-1"))
+  (should-not (pen-rpc-cancel nil)))
+
+(ert-deftest pen-rpc-test-a-callback-that-fails-does-not-stop-the-others ()
+  (pen-rpc-test-with nil
+    (let* ((kinds nil)
+           (id (pen-rpc-call-sync "test-story" nil)))
+      (pen-rpc-on-event id (lambda (kind _plist)
+                             (push kind kinds)
+                             (error "This callback is broken")))
+      (pen-rpc-test-until (eq (car kinds) 'done))
+      (should (= (length kinds) 5)))))
+
+(ert-deftest pen-rpc-test-a-killed-buffer-cancels-its-request ()
+  (pen-rpc-test-with nil
+    (let* ((buffer (generate-new-buffer "pen-rpc-test"))
+           (seen 0)
+           (id (pen-rpc-call-sync "test-count" '(:upto 1000 :pause 0.01))))
+      (pen-rpc-on-event id (pen-rpc-in-buffer buffer (lambda (&rest _) (cl-incf seen))))
+      (pen-rpc-test-until (> seen 1))
+      (kill-buffer buffer)
+      (let ((then seen))
+        (pen-rpc-test-until (not (gethash id pen-rpc--followed)) 1)
+        (should (= seen then))))))
+
+(ert-deftest pen-rpc-test-waiting-in-an-event-function-is-an-error ()
+  (pen-rpc-test-with nil
+    (let* ((message nil)
+           (id (pen-rpc-call-sync "test-story" nil)))
+      (pen-rpc-on-event id (lambda (kind _plist)
+                             (when (eq kind 'done)
+                               (setq message (cadr (should-error (pen-rpc-call-sync "test-ping" nil)))))))
+      (pen-rpc-test-until message)
+      (should (string-match-p "must not wait" message)))))
+
+(ert-deftest pen-rpc-test-large-sends-while-events-flood ()
+  (pen-rpc-test-with nil
+    (let* ((text (make-string 200000 ?é))
+           (id (pen-rpc-call-sync "test-count" '(:upto 1000 :pause 0.0001)))
+           (done nil) (good 0) (sent 0))
+      (pen-rpc-on-event id (lambda (kind _plist)
+                             (if (memq kind '(done error))
+                                 (setq done kind)
+                               (cl-incf sent)
+                               (pen-rpc-call "test-echo" (list :text text)
+                                             (lambda (value)
+                                               (when (equal value text) (cl-incf good)))))))
+      (dotimes (_ 5)
+        (should (equal (pen-rpc-call-sync "test-echo" (list :text text) 20) text)))
+      (pen-rpc-test-until (and done (= good sent)) 20)
+      (should (eq done 'done))
+      (should (> good 3)))))
+
+(ert-deftest pen-rpc-test-a-gap-becomes-an-error ()
+  (let ((events nil))
+    (pen-rpc-on-event "req-gap" (lambda (kind plist) (push (cons kind plist) events)))
+    (pen-rpc--queue "req-gap" 0 'delta '(:index 0 :text "a"))
+    (pen-rpc--queue "req-gap" 2 'delta '(:index 0 :text "c"))
+    (pen-rpc--queue "req-gap" 3 'delta '(:index 0 :text "d"))
+    (pen-rpc--deliver)
+    (should (equal (mapcar #'car (reverse events)) '(delta error)))))
+
+;;;; Stubs
+
+(ert-deftest pen-rpc-test-stubs-check-before-they-send ()
+  (let ((parameters '((:name string required) (:n (or integer null)) (:side (member train valid))
+                      (:rows (list (record (:text string required)))) (:table (dict number)))))
+    (pen-rpc-check-arguments "m" parameters
+                             '(:name "x" :n nil :side train :rows [(:text "a")] :table (("k" 1.5))))
+    (dolist (bad '((:n 1) (:name 1) (:name "x" :n "1") (:name "x" :other 1) (:name "x" :side other)
+                   (:name "x" :rows ((:text 1))) (:name "x" :table (("k" "v"))) (:name "x" :table ((k 1)))))
+      (should-error (pen-rpc-check-arguments "m" parameters bad) :type 'wrong-type-argument))))
+
+(ert-deftest pen-rpc-test-invoke-waits-without-then ()
+  (pen-rpc-test-with nil
+    (should (equal (pen-rpc-invoke "test-echo" '((:text string required)) '(:text "a")) "a"))
+    (let ((value nil))
+      (pen-rpc-invoke "test-echo" '((:text string required))
+                      (list :text "b" :then (lambda (v) (setq value v))))
+      (pen-rpc-test-until value)
+      (should (equal value "b")))))
+
+(provide 'pen-rpc-test)
+;;; pen-rpc-test.el ends here
