@@ -128,8 +128,8 @@ def job(job_id: str = "ftjob-1", status: str = "queued", **more: Any) -> dict[st
     """A job object."""
     return {"id": job_id, "object": "fine_tuning.job", "created_at": 1_700_000_000, "status": status,
             "model": "pen-tiny", "fine_tuned_model": None, "finished_at": None, "hyperparameters": {},
-            "organization_id": "org-local", "result_files": [], "seed": 0, "trained_tokens": None, "training_file": "file-1", "validation_file": None,
-            "error": None, "metadata": {}, **more}
+            "organization_id": "org-local", "result_files": [], "seed": 0, "trained_tokens": None,
+            "training_file": "file-1", "validation_file": None, "error": None, "metadata": {}, **more}
 
 
 def listing(*data: Mapping[str, Any]) -> Answer:

@@ -219,7 +219,7 @@ def _subclasses(cls: type[openai.OpenAIError]) -> Iterator[type[openai.OpenAIErr
 
 
 def test_every_error_of_openai_becomes_one_of_ours() -> None:
-    public = {openai.OpenAIError, *_subclasses(openai.OpenAIError)}
+    public: set[type[openai.OpenAIError]] = {openai.OpenAIError, *_subclasses(openai.OpenAIError)}
     kinds = {each.__name__: translate(_make(each), host="h", local=False) for each in public
              if not each.__name__.startswith("_")}
     assert len(kinds) > 15

@@ -1,0 +1,67 @@
+"""Fixtures that several rooms share: directories of their own for each test, and one real engine for a whole run."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from pen_backend.client import Client
+from pen_backend.config import Directories, directories
+from pen_backend.engine_process import EngineProcess, Running
+from pen_backend.service.context import Context
+
+
+def environment(home: Path) -> dict[str, str]:
+    """What a process of pen needs to keep all its files below HOME."""
+    kept = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR", "TZ") if name in os.environ}
+    places = {"XDG_CONFIG_HOME": "config", "XDG_DATA_HOME": "data", "XDG_STATE_HOME": "state",
+              "XDG_CACHE_HOME": "cache", "XDG_RUNTIME_DIR": "run"}
+    threads = {"OMP_NUM_THREADS": "1", "PEN_ENGINE_THREADS": "1"}
+    return {**kept, "HOME": str(home), **threads, **{name: str(home / place) for name, place in places.items()}}
+
+
+@dataclass(frozen=True)
+class LiveEngine:
+    """A running engine with the bases `pen-tiny` and `two-layer`, a random model whose jobs take a second."""
+
+    process: EngineProcess
+    running: Running
+    environ: dict[str, str]
+
+    @property
+    def state(self) -> Path:
+        return self.process.state
+
+    def client(self) -> Client:
+        return Client(self.running.base_url, self.running.token, local=True, alive=self.running.alive)
+
+    def context(self) -> Context:
+        return Context(environ=dict(self.environ))
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Directories:
+    """Pen's directories, all below the test's own."""
+    return directories(environment(tmp_path))
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
+    """An environment whose directories are all below the test's own."""
+    return environment(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveEngine]:
+    """One real engine for the whole run, with a state directory of its own; only for tests marked slow."""
+    from tests.engine.nn.tiny import make_model
+
+    environ = environment(tmp_path_factory.mktemp("engine"))
+    state = directories(environ).data
+    make_model(state / "bases" / "two-layer")
+    process = Context(environ=environ).engine()
+    running = process.start()
+    yield LiveEngine(process, running, environ)
+    process.stop()
