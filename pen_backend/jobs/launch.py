@@ -1,5 +1,6 @@
 """Start a job: refuse what the provider cannot do, upload the files, create it once, remember it."""
 
+import contextlib
 import uuid
 from typing import Any
 
@@ -24,10 +25,12 @@ def launch(client: Client, ledger: Ledger, spec: JobSpec, *, confirmed: bool = F
         with spec.valid.open("rb") as stream:
             validation_file = client.upload(spec.valid.name, stream)
     job = client.create_job(spec.request(training_file, validation_file, local=client.local), key or uuid.uuid4().hex)
-    ledger.remember(Entry(
+    entry = Entry(
         job=job["id"], provider=client.host if not client.local else "local", model=spec.model, prompt=spec.prompt,
         plan=str(spec.plan) if spec.plan else None, created_at=int(job["created_at"]), status=job["status"],
-        fine_tuned_model=job.get("fine_tuned_model"), finished_at=job.get("finished_at")))
+        fine_tuned_model=job.get("fine_tuned_model"), finished_at=job.get("finished_at"))
+    with contextlib.suppress(OSError):  # the job runs, and its metadata says the same; a full disk must not hide it
+        ledger.remember(entry)
     return job
 
 

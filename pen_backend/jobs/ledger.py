@@ -4,6 +4,7 @@ The provider knows its jobs; the ledger knows which definition and which trainin
 without a provider which model a definition was tuned to last.
 """
 
+import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
@@ -67,7 +68,8 @@ class Ledger:
         seen = replace(entry, status=str(job["status"]), fine_tuned_model=job.get("fine_tuned_model"),
                        finished_at=job.get("finished_at"))
         if seen != entry:
-            self.remember(seen)
+            with contextlib.suppress(OSError):  # only a memory of what the provider knows
+                self.remember(seen)
 
     def newest_model(self, prompt: str, *, provider: str | None = None) -> str | None:
         """Return the model of the newest succeeded job of the definition PROMPT, or None."""
