@@ -3,6 +3,7 @@
 Light until it answers: nothing here imports openai, torch, tiktoken, yaml or pydantic.
 """
 
+import importlib
 import os
 import signal
 import sys
@@ -11,7 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pen_backend.service.context import Context
     from pen_backend.service.registry import Registry
+
+NOUNS = ("prompts", "datasets", "jobs", "completions", "models", "engine", "evaluations")
 
 
 def main(arguments: Sequence[str] = ()) -> int:
@@ -50,9 +54,16 @@ def build() -> "Registry":
     return build_registry(services(Context()))
 
 
-def services(context: object) -> Mapping[str, object]:
+def services(context: "Context") -> Mapping[str, object]:
     """Make every service once, by the noun that begins its methods' names."""
-    return {}
+    made = {}
+    for noun in NOUNS:
+        try:
+            module = importlib.import_module(f"pen_backend.service.{noun}")
+        except ModuleNotFoundError:
+            continue
+        made[noun] = getattr(module, noun.capitalize())(context)
+    return made
 
 
 def run(registry: "Registry", reader: int, writer: int, state: Path, parent: int) -> int:
