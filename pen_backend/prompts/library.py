@@ -92,4 +92,4 @@ def _clash(name: str, same: list[Definition]) -> PromptError:
     files = " and ".join(definition.path.name for definition in same if definition.path)
     message, hint = f"{files} would both be the command '{name}'", "give them different titles"
     findings = [Finding("slug-clash", message, definition.where("title"), hint) for definition in same]
-    return PromptError(message, hint=hint, where=findings[0].where, findings=findings)
+    return loader.failure(findings)

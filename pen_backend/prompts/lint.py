@@ -149,9 +149,9 @@ def _value_problems(variable: Variable, value: object, path: Path) -> Iterator[P
     try:
         text_of(variable, value)
     except DataError as error:
-        code = error.findings[0].code
-        yield Problem("join-inside" if code == "join-inside" else "type", path,
-                      f"vars.{variable.name}.{path[-1]}: {error.message}", error.hint)
+        found = error.findings[0]
+        yield Problem("join-inside" if found.code == "join-inside" else "type", path,
+                      f"vars.{variable.name}.{path[-1]}: {found.message}", found.hint)
 
 
 def _tests(definition: Definition) -> Iterator[Problem]:
@@ -159,7 +159,8 @@ def _tests(definition: Definition) -> Iterator[Problem]:
         try:
             template.request(definition, test.vars)
         except DataError as error:
-            yield Problem("test", ("tests", index), f"tests[{index}]: {error.message}", error.hint)
+            found = error.findings[0]
+            yield Problem("test", ("tests", index), f"tests[{index}]: {found.message}", found.hint)
         yield from evaluation.problems(test.expect, ("tests", index, "expect"), f"tests[{index}].expect")
 
 
@@ -200,7 +201,7 @@ RULES: tuple[_Entry, ...] = (
     _Entry(_completion_needed, (("completion",),)),
     _Entry(_completion_end, _FORMAT),
     _Entry(_values, (*_TEMPLATES, *_FORMAT, ("vars", _ANY, "type"), ("vars", _ANY, "choices"), ("vars", _ANY, "join"))),
-    _Entry(_tests, (*_TEMPLATES, ("vars", _ANY, "type"), ("vars", _ANY, "choices"))),
+    _Entry(_tests, (*_TEMPLATES, ("tests", _ANY, "vars"), ("vars", _ANY, "type"), ("vars", _ANY, "choices"))),
     _Entry(_stops, (("stop-sequences",),)),
     _Entry(_candidates, (("n-completions",),)),
     _Entry(_training, (("completion",), ("vars",))),

@@ -13,7 +13,7 @@ from pen_backend.errors import Finding, NotFoundError, PromptError
 from pen_backend.prompts import yaml
 from pen_backend.prompts.definition import Definition
 from pen_backend.prompts.lint import lint
-from pen_backend.prompts.schema import Problem, keys_of, model_at, nearest, problems_of
+from pen_backend.prompts.schema import Problem, advice, keys_of, model_at, nearest, problems_of, sentence
 from pen_backend.prompts.yaml import Document, Path
 
 _ROUNDS = 4  # leaving out one value can make another one wrong, but not for long
@@ -45,9 +45,8 @@ def failure(findings: list[Finding]) -> PromptError:
     """Make the one error of a file from its findings."""
     errors = [finding for finding in findings if finding.level == "error"]
     first = errors[0]
-    message = first.message + (f" (and {len(errors) - 1} more errors)" if len(errors) > 2 else
-                               " (and one more error)" if len(errors) == 2 else "")
-    return PromptError(message, hint=first.hint, where=first.where, findings=findings)
+    more = "" if len(errors) == 1 else f" (and {len(errors) - 1} more)"
+    return PromptError(sentence(first.message + more), hint=advice(first.hint), where=first.where, findings=findings)
 
 
 def check(data: bytes, file: str, path: FilePath | None = None) -> tuple[Definition | None, list[Finding]]:
@@ -109,7 +108,7 @@ class _Examination:
             self.refuse(Problem("later", ("kind",), "kind 'dataset' (a training set of its own) is not read yet "
                                 "by this version of pen"))
         completion = self.data.get("completion")
-        if isinstance(completion, bool) or completion in _FLAG_WORDS:
+        if isinstance(completion, bool) or (isinstance(completion, str) and completion in _FLAG_WORDS):
             self.refuse(Problem("completion-flag", ("completion",), "completion is a template here, the text the model "
                                 "should write", "the old flag is called completion-at-point"))
 
@@ -185,7 +184,9 @@ class _Examination:
             try:
                 return Definition.model_validate(self.data)
             except ValidationError as error:
-                for problem in problems_of(error, Definition, self.named):
+                # Misspelt keys first: then the key that was meant is not reported as missing.
+                problems = problems_of(error, Definition, self.named)
+                for problem in sorted(problems, key=lambda one: one.code != "unknown-key"):
                     if attempt == 0 and not self.is_left_out(problem):
                         self.report(problem)
                     self.leave_out(problem.path, key=problem.path[-1] if problem.code == "unknown-key" else None)

@@ -113,6 +113,16 @@ def nearest(name: str, known: typing.Iterable[str]) -> str | None:
     return found[0] if found else None
 
 
+def sentence(text: str) -> str:
+    """End a finding's message as the sentence of an exception."""
+    return text if text.endswith((".", "?", "!")) else f"{text}."
+
+
+def advice(hint: str | None) -> str | None:
+    """Make a finding's hint the second sentence of an exception."""
+    return sentence(hint[:1].upper() + hint[1:]) if hint else None
+
+
 def unknown(name: str, known: typing.Iterable[str]) -> str:
     """Say that a key is unknown, and which was probably meant."""
     near = nearest(name, known)
@@ -138,16 +148,22 @@ def later(model: type[BaseModel]) -> Mapping[str, str]:
 
 def model_at(model: type[BaseModel], path: Path) -> type[BaseModel] | None:
     """Find the model that describes the mapping at PATH."""
+    here: type[BaseModel] | None = model
     annotation: object = model
     for step in path:
-        inner = _models(annotation)
-        if isinstance(step, str) and inner:
-            fields = {field.alias or name: field for name, field in inner[0].model_fields.items()}
-            if step not in fields:
-                return None
-            annotation = fields[step].annotation
-    inner = _models(annotation)
-    return inner[0] if inner else None
+        if isinstance(step, int):
+            continue
+        if here is None:  # a mapping with free keys, such as `where: {COLUMN: …}`
+            inner = _models(annotation)
+            here = inner[0] if inner else None
+            continue
+        fields = {field.alias or name: field for name, field in here.model_fields.items()}
+        if step not in fields:
+            return None
+        annotation = fields[step].annotation
+        inner = [] if _is_mapping(annotation) else _models(annotation)
+        here = inner[0] if inner else None
+    return here
 
 
 def show(value: object) -> str:
@@ -167,6 +183,10 @@ def show(value: object) -> str:
     if len(text) <= _SHOWN:
         return text
     return "a long text" if isinstance(value, str) else "a long list" if isinstance(value, list) else "a long number"
+
+
+def _is_mapping(annotation: object) -> bool:
+    return typing.get_origin(annotation) is dict or any(map(_is_mapping, typing.get_args(annotation)))
 
 
 def _models(annotation: object) -> list[type[BaseModel]]:

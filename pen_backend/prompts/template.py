@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pen_backend.errors import DataError, Finding, PromptError
+from pen_backend.errors import Finding, PromptError
 from pen_backend.prompts import placeholders
 from pen_backend.prompts.definition import Definition, format_hash, hashed
 from pen_backend.prompts.placeholders import Parts
 from pen_backend.prompts.training import weights_problem
-from pen_backend.prompts.variables import text_of, unknown_value
+from pen_backend.prompts.variables import no_value, text_of, unknown_value, wrong
 from pen_backend.records import Example, Origin, Segment, make_example
 
 __all__ = ["Answer", "Rendered", "completion_text", "cut", "end_inside", "example", "format_hash", "hashed", "parse",
@@ -69,7 +69,7 @@ def example(definition: Definition, values: Mapping[str, object], weights: Seque
         raise PromptError("There is no completion to train on.", where=definition.where(),
                           hint="Add a `completion:` template.")
     for name in _missing(definition.completion_parts, _by_name(definition, values)):
-        raise _no_value(name)
+        raise no_value(name)
     rendered = render(definition, values)
     problem = weights_problem(tuple(weights), len(rendered.segments))
     if problem:
@@ -144,14 +144,8 @@ def _fill(parts: Parts, given: Mapping[str, object], *, keep_end: bool = False) 
         elif part.name in given:
             texts.append(text_of(part, given[part.name], keep_end=keep_end))
         else:
-            raise _no_value(part.name)
+            raise no_value(part.name)
     return "".join(texts)
-
-
-def _no_value(name: str) -> DataError:
-    message = f"'{name}' has no value."
-    return DataError(message, hint="Give it one, or a `default` in the definition.",
-                     findings=[Finding("no-field", message, pointer=f"/{name}")])
 
 
 def _trim(definition: Definition, text: str) -> str:
@@ -165,6 +159,5 @@ def _max_tokens(definition: Definition, values: Mapping[str, object]) -> int | N
     text = _fill(definition.max_tokens_parts, _by_name(definition, values)).strip()
     if text.isascii() and text.isdigit() and int(text[:9]) > 0 and len(text) < 10:
         return int(text)
-    message = "'max-tokens' does not give a whole number above 0 with these values."
-    raise DataError(message, where=definition.where("max-tokens"),
-                    findings=[Finding("value", message, definition.where("max-tokens"))])
+    raise wrong("max-tokens", "value", "with these values max-tokens is no whole number above 0",
+                where=definition.where("max-tokens"))

@@ -13,7 +13,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from pen_backend.errors import DataError, Finding
-from pen_backend.prompts.schema import Expect, Many, Model, Name, Text, nearest
+from pen_backend.prompts.schema import Expect, Many, Model, Name, Text, advice, nearest, sentence
 
 VariableType = Literal["string", "text", "int", "float", "bool", "list", "choice"]
 From = Literal["region", "region-or-preceding", "preceding", "preceding-line", "surrounding", "line", "paragraph",
@@ -71,9 +71,9 @@ def text_of(variable: Variable, value: object, *, keep_end: bool = False) -> str
         if variable.type == "choice":
             expected = f"{expected} {', '.join(variable.choices or ())}"
         if variable.type == "string" and "\n" in text:
-            raise wrong(variable, "value", f"'{variable.name}' is one line of text, but the value has a line break",
+            raise wrong(variable.name, "value", f"'{variable.name}' is one line of text, but this has a line break",
                         "give it `type: text`, or join the lines")
-        raise wrong(variable, "value", f"'{variable.name}' must be {expected}")
+        raise wrong(variable.name, "value", f"'{variable.name}' must be {expected}")
     return {True: "true", False: "false"}[text.lower() in _TRUE] if variable.type == "bool" else text
 
 
@@ -82,18 +82,23 @@ def items_of(variable: Variable, text: str) -> list[str]:
     return [item for item in text.split(variable.join) if item]
 
 
-def wrong(variable: Variable, code: str, message: str, hint: str | None = None) -> DataError:
+def wrong(name: str, code: str, message: str, hint: str | None = None, where: str | None = None) -> DataError:
     """Make the error of one value; it never quotes the value, because messages travel further than data may."""
-    return DataError(message, hint=hint, findings=[Finding(code, message, hint=hint, pointer=f"/{variable.name}")])
+    finding = Finding(code, message, where, hint, pointer=f"/{name}")
+    return DataError(sentence(message), hint=advice(hint), where=where, findings=[finding])
+
+
+def no_value(name: str) -> DataError:
+    """Make the error of a variable without a value."""
+    return wrong(name, "no-field", f"'{name}' has no value", "give it one, or a default in the definition")
 
 
 def unknown_value(name: str, variables: Sequence[Variable]) -> DataError:
-    """Make the error for a value whose name is no variable."""
+    """Make the error of a value whose name is no variable."""
     near = nearest(name, [variable.name for variable in variables])
     known = ", ".join(variable.name for variable in variables) or "none"
-    hint = f"Did you mean '{near}'?" if near else f"The variables are: {known}."
-    message = f"'{name}' is not a variable of this prompt."
-    return DataError(message, hint=hint, findings=[Finding("no-field", message, hint=hint, pointer=f"/{name}")])
+    return wrong(name, "no-field", f"'{name}' is not a variable of this prompt",
+                 f"did you mean '{near}'?" if near else f"its variables are {known}")
 
 
 def _joined(variable: Variable, value: object, keep_end: bool) -> str:
@@ -102,11 +107,11 @@ def _joined(variable: Variable, value: object, keep_end: bool) -> str:
     elif isinstance(value, list | tuple):
         items = [text for text in (_cleaned(variable, item, keep_end=False) for item in value) if text]
     else:
-        raise wrong(variable, "value", f"'{variable.name}' must be a list of texts")
+        raise wrong(variable.name, "value", f"'{variable.name}' must be a list of texts")
     joined = variable.join.join(items)
     if items_of(variable, joined) != items:
-        raise wrong(variable, "join-inside", f"an item of '{variable.name}' contains the text that joins the items, "
-                    f"{variable.join!r}",
+        raise wrong(variable.name, "join-inside",
+                    f"an item of '{variable.name}' contains the text that joins the items, {variable.join!r}",
                     "take it out of the item (normalise: {newlines: space}), or choose another join")
     return joined
 
@@ -117,7 +122,7 @@ def _cleaned(variable: Variable, value: object, keep_end: bool) -> str:
     elif isinstance(value, str | int | float):
         text = str(value)
     else:
-        raise wrong(variable, "value", f"'{variable.name}' must be {_ARTICLE[variable.type]}")
+        raise wrong(variable.name, "value", f"'{variable.name}' must be {_ARTICLE[variable.type]}")
     text = text.replace("\r\n", "\n")
     return text if keep_end else text.rstrip("\n")
 

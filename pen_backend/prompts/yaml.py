@@ -78,6 +78,20 @@ class Document:
         return self.at(index) if index >= 0 else self.where(path)
 
 
+# What libyaml reads and the pure parser refuses, besides '?': tabs outside quotes, and `|#`. Such a file would load on
+# one machine and not on the next. Parsing twice costs much, so only texts with one of these signs are.
+_SUSPICIOUS = re.compile(r"\t|[|>][-+0-9]*#")
+
+
+def _second_look(document: Document) -> None:
+    other = Document(document.file, document.text)
+    try:
+        _Reader(other, yaml.SafeLoader).run()
+    except _FatalError as error:
+        if error.finding not in document.findings:
+            document.findings.append(error.finding)
+
+
 class _FatalError(Exception):
     """Reading cannot go on."""
 
@@ -86,12 +100,14 @@ class _FatalError(Exception):
         self.finding = finding
 
 
-def read(data: bytes, file: str) -> Document:
+def read(data: bytes, file: str, *, parser: type = PARSER) -> Document:
     """Read one document; what is wrong with it stands in its findings, never in an exception."""
     document = Document(file)
     try:
         document.text = _decode(data, file)
-        _Reader(document).run()
+        _Reader(document, parser).run()
+        if parser is not yaml.SafeLoader and _SUSPICIOUS.search(document.text):
+            _second_look(document)
     except _FatalError as error:
         document.value = None
         document.findings.append(error.finding)
@@ -138,8 +154,9 @@ class _Frame:
 class _Reader:
     """Turn the events of one text into values and places."""
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: Document, parser: type) -> None:
         self.document = document
+        self.parser = parser
         self.stack: list[_Frame] = []
         self.nodes = 0
         self.flow = 0
@@ -148,10 +165,11 @@ class _Reader:
     def run(self) -> None:
         """Read all events; raise `_FatalError` where it cannot go on."""
         try:
-            for event in yaml.parse(self.document.text, Loader=PARSER):
+            for event in yaml.parse(self.document.text, Loader=self.parser):
                 self.event(event)
         except yaml.YAMLError as error:
-            raise _FatalError(_explain(error, self.document)) from None
+            flow = [frame for frame in self.stack if self.document.text.startswith(("[", "{"), frame.start)]
+            raise _FatalError(_explain(error, self.document, flow[-1].start if flow else None)) from None
         except (ValueError, OverflowError):  # the pure parser on "\UFFFFFFFF"
             raise _FatalError(Finding("yaml", "not valid YAML: a character number is out of range",
                                       self.document.at(0))) from None
@@ -300,8 +318,11 @@ def _flow_question(listed: bool) -> str:
     return f"'?' inside {'[...]' if listed else '{...}'} must be quoted: some YAML parsers refuse it"
 
 
-def _explain(error: yaml.YAMLError, document: Document) -> Finding:
-    """Say in our words what the parser met, and what to write instead; libyaml and the pure parser word it apart."""
+def _explain(error: yaml.YAMLError, document: Document, flow: int | None) -> Finding:
+    """Say in our words what the parser met, and what to write instead; libyaml and the pure parser word it apart.
+
+    FLOW is where the [...] or {...} begins that it was reading.
+    """
     text = document.text
     if not isinstance(error, yaml.MarkedYAMLError):
         found = _UNPRINTABLE.search(text)
@@ -317,19 +338,20 @@ def _explain(error: yaml.YAMLError, document: Document) -> Finding:
         index = text.rfind("\\", begin, index + 1)
         return Finding("yaml", f"unknown escape {text[index:index + 2]} in double quotes", document.at(index),
                        "use single quotes, or double the backslash")
-    if "flow" in context:
-        comment = re.compile(r"(?<=[\s\[{,])#\S*").search(text, begin, index)
-        if comment:
+    if flow is not None:
+        comment = re.compile(r"(?<=[\s\[{,])#\S*").search(text, flow, index)
+        if comment and "quoted" not in context:
             name = comment[0].rstrip(",]}")
             return Finding("hash-comment", f"{comment[0]} starts a comment, so the list never ends",
                            document.at(comment.start()), f"write '{name}'")
-        if "?" in text[max(begin, index - 1):index + 1]:
-            return Finding("flow-question", _flow_question("sequence" in context),
-                           document.at(text.rfind("?", begin, index + 1)))
+        if "?" in text[max(flow, index - 1):index + 1]:
+            return Finding("flow-question", _flow_question(text[flow] == "["),
+                           document.at(text.rfind("?", flow, index + 1)))
+    if "\t" in (sign, text[index - 1:index]):
+        return Finding("yaml", "a tab stands where YAML wants spaces",
+                       document.at(index if sign == "\t" else index - 1), "use spaces, or put the text in quotes")
     hint = None
-    if sign == "\t" or (text[:index].endswith("\t") and not text[text.rfind("\n", 0, index) + 1:index].strip()):
-        hint = "indent with spaces, not tabs"
-    elif "quoted scalar" in context and "end" in problem:
+    if "quoted scalar" in context and "end" in problem:
         index, hint = begin, "the quote is never closed"
     elif "mapping values are not allowed" in problem:
         hint = "put a text that holds ': ' in quotes"

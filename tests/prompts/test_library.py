@@ -1,0 +1,89 @@
+from pathlib import Path
+
+import pytest
+
+from pen_backend.errors import NotFoundError, PromptError
+from pen_backend.prompts import library
+from pen_backend.prompts.definition import Definition
+
+
+def write(directory: Path, name: str, title: str, extra: str = "") -> Path:
+    directory.mkdir(exist_ok=True)
+    path = directory / name
+    path.write_text(f"pen: 1\ntitle: {title}\nprompt: {directory.name}\n{extra}")
+    return path
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> dict[str, Path]:
+    return {"project": tmp_path / "project", "config_dir": tmp_path / "config", "builtin": tmp_path / "builtin"}
+
+
+def test_the_project_goes_before_the_user_and_the_user_before_pen(places: dict[str, Path]) -> None:
+    for name, directory in places.items():
+        write(directory, "same.yaml", "Same")
+        write(directory, f"{name}.yaml", f"In {name}".replace("_", " "))
+    write(places["builtin"], "two.yaml", "Two")
+    write(places["config_dir"], "other-file-name.yml", "two")
+    assert library.find("same", **places).prompt == "project"
+    assert library.find("two", **places).prompt == "config"
+    listed = [entry.slug for entry in library.definitions(**places) if isinstance(entry, Definition)]
+    assert listed == ["in-builtin", "in-config-dir", "in-project", "same", "two"]
+
+
+def test_a_definition_is_found_by_slug_name_alias_and_path(places: dict[str, Path]) -> None:
+    path = write(places["project"], "x.yaml", "Long Title", "name: short\naliases: [al]\n")
+    write(places["project"], "y.yaml", "Al")
+    for name in ("long-title", "short", str(path)):
+        assert library.find(name, **places).path == path
+    assert library.find("al", **places).title == "Al"  # a slug goes before an alias
+
+
+def test_directories_that_do_not_exist_are_passed_over(places: dict[str, Path]) -> None:
+    write(places["builtin"], "a.yaml", "A")
+    assert [entry.slug for entry in library.definitions(**places) if isinstance(entry, Definition)] == ["a"]
+
+
+def test_an_unknown_name_suggests_the_nearest(places: dict[str, Path]) -> None:
+    write(places["builtin"], "a.yaml", "Pun complete")
+    with pytest.raises(NotFoundError) as caught:
+        library.find("pun-compleet", **places)
+    assert str(caught.value) == "There is no prompt 'pun-compleet'. Did you mean 'pun-complete'?"
+    with pytest.raises(NotFoundError, match="There is no file"):
+        library.find("./absent.yaml", **places)
+
+
+def test_one_slug_twice_in_a_directory_is_an_error_that_names_both(places: dict[str, Path]) -> None:
+    first = write(places["project"], "a.yaml", "Same title")
+    second = write(places["project"], "b.yaml", "same  Title!")
+    with pytest.raises(PromptError) as caught:
+        library.find("same-title", **places)
+    assert "a.yaml and b.yaml would both be the command 'same-title'" in str(caught.value)
+    assert [(one.code, one.where) for one in caught.value.findings] == [
+        ("slug-clash", f"{first}:2:8"), ("slug-clash", f"{second}:2:8")]
+    assert [type(entry) for entry in library.definitions(**places)] == [PromptError]
+
+
+def test_a_broken_file_hides_no_other_and_is_not_hidden(places: dict[str, Path]) -> None:
+    write(places["builtin"], "broken.yaml", "Broken")
+    write(places["project"], "broken.yaml", "Broken", "temprature: 1\n")
+    write(places["project"], "good.yaml", "Good")
+    assert library.find("good", **places).title == "Good"
+    with pytest.raises(PromptError, match="did you mean 'temperature'"):
+        library.find("broken", **places)
+    kinds = {type(entry) for entry in library.definitions(**places)}
+    assert kinds == {PromptError, Definition}
+
+
+def test_other_files_are_left_alone(places: dict[str, Path]) -> None:
+    write(places["project"], "a.yaml", "A")
+    write(places["project"], ".hidden.yaml", "B")
+    write(places["project"], "notes.org", "C")
+    (places["project"] / "directory.yaml").mkdir()
+    assert len(library.definitions(**places)) == 1
+
+
+def test_an_older_prompt_file_is_named(places: dict[str, Path]) -> None:
+    write(places["project"], "summarize.prompt", "Summarize")
+    with pytest.raises(PromptError, match="not read yet"):
+        library.find("summarize", **places)

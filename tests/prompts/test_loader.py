@@ -1,0 +1,211 @@
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pen_backend.errors import NotFoundError, PromptError
+from pen_backend.prompts import loader
+from pen_backend.prompts.definition import Definition, Format
+from pen_backend.prompts.evaluation import EvaluationSpec, Expectation
+from pen_backend.prompts.schema import keys_of
+from pen_backend.prompts.sources import Condition, Source
+from pen_backend.prompts.training import Dedupe, ExampleSpec, Filter, Split, Step, TrainingSpec
+from pen_backend.prompts.variables import Variable
+from tests.prompts.files import SHORT, define, say
+
+FAULTS = """\
+pen: 1
+title: Tags
+prompt: <oops>
+completion: <tag>
+temprature: 1
+temperature: hot
+vars: [ticket, tag: {type: choise}]
+format:
+  prompt-end: "x "
+  completion-end: "x "
+training:
+  sources: [{reader: jokes, path: a, limit: 0}]
+  example:
+    loss-weights: [0, 0]
+  job: {n-epochs: 900, batchsize: 2}
+n-completions: 3
+best-of: 2
+stop-sequences:
+- a
+- ###
+max-tokens: 5
+max-tokens: 6
+"""
+
+
+def test_every_error_of_a_file_is_reported_at_once_each_on_its_line() -> None:
+    assert say(FAULTS) == [
+        "t.yaml:3:9: <oops> is not a variable; add it to vars, or to literals if it is text",
+        "t.yaml:5:1: unknown key 'temprature'; did you mean 'temperature'?",
+        "t.yaml:6:14: temperature: expected a number from 0 to 2, got 'hot'",
+        "t.yaml:7:28: vars.tag.type: expected 'string', 'text', 'int', 'float', 'bool', 'list' or 'choice', "
+        "got 'choise'",
+        "t.yaml:9:15: prompt-end ends with a space: 99 % of completions would start with another token than in use; "
+        "move the space to completion-start",
+        "t.yaml:10:19: completion-end equals prompt-end; use two different texts",
+        "t.yaml:12:45: training.sources[0].limit: expected a whole number of at least 1, got 0",
+        "t.yaml:14:19: training.example.loss-weights: at least one weight must be above 0, got [0, 0]",
+        "t.yaml:15:19: training.job.n-epochs: expected a whole number from 1 to 50 or auto, got 900",
+        "t.yaml:15:24: unknown key 'batchsize'; did you mean 'batch-size'?",
+        "t.yaml:17:10: best-of: it must be at least n-completions (3), got 2",
+        "t.yaml:20:3: stop-sequences[1] is empty because ### starts a comment; write '###'",
+        "t.yaml:22:1: key 'max-tokens' stands here again after line 21; remove one",
+    ]
+
+
+def test_the_error_of_a_file_says_the_first_and_how_many_more() -> None:
+    with pytest.raises(PromptError) as caught:
+        loader.parse(FAULTS.encode(), "tags.yaml")
+    assert str(caught.value) == ("tags.yaml:3:9: <oops> is not a variable (and 12 more). "
+                                 "Add it to vars, or to literals if it is text.")
+    assert len([finding for finding in caught.value.findings if finding.level == "error"]) == 13
+
+
+@pytest.mark.parametrize(("line", "message"), [
+    ("pen: 2", "pen: expected 1, the schema's version, got 2"),
+    ("title: ''", "title: expected a title of 1 to 80 signs, got ''"),
+    ("title: 5", "title: expected a title of 1 to 80 signs, got 5"),
+    ("title: ???", "title: it has no letter or digit to name a command by"),
+    ("name: Not A Slug", "name: expected a name of lower-case letters, digits and single hyphens, got 'Not A Slug'"),
+    ("aliases: [ok, Not]", "aliases[1]: expected a name of lower-case letters, digits and single hyphens, got 'Not'"),
+    ("aliases: one", "aliases: expected a list, got 'one'"),
+    ("description: [a]", "description: expected text, got [a]".replace("[a]", "['a']")),
+    ("prompt: 5", "prompt: expected text, got 5; put it in quotes"),
+    ("in-development: maybe", "in-development: expected true or false, got 'maybe'"),
+    ("temperature: 3", "temperature: expected a number from 0 to 2, got 3"),
+    ("temperature: '1'", "temperature: expected a number from 0 to 2, got '1'"),
+    ("temperature: .nan", "temperature: expected a number from 0 to 2, got nan"),
+    ("temperature:", "temperature is empty; give it a value, or remove the key"),
+    ("top-p: true", "top-p: expected a number from 0 to 1, got true"),
+    ("n-completions: 129", "n-completions: expected a whole number from 1 to 128, got 129"),
+    ("n-completions: 1.0", "n-completions: expected a whole number from 1 to 128, got 1.0"),
+    ("max-tokens: 0", "max-tokens: expected a whole number above 0, or a template, got 0"),
+    ("stop-sequences: ['']", "stop-sequences[0]: expected text that is not empty, got ''"),
+    ("format: {prompt_end: x}", "unknown key 'prompt_end'; did you mean 'prompt-end'?"),
+    ("format: x", "format: expected a mapping, got 'x'"),
+    ("format: {completion-end: ''}", "format.completion-end: expected text that is not empty, got ''"),
+    ("literals: [joke]", "literals[0]: expected a placeholder's text such as '<joke>', got 'joke'"),
+    ("messages: []", "'messages' (the chat form) is not read yet by this version of pen"),
+    ("kind: dataset", "kind 'dataset' (a training set of its own) is not read yet by this version of pen"),
+    ("kind: promt", "kind: expected 'prompt', got 'promt'"),
+    ("completion: on", "completion is a template here, the text the model should write; "
+     "the old flag is called completion-at-point"),
+    ("vars: a", "vars: expected a list, got 'a'"),
+    ("vars: [{a: {}, b: {}}]", "vars[0]: expected NAME or NAME: {…}"),
+    ("vars: [a: text]", "vars.a: expected a mapping of the variable's fields; write `- a: {type: text}`"),
+    ("vars: [a, b: {form: region}]", "unknown key 'form'; did you mean 'from'?"),
+    ("vars: [a, b: {from: clipboard}]", "vars.b.from: expected "),
+    ("vars: [a, b: {name: c}]", "vars.b: a variable's name is its key"),
+    ("vars: [a, b: {preprocessor: [strip]}]", "'preprocessor' (filters of a value) is not read yet"),
+    ("vars: [a, b, ###]\n", "###] starts a comment, so the list never ends; write '###'"),
+    ("tests: [{var: {a: x}}]", "unknown key 'var'; did you mean 'vars'?"),
+    ("evaluation: {require: [{metric: accuracy}]}", "evaluation.require[0]: key 'model' is missing"),
+    ("filtre: on", "unknown key 'filtre'; did you mean 'filter'?"),
+    ("xyzzy: on", "unknown key 'xyzzy'"),
+])
+def test_a_wrong_value_is_one_sentence(line: str, message: str) -> None:
+    key = line.partition(":")[0]
+    text = "\n".join([*(other for other in SHORT.splitlines() if other.partition(":")[0] != key), line])
+    found = say(text)
+    assert any(message in one for one in found)
+    # One mistake is one message, unless it is a broken text that hides what follows.
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize("words", ["on", "yes", "true", "True"])
+def test_flags_read_the_words_people_write(words: str) -> None:
+    assert define(SHORT + f"filter: {words}").filter is True
+
+
+def test_missing_title_and_prompt_are_named() -> None:
+    assert say("pen: 1\n") == ["t.yaml:1:1: key 'title' is missing", "t.yaml:1:1: key 'prompt' is missing"]
+
+
+def test_a_file_without_pen_is_one_clear_error() -> None:
+    older = 'title: "Summarize"\nprompt: |\n  <1>\nengine: davinci\nengine: curie\ncompletion: on\n'
+    assert say(older) == ["t.yaml:1:1: there is no `pen: 1`; older .prompt files are not read yet; "
+                          "add `pen: 1` if the file is a definition of this version"]
+
+
+@pytest.mark.parametrize("text", ["just text", "- a\n- b", "null", "5"])
+def test_a_file_that_is_no_mapping_is_one_clear_error(text: str) -> None:
+    assert say(text) == ["t.yaml:1:1: a definition is a mapping of keys, such as `title: Pun complete`"]
+
+
+def test_a_place_inside_a_block_text_is_its_own_line() -> None:
+    text = SHORT.replace("prompt: <a>", "prompt: |\n  Two lines\n  and <oops> <a>")
+    assert say(text) == ["t.yaml:5:7: <oops> is not a variable; add it to vars, or to literals if it is text"]
+
+
+def test_numbers_are_values_as_they_were_written() -> None:
+    definition = define("""\
+        pen: 1
+        title: T
+        prompt: <a> <b>
+        vars:
+        - a: {type: choice, choices: [1.10, 2, yes, true], default: 2}
+        - b: {type: list, example: [1.50, 007, x]}
+        tests: [{vars: {a: 1.10, b: [1, 2.0]}}]
+        """)
+    assert definition.vars[0].choices == ("1.10", "2", "yes", "true")
+    assert definition.vars[0].default == "2"
+    assert definition.vars[1].example == ("1.50", "007", "x")
+    assert definition.tests[0].vars == {"a": "1.10", "b": ("1", "2.0")}
+
+
+def test_a_definition_knows_where_its_keys_stand() -> None:
+    definition = define(SHORT)
+    assert definition.where("format", "prompt-end") == "t.yaml:6:22"
+    assert definition.where("model") == "t.yaml:1:1"
+
+
+def test_a_definition_is_frozen() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        define(SHORT).title = "other"
+
+
+def test_a_message_never_quotes_a_long_value() -> None:
+    secret = "s3cret" * 20
+    finding, = say(SHORT + f"temperature: {secret}")
+    assert "s3cret" not in finding
+
+
+def test_missing_file_and_directory(tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError, match="There is no file"):
+        loader.load(tmp_path / "absent.yaml")
+    with pytest.raises(NotFoundError):
+        loader.load(tmp_path)
+
+
+KEYS = sorted({key for model in (Definition, Format, TrainingSpec, ExampleSpec, Split, Dedupe, Step, Filter, Source,
+                                 Condition, EvaluationSpec, Expectation, Variable) for key in keys_of(model)})
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4) | st.sampled_from(
+    ["on", "region", "list", "<jokes>", "<x>", "jokes", "\n", "2h", "auto", "choice", "near", *KEYS])
+VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
+    st.sampled_from(KEYS), inner, max_size=4), max_leaves=15)
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=6),
+       st.lists(st.just("jokes") | st.dictionaries(st.sampled_from(["jokes", "x"]), VALUES, max_size=2), max_size=3))
+def test_no_file_makes_the_loader_fail(keys: dict[str, object], variables: list[object]) -> None:
+    tree = {"pen": 1, "title": "T", "prompt": "<jokes>", "vars": variables, **keys}
+    definition, findings = loader.check(json.dumps(tree).encode(), "f")
+    assert (definition is None) == any(finding.level == "error" for finding in findings)
+    assert all(finding.where and finding.where.count(":") == 2 for finding in findings)
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=40))
+def test_no_bytes_make_the_loader_fail(data: bytes) -> None:
+    definition, findings = loader.check(b"pen: 1\n" + data, "f")
+    assert definition is None
+    assert findings
