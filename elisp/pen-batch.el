@@ -1,0 +1,279 @@
+;;; pen-batch.el --- pen in scripts: arguments, results on stdout, exit codes -*- lexical-binding: t; -*-
+
+;; Copyright (C) 2026 The pen maintainers
+;; SPDX-License-Identifier: GPL-3.0-or-later
+
+;; This file is not part of GNU Emacs.
+
+;;; Commentary:
+
+;; How to run it; the -- is required, or Emacs takes the options for its own:
+;;
+;;   EMACS --batch -L elisp -l pen -f pen-batch-complete -- NAME ARG… [--n 3] [--json]
+;;   EMACS --batch -L elisp -l pen -f pen-batch-finetune -- FILE [--n-epochs 2] [--wait]
+;;
+;; Results go to stdout, everything else to stderr.  Exit codes: 0 ok, 1 wrong
+;; usage, 2 invalid data or definition, 3 backend or provider failed, 4 the job
+;; failed or was cancelled, 5 refused, 124 deadline passed.
+
+;;; Code:
+
+(require 'cl-lib)
+(require 'json)
+(require 'seq)
+(require 'subr-x)
+(require 'pen-rpc)
+(require 'pen-rpc-methods)
+(require 'pen-stream)
+(require 'pen-complete)
+(require 'pen-source)
+(require 'pen-dataset)
+(require 'pen-finetune)
+(require 'pen-jobs)
+
+;;;; Internal variables
+
+(defconst pen-batch--exit-codes
+  '((pen-bad-params-error . 1) (pen-not-found-error . 1) (pen-config-error . 1)
+    (pen-prompt-error . 2) (pen-data-error . 2) (pen-too-large-error . 2)
+    (pen-job-error . 4) (pen-cancelled-error . 4)
+    (pen-refused-error . 5) (pen-deadline-error . 124)
+    (pen-error . 3) (user-error . 1) (quit . 4) (error . 3))
+  "Exit code of each condition; the first that fits counts.")
+
+(defconst pen-batch--complete-options
+  '((:n integer) (:model string) (:temperature number) (:max-tokens integer)
+    (:seed integer) (:deadline number) (:json flag) (:help flag))
+  "Options of `pen-batch-complete'.")
+
+(defconst pen-batch--finetune-options
+  (append pen-finetune-options
+          '((:deadline number) (:wait flag) (:yes flag) (:help flag)))
+  "Options of `pen-batch-finetune'.")
+
+(defconst pen-batch--rest-seconds 1.0
+  "Least time between two progress lines where stderr is not a terminal.")
+
+(defvar pen-batch--last-line 0.0
+  "When the last progress line was written.")
+
+(defvar pen-batch--line-open nil
+  "Non-nil while the terminal's cursor stands on a progress line.")
+
+;;;; Functions: running
+
+(defmacro pen-batch--main (options usage &rest body)
+  "Parse the arguments by OPTIONS, run BODY and leave Emacs with its exit code.
+BODY sees the variables `options', a plist, and `arguments'.  USAGE
+is printed for --help."
+  (declare (indent 2))
+  `(kill-emacs
+    (pen-batch--run
+     (lambda ()
+       (pcase-let ((`(,options . ,arguments)
+                    (pen-batch--parse (pen-batch--arguments) ,options)))
+         (if (plist-get options :help)
+             (princ (concat ,usage "\n" (pen-batch--option-list ,options) "\n"))
+           ,@body))))))
+
+(defun pen-batch--run (function)
+  "Call FUNCTION and return the exit code for what happens."
+  (condition-case err
+      (progn (funcall function) 0)
+    ((error quit)
+     (pen-batch--say "%s" (pen-batch--sentence err))
+     (pen-batch--exit-code err))))
+
+(defun pen-batch--sentence (err)
+  "Return the condition ERR as one line."
+  (if (memq 'pen-error (get (car err) 'error-conditions))
+      (pen-stream-sentence (pen-stream-error-plist err))
+    (error-message-string err)))
+
+(defun pen-batch--exit-code (err)
+  "Return the exit code for the condition ERR."
+  (let ((conditions (get (car err) 'error-conditions)))
+    (cdr (seq-find (lambda (each) (memq (car each) conditions))
+                   pen-batch--exit-codes '(error . 3)))))
+
+;;;; Functions: arguments
+
+(defun pen-batch--arguments ()
+  "Take the arguments of the command line, without the -- before them."
+  (prog1 (if (equal (car command-line-args-left) "--")
+             (cdr command-line-args-left)
+           command-line-args-left)
+    (setq command-line-args-left nil)))
+
+(defun pen-batch--parse (arguments options)
+  "Return (PLIST . REST) of ARGUMENTS: the OPTIONS among them, and the others.
+What follows a second -- is never an option."
+  (let (plist rest)
+    (while arguments
+      (let ((argument (pop arguments)))
+        (cond ((equal argument "--")
+               (setq rest (append (reverse arguments) rest)
+                     arguments nil))
+              ((string-match "\\`--\\([^=]+\\)\\(?:=\\(\\(?:.\\|\n\\)*\\)\\)?\\'" argument)
+               (let* ((text (match-string 2 argument))
+                      (option (pen-batch--option (match-string 1 argument) options))
+                      (flag (eq (cadr option) 'flag)))
+                 (unless (or flag text arguments)
+                   (user-error "%s needs a value" argument))
+                 (setq plist
+                       (plist-put plist (car option)
+                                  (or flag (pen-dataset-option-value
+                                            option (or text (pop arguments))))))))
+              (t (push argument rest)))))
+    (cons plist (nreverse rest))))
+
+(defun pen-batch--option (name options)
+  "Return the one of OPTIONS called NAME, or say which there are."
+  (or (seq-find (lambda (each) (equal (concat ":" name) (symbol-name (car each))))
+                options)
+      (user-error "There is no option --%s; there are %s" name
+                  (string-trim (pen-batch--option-list options)))))
+
+(defun pen-batch--option-list (options)
+  "Return the names of OPTIONS."
+  (concat "  " (mapconcat (lambda (each) (concat "--" (substring (symbol-name (car each)) 1)))
+                          options " ")))
+
+;;;; Functions: stderr
+
+(defun pen-batch--say (format &rest arguments)
+  "Write FORMAT with ARGUMENTS as a line of its own on stderr."
+  (when pen-batch--line-open
+    (setq pen-batch--line-open nil)
+    (princ "\n" #'external-debugging-output))
+  (message "%s" (apply #'format format arguments)))
+
+(defun pen-batch--terminal-p ()
+  "Return non-nil if stderr is known to be a terminal."
+  (string-match-p "\\`/dev/\\(?:pts/\\|tty\\)"
+                  (or (file-symlink-p "/proc/self/fd/2") "")))
+
+(defun pen-batch--progress (line &optional always)
+  "Show LINE on stderr in place of the last one; not too often, unless ALWAYS.
+Where that is not a terminal, it is a line of its own."
+  (let ((terminal (pen-batch--terminal-p)))
+    (when (or always
+              (> (- (float-time) pen-batch--last-line)
+                 (if terminal 0.1 pen-batch--rest-seconds)))
+      (setq pen-batch--last-line (float-time))
+      (if (not terminal)
+          (message "%s" line)
+        (setq pen-batch--line-open t)
+        (mapc #'external-debugging-output (concat "\r" line "\e[K"))))))
+
+;;;; Functions: fine-tuning
+
+(defun pen-batch--show-plan (plan)
+  "Write the findings and figures of PLAN to stderr."
+  (pen-batch--say "%s" (plist-get plan :summary))
+  (pen-batch--say "%s" (string-trim-right (plist-get plan :table) "\n+"))
+  (dolist (finding (plist-get plan :findings))
+    (pen-batch--say "%s: %s" (plist-get finding :level)
+                    (pen-stream-sentence finding))))
+
+(defun pen-batch--launch (file options)
+  "Launch a job on FILE with OPTIONS and return it.
+FILE may also be the directory of a training set that was built before."
+  (let ((arguments (append options
+                           (list :confirm (plist-get options :yes)))))
+    (if (file-directory-p file)
+        (apply #'pen-rpc-jobs-launch :deadline 120 :confirmed (plist-get options :yes)
+               (pen-finetune-request (list :id (expand-file-name file) :provider 'local)
+                                     arguments))
+      (pen-finetune-wait (pen-source-file file) (pen-dataset-arguments arguments)
+                         #'pen-batch--show-plan))))
+
+(defun pen-batch--event (kind plist)
+  "Write the event KIND with PLIST of a job to stderr."
+  (pcase kind
+    ('progress
+     (when (plist-get plist :step)
+       (pen-batch--progress
+        (format "step %s/%s  loss %s%s  %s  %s left"
+                (plist-get plist :step) (or (plist-get plist :steps) "?")
+                (pen-job-loss (plist-get plist :loss))
+                (if-let ((valid (plist-get plist :valid-loss)))
+                    (concat "  valid " (pen-job-loss valid))
+                  "")
+                (pen-job-rate (plist-get plist :tokens-per-second))
+                (pen-job-duration (plist-get plist :eta)))
+        (eql (plist-get plist :step) (plist-get plist :steps)))))
+    ('log
+     (pen-batch--say "%s: %s" (plist-get plist :what)
+                     (string-trim (or (plist-get plist :text) ""))))))
+
+(defun pen-batch--wait (id deadline)
+  "Follow the job ID until it ends, at most DEADLINE seconds; return its summary."
+  (let ((job (pen-stream-wait #'pen-rpc-jobs-watch (list :id id) deadline
+                              #'pen-batch--event)))
+    (when (pen-job-failed-p (plist-get job :status))
+      (let ((cancelled (equal "cancelled" (format "%s" (plist-get job :status)))))
+        (signal (if cancelled 'pen-cancelled-error 'pen-job-error)
+                (list (format "Job %s %s%s" id
+                              (if cancelled "was cancelled" "failed")
+                              (if-let ((err (plist-get job :error)))
+                                  (concat ": " err) "."))
+                      (list :kind 'job)))))
+    job))
+
+(defun pen-batch--print-curve (id)
+  "Print the losses of the job ID, tab-separated, one step a line."
+  (princ "step\tloss\tvalid\n")
+  (dolist (point (plist-get (pen-rpc-jobs-show :id id :deadline 60) :curve))
+    (princ (format "%s\t%s\t%s\n" (plist-get point :step)
+                   (or (plist-get point :train-loss) "")
+                   (or (plist-get point :valid-loss) "")))))
+
+;;;; Entries
+
+;;;###autoload
+(defun pen-batch-complete ()
+  "Complete: NAME ARG… [--n N --model M --seed S --json …]."
+  (pen-batch--main pen-batch--complete-options
+      "usage: emacs --batch -L elisp -l pen -f pen-batch-complete -- NAME ARG… OPTIONS"
+    (unless arguments
+      (user-error "Which prompt definition? Give its name, then the values of its variables"))
+    (let ((result (apply #'pen-complete-result (car arguments) (cdr arguments)
+                         (pen-batch--without options '(:json)))))
+      (dolist (candidate (plist-get result :candidates))
+        (princ (if (plist-get options :json)
+                   (pen-batch--json candidate result)
+                 (replace-regexp-in-string "[ \t]*\n[ \t]*" " "
+                                           (plist-get candidate :text))))
+        (princ "\n")))))
+
+(defun pen-batch--without (plist keys)
+  "Return PLIST without KEYS."
+  (cl-loop for (key value) on plist by #'cddr
+           unless (memq key keys) append (list key value)))
+
+(defun pen-batch--json (candidate result)
+  "Return CANDIDATE of RESULT as a JSON object in one line."
+  (let ((json-encoding-pretty-print nil))
+    (json-encode `((text . ,(plist-get candidate :text))
+                   (finish_reason . ,(format "%s" (plist-get candidate :finish-reason)))
+                   (model . ,(plist-get result :model))))))
+
+;;;###autoload
+(defun pen-batch-finetune ()
+  "Fine-tune: FILE or DIRECTORY [--prompt P --n-epochs N --wait --yes …]."
+  (pen-batch--main pen-batch--finetune-options
+      "usage: emacs --batch -L elisp -l pen -f pen-batch-finetune -- FILE OPTIONS"
+    (unless (= 1 (length arguments))
+      (user-error "Which file to learn from? Give one file, or the directory of a training set"))
+    (let ((id (plist-get (pen-batch--launch (car arguments) options) :id)))
+      (if (not (plist-get options :wait))
+          (princ (concat id "\n"))
+        (pen-batch--say "job %s" id)
+        (let ((job (pen-batch--wait id (plist-get options :deadline))))
+          (pen-batch--say "job %s succeeded" id)
+          (pen-batch--print-curve id)
+          (princ (concat (plist-get job :fine-tuned-model) "\n")))))))
+
+(provide 'pen-batch)
+;;; pen-batch.el ends here

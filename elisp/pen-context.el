@@ -1,0 +1,127 @@
+;;; pen-context.el --- What stands before point, and how to go on from it -*- lexical-binding: t; -*-
+
+;; Copyright (C) 2026 The pen maintainers
+;; SPDX-License-Identifier: GPL-3.0-or-later
+
+;; This file is not part of GNU Emacs.
+
+;;; Commentary:
+
+;; A model is asked with plain items, one a line: the region, or the lines
+;; before point up to an empty line or a heading, without their bullets.  What
+;; it writes gets the line break and the bullets that the buffer has.
+
+;;; Code:
+
+(require 'cl-lib)
+(require 'subr-x)
+(require 'pen-prompt)
+
+;;;; Customization
+
+(defcustom pen-context-characters 1000
+  "How much text before point a completion may look at, in characters."
+  :type 'natnum
+  :group 'pen)
+
+;;;; Internal variables
+
+(cl-defstruct (pen-context (:constructor pen-context--make) (:copier nil))
+  "TEXT before POSITION, and what a completion there begins with.
+LEAD is the line break before the first item, TAIL the one after the
+last, BULLET stands before each, BULLETED says that the first has one
+already; all of that only counts if ITEMS: the model continues a list."
+  text position lead tail bullet bulleted (items t))
+
+(defconst pen-context--bullet "\\`[ \t]*[-+][ \t]+"
+  "What a list item begins with.")
+
+;;;; Functions
+
+(defun pen-context-at-point ()
+  "Return the context at point, or say that there is none."
+  (let ((context (pen-context-make)))
+    (when (string-blank-p (pen-context-text context))
+      (user-error "There is no text before point; write or mark a pun first"))
+    context))
+
+(defun pen-context-make ()
+  "Return the context of the region or, without one, of point."
+  (let* ((region (use-region-p))
+         (end (if region (region-end) (point)))
+         (start (if region (region-beginning) (pen-context--start end)))
+         (lines (split-string (buffer-substring-no-properties start end) "\n")))
+    (pen-context--make
+     :text (mapconcat #'pen-context--plain lines "\n")
+     :position end
+     :lead (if (pen-context--fresh-line-p end) "" "\n")
+     :tail (if (and (pen-context--fresh-line-p end) (pen-context--text-after-p end))
+               "\n" "")
+     :bullet (pen-context--bullet-of lines)
+     :bulleted (string-match-p (concat pen-context--bullet "\\'") (car (last lines))))))
+
+(defun pen-context--start (end)
+  "Return where the lines before END begin that belong together."
+  (save-excursion
+    (goto-char end)
+    (let ((limit (max (point-min) (- end pen-context-characters))))
+      (skip-chars-backward " \t\n" limit)
+      (beginning-of-line)
+      (while (and (> (point) limit)
+                  (save-excursion
+                    (forward-line -1)
+                    (and (>= (point) limit)
+                         (not (looking-at-p "[ \t]*$\\|\\*+ \\|[ \t]*#\\+")))))
+        (forward-line -1))
+      (when (looking-at-p "\\*+ \\|[ \t]*#\\+")
+        (forward-line 1))
+      (min end (max limit (point))))))
+
+(defun pen-context--plain (line)
+  "Return LINE without its bullet."
+  (string-trim-right (replace-regexp-in-string pen-context--bullet "" line)))
+
+(defun pen-context--bullet-of (lines)
+  "Return the bullet of the last of LINES that has text, or nil."
+  (let ((line (car (last (seq-remove #'string-blank-p lines)))))
+    (and line (string-match pen-context--bullet line)
+         (match-string 0 line))))
+
+(defun pen-context--fresh-line-p (position)
+  "Return non-nil if nothing but a bullet stands before POSITION on its line."
+  (save-excursion
+    (goto-char position)
+    (let ((before (buffer-substring-no-properties (line-beginning-position) position)))
+      (or (string-blank-p before)
+          (string-match-p (concat pen-context--bullet "\\'") before)))))
+
+(defun pen-context--text-after-p (position)
+  "Return non-nil if there is text after POSITION on its line."
+  (save-excursion
+    (goto-char position)
+    (not (looking-at-p "[ \t]*$"))))
+
+(defun pen-context-values (context definition)
+  "Return the values with which CONTEXT fills DEFINITION, as the wire wants them."
+  (let ((variable (car (pen-prompt-inputs definition))))
+    (unless variable
+      (user-error "The prompt \"%s\" takes no text to continue"
+                  (plist-get definition :slug)))
+    (setf (pen-context-items context) (pen-prompt-list-p variable))
+    (list (list (plist-get variable :name) (pen-context-text context)))))
+
+(defun pen-context-dress (context text)
+  "Return TEXT as it is to stand in the buffer at CONTEXT."
+  (if (not (pen-context-items context))
+      text
+    (let* ((bullet (or (pen-context-bullet context) ""))
+           (lines (split-string text "\n" t "[ \t]+"))
+           (dressed (mapconcat (lambda (line) (concat bullet line)) lines "\n")))
+      (concat (pen-context-lead context)
+              (if (and lines (pen-context-bulleted context))
+                  (substring dressed (length bullet))
+                dressed)
+              (pen-context-tail context)))))
+
+(provide 'pen-context)
+;;; pen-context.el ends here

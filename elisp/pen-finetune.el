@@ -1,0 +1,168 @@
+;;; pen-finetune.el --- From a region to a running fine-tuning job -*- lexical-binding: t; -*-
+
+;; Copyright (C) 2026 The pen maintainers
+;; SPDX-License-Identifier: GPL-3.0-or-later
+
+;; This file is not part of GNU Emacs.
+
+;;; Commentary:
+
+;; `pen-finetune-region' has the service build a training set, shows it, and
+;; launches the job on `C-c C-c'.  With a prefix argument it launches at once.
+;; A provider that is not this machine is always asked about first.
+;;
+;; From Lisp the job's id is returned, and nothing is shown:
+;;
+;;   (pen-finetune-region (point-min) (point-max) :n-epochs 2)
+
+;;; Code:
+
+(require 'cl-lib)
+(require 'seq)
+(require 'pen-rpc)
+(require 'pen-rpc-methods)
+(require 'pen-stream)
+(require 'pen-source)
+(require 'pen-dataset)
+(require 'pen-jobs)
+
+;;;; Internal variables
+
+(defconst pen-finetune-launch-options
+  '((:model string) (:n-epochs integer) (:batch-size integer)
+    (:learning-rate-multiplier number) (:learning-rate number) (:seed integer)
+    (:tune (auto full lora)) (:snapshots-every integer) (:completions-every integer)
+    (:num-completions integer) (:eval-every integer) (:suffix string)
+    (:checkpoint-seconds number))
+  "What a job can be launched with, and the types.")
+
+(defconst pen-finetune-options
+  (append pen-dataset-options
+          (seq-remove (lambda (each) (assq (car each) pen-dataset-options))
+                      pen-finetune-launch-options))
+  "What a plan can be asked and a job launched with, and the types.")
+
+;;;; Functions
+
+(defun pen-finetune-request (plan arguments)
+  "Return the arguments of the method jobs-launch for PLAN and ARGUMENTS."
+  (append (list :plan (plist-get plan :id))
+          (unless (pen-finetune--local-p plan)
+            (list :confirmed t))        ; `pen-finetune--confirm' has asked
+          (cl-loop for (key value) on arguments by #'cddr
+                   when (and value (assq key pen-finetune-launch-options))
+                   append (list key value))))
+
+(defun pen-finetune--check (plan)
+  "Refuse to train on PLAN if one of its findings is an error."
+  (when-let ((finding (seq-find (lambda (each)
+                                  (equal "error" (format "%s" (plist-get each :level))))
+                                (plist-get plan :findings))))
+    (signal 'pen-data-error
+            (list (plist-get finding :message)
+                  (list :kind 'data :hint (plist-get finding :hint)
+                        :where (plist-get finding :where))))))
+
+(defun pen-finetune--local-p (plan)
+  "Return non-nil if PLAN would be trained on this machine."
+  (equal "local" (format "%s" (plist-get plan :provider))))
+
+(defun pen-finetune--question (plan)
+  "Return what to ask before the files of PLAN leave this machine."
+  (format "Send %d records (%s) to %s, %s? "
+          (plist-get plan :records)
+          (file-size-human-readable
+           (cl-loop for file in (list (plist-get plan :train-path)
+                                      (plist-get plan :valid-path))
+                    when (and file (file-exists-p file))
+                    sum (file-attribute-size (file-attributes file))))
+          (plist-get plan :provider)
+          (if-let ((cost (plist-get plan :cost)))
+              (format "for about $%.2f" cost)
+            "at an unknown price")))
+
+(defun pen-finetune--confirm (plan confirmed)
+  "Ask whether the data of PLAN may leave this machine, unless CONFIRMED.
+Signal `pen-refused-error' if they may not or nobody can be asked."
+  (unless (or confirmed (pen-finetune--local-p plan)
+              (and (not noninteractive) (y-or-n-p (pen-finetune--question plan))))
+    (signal 'pen-refused-error
+            (list "The training set was not sent; confirm that it may leave this machine."
+                  (list :kind 'refused)))))
+
+(defun pen-finetune--launch (plan arguments)
+  "Ask what must be asked, launch PLAN with ARGUMENTS and show the job."
+  (condition-case err
+      (progn
+        (pen-finetune--check plan)
+        (pen-finetune--confirm plan (plist-get arguments :confirm)))
+    (pen-error (user-error "%s" (pen-stream-sentence (pen-stream-error-plist err)))))
+  (message "Launching the job; the engine starts if it must…")
+  (apply #'pen-rpc-jobs-launch
+         :then (lambda (job)
+                 (message "Job %s is launched." (plist-get job :id))
+                 (pen-job (plist-get job :id)))
+         :else (lambda (err) (pen-stream-report (pen-stream-error-plist err)))
+         (pen-finetune-request plan arguments)))
+
+(defun pen-finetune--now (source arguments)
+  "Build the training set of SOURCE with ARGUMENTS and launch it unseen."
+  (message "Building the training set…")
+  (pen-stream-start
+   #'pen-rpc-datasets-plan (pen-dataset-request source arguments)
+   (lambda (kind plist)
+     (pcase kind
+       ;; A question must not be asked from inside a process filter.
+       ('done (run-at-time 0 nil #'pen-finetune--launch-later
+                           (plist-get plist :value) arguments))
+       ('error (pen-stream-report plist))))))
+
+(defun pen-finetune--launch-later (plan arguments)
+  "Launch PLAN with ARGUMENTS from a timer."
+  (with-local-quit
+    (condition-case err
+        (pen-finetune--launch plan arguments)
+      (user-error (message "%s" (error-message-string err))))))
+
+(defun pen-finetune-wait (source arguments &optional function)
+  "Build the training set of SOURCE with ARGUMENTS, launch it, return the job.
+Wait for both; FUNCTION gets the plan before anything is sent."
+  (let ((plan (pen-dataset-plan source arguments)))
+    (when function
+      (funcall function plan))
+    (pen-finetune--check plan)
+    (pen-finetune--confirm plan (plist-get arguments :confirm))
+    (apply #'pen-rpc-jobs-launch :deadline 120 (pen-finetune-request plan arguments))))
+
+(defun pen-finetune--run (source options)
+  "Fine-tune on SOURCE as OPTIONS say; in :show, how much to show."
+  (let ((arguments (pen-dataset-arguments options)))
+    (pcase (plist-get options :show)
+      ('preview (pen-dataset-show source arguments #'pen-finetune--launch
+                                  pen-finetune-options))
+      ('job (pen-finetune--now source arguments))
+      (_ (plist-get (pen-finetune-wait source arguments) :id)))))
+
+;;;; Commands
+
+;;;###autoload
+(defun pen-finetune-region (beg end &rest options)
+  "Fine-tune a model on the text from BEG to END.
+Show the training set first; with a prefix argument, launch at once.
+From Lisp, OPTIONS are the keys of `pen-finetune-options' and
+:confirm, which lets the data go to a provider that is not this
+machine; the value is the job's id."
+  (interactive (append (pen-source-read-region)
+                       (list :show (if current-prefix-arg 'job 'preview))))
+  (pen-finetune--run (pen-source-region beg end) options))
+
+;;;###autoload
+(defun pen-finetune-file (file &rest options)
+  "Fine-tune a model on FILE.
+A prefix argument, OPTIONS and the value are as in `pen-finetune-region'."
+  (interactive (list (read-file-name "Fine-tune on file: " nil nil t)
+                     :show (if current-prefix-arg 'job 'preview)))
+  (pen-finetune--run (pen-source-file file) options))
+
+(provide 'pen-finetune)
+;;; pen-finetune.el ends here

@@ -1,0 +1,142 @@
+;;; pen.el --- Fine-tune and prompt language models -*- lexical-binding: t; -*-
+
+;; Copyright (C) 2026 The pen maintainers
+
+;; Author: The pen maintainers
+;; Version: 0.1.0
+;; Package-Requires: ((emacs "28.1"))
+;; Keywords: convenience, tools
+;; SPDX-License-Identifier: GPL-3.0-or-later
+
+;; This file is not part of GNU Emacs.
+
+;; This program is free software; you can redistribute it and/or modify
+;; it under the terms of the GNU General Public License as published by
+;; the Free Software Foundation, either version 3 of the License, or
+;; (at your option) any later version.
+
+;; This program is distributed in the hope that it will be useful,
+;; but WITHOUT ANY WARRANTY; without even the implied warranty of
+;; MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
+;; GNU General Public License for more details.
+
+;; You should have received a copy of the GNU General Public License
+;; along with this program.  If not, see <https://www.gnu.org/licenses/>.
+
+;;; Commentary:
+
+;; Mark a region of puns, M-x pen-finetune-region, look at the training set,
+;; C-c C-c, watch the loss fall, then M-x pen-pun-complete.  Everything runs on
+;; this machine.
+;;
+;; This file starts nothing and loads nothing; the commands load the rest.
+;; Every command works by M-x.  With `pen-mode' they are also on the prefix
+;; C-c ; (`pen-keymap-prefix').  To paste into an init file:
+;;
+;;   (add-to-list 'load-path "/path/to/pen/elisp")
+;;   (require 'pen)
+;;   (add-hook 'text-mode-hook #'pen-mode)
+;;
+;;   (global-set-key (kbd "C-c p") #'pen-pun-complete)
+;;   (global-set-key (kbd "C-c f") #'pen-finetune-region)
+;;   (global-set-key (kbd "C-c j") #'pen-jobs)
+
+;;; Code:
+
+;;;; Customization
+
+(defgroup pen nil
+  "Fine-tune and prompt language models."
+  :group 'convenience
+  :prefix "pen-")
+
+(defcustom pen-keymap-prefix "C-c ;"
+  "Key before the keys of `pen-mode'; set it before pen is loaded."
+  :type 'string
+  :group 'pen)
+
+(defcustom pen-mode-line t
+  "Whether the mode line tells of running requests and jobs."
+  :type 'boolean
+  :group 'pen)
+
+;;;; Keymaps
+
+(defvar pen-command-map
+  (let ((map (make-sparse-keymap)))
+    (define-key map "p" #'pen-pun-complete)
+    (define-key map "f" #'pen-finetune-region)
+    (define-key map "d" #'pen-dataset-region)
+    (define-key map "j" #'pen-jobs)
+    (define-key map "g" #'pen-preview-again)
+    (define-key map "l" #'pen-preview-list)
+    (define-key map "a" #'pen-abort)
+    map)
+  "Keys after `pen-keymap-prefix'.")
+
+(defvar pen-mode-map
+  (let ((map (make-sparse-keymap)))
+    (define-key map (kbd pen-keymap-prefix) pen-command-map)
+    map)
+  "Keys of `pen-mode'.")
+
+;;;; Internal variables
+
+(defconst pen-files '(pen-prompt pen-context pen-complete pen-dataset
+                                 pen-finetune pen-jobs pen-rpc)
+  "The files that hold options.")
+
+;;;; Declarations
+
+(defvar pen-complete-activity)
+(defvar pen-jobs-activity)
+
+;; A test holds these against the autoload cookies of the files.
+(autoload 'pen-complete "pen-complete" "Complete by a prompt definition." nil)
+(autoload 'pen-pun-complete "pen-complete" "Continue the puns before point." t)
+(autoload 'pen-preview-again "pen-complete" "Ask for other candidates." t)
+(autoload 'pen-preview-list "pen-complete" "Choose among the last candidates." t)
+(autoload 'pen-abort "pen-complete" "Stop the request of this buffer." t)
+(autoload 'pen-dataset-region "pen-dataset" "Show the training set of a region." t)
+(autoload 'pen-dataset-file "pen-dataset" "Show the training set of a file." t)
+(autoload 'pen-finetune-region "pen-finetune" "Fine-tune a model on the region." t)
+(autoload 'pen-finetune-file "pen-finetune" "Fine-tune a model on a file." t)
+(autoload 'pen-job "pen-jobs" "Show a fine-tuning job live." t)
+(autoload 'pen-job-cancel "pen-jobs" "Stop a fine-tuning job." t)
+(autoload 'pen-jobs "pen-jobs" "List the fine-tuning jobs." t)
+(autoload 'pen-batch-complete "pen-batch" "Complete in a batch Emacs." nil)
+(autoload 'pen-batch-finetune "pen-batch" "Fine-tune in a batch Emacs." nil)
+
+;;;; Functions
+
+(defun pen--mode-line ()
+  "Return the lighter of `pen-mode', with what is running."
+  (concat " Pen"
+          (and pen-mode-line (bound-and-true-p pen-complete-activity))
+          (and pen-mode-line (bound-and-true-p pen-jobs-activity)
+               (propertize pen-jobs-activity
+                           'mouse-face 'mode-line-highlight
+                           'help-echo "mouse-1: the jobs"
+                           'local-map (let ((map (make-sparse-keymap)))
+                                        (define-key map [mode-line mouse-1] #'pen-jobs)
+                                        map)))))
+
+;;;; Commands
+
+;;;###autoload
+(define-minor-mode pen-mode
+  "Have the commands of pen on the prefix `pen-keymap-prefix'.
+
+\\{pen-mode-map}"
+  :lighter (:eval (pen--mode-line))
+  :keymap pen-mode-map)
+
+;;;###autoload
+(defun pen-customize ()
+  "Show the options of pen."
+  (interactive)
+  (mapc #'require pen-files)
+  (customize-group 'pen))
+
+(provide 'pen)
+;;; pen.el ends here

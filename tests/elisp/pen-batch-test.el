@@ -1,0 +1,69 @@
+;;; pen-batch-test.el --- Arguments and exit codes of scripts -*- lexical-binding: t; -*-
+
+;; Copyright (C) 2026 The pen maintainers
+;; SPDX-License-Identifier: GPL-3.0-or-later
+
+;; This file is not part of GNU Emacs.
+
+;;; Code:
+
+(require 'ert)
+(require 'pen-batch)
+
+(defun pen-batch-test--code (condition)
+  "Return the exit code when CONDITION is signalled."
+  (cl-letf (((symbol-function 'pen-batch--say) #'ignore))
+    (pen-batch--run (lambda () (signal (car condition) (cdr condition))))))
+
+(ert-deftest pen-batch-test-every-kind-of-error-has-its-exit-code ()
+  (pcase-dolist (`(,kind . ,code)
+                 '((bad-params . 1) (not-found . 1) (config . 1)
+                   (prompt . 2) (data . 2) (too-large . 2)
+                   (auth . 3) (upstream . 3) (busy . 3) (version . 3) (internal . 3)
+                   (connection-lost . 3) (start . 3)
+                   (job . 4) (cancelled . 4) (refused . 5) (deadline . 124)))
+    (should (equal (cons kind (pen-batch-test--code
+                               (pen-rpc-error (list :kind kind :message "No."))))
+                   (cons kind code)))))
+
+(ert-deftest pen-batch-test-other-conditions-have-exit-codes-too ()
+  (should (= 0 (pen-batch--run #'ignore)))
+  (should (= 1 (pen-batch-test--code '(user-error "No"))))
+  (should (= 3 (pen-batch-test--code '(void-variable x)))))
+
+(ert-deftest pen-batch-test-error-is-one-line-with-its-place-and-advice ()
+  (should (equal (pen-batch--sentence
+                  (pen-rpc-error '(:kind data :message "The weights\n do not fit."
+                                         :where "train.jsonl:17" :hint "Give one each.")))
+                 "train.jsonl:17: The weights do not fit. Give one each.")))
+
+(ert-deftest pen-batch-test-leading-dashes-are-dropped ()
+  (let ((command-line-args-left '("--" "puns" "--n=3")))
+    (should (equal (pen-batch--arguments) '("puns" "--n=3")))
+    (should-not command-line-args-left)))
+
+(ert-deftest pen-batch-test-options-stand-anywhere-with-or-without-an-equals-sign ()
+  (should (equal (pen-batch--parse '("--n=3" "puns" "--model" "m" "one\ntwo" "--json")
+                                   pen-batch--complete-options)
+                 '((:n 3 :model "m" :json t) "puns" "one\ntwo"))))
+
+(ert-deftest pen-batch-test-after-a-second-double-dash-nothing-is-an-option ()
+  (should (equal (pen-batch--parse '("puns" "--" "--n" "x") pen-batch--complete-options)
+                 '(nil "puns" "--n" "x"))))
+
+(ert-deftest pen-batch-test-wrong-options-are-refused ()
+  (dolist (arguments '(("--nn" "3") ("--n" "three") ("--n") ("--temperature" "hot")))
+    (should-error (pen-batch--parse arguments pen-batch--complete-options)
+                  :type 'user-error)))
+
+(ert-deftest pen-batch-test-a-choice-is-a-symbol ()
+  (should (equal (pen-batch--parse '("--tune" "lora") pen-batch--finetune-options)
+                 '((:tune lora)))))
+
+(ert-deftest pen-batch-test-only-options-of-a-launch-are-sent-with-it ()
+  (should (equal (pen-finetune-request '(:id "p" :provider local)
+                                       '(:wait t :prompt "x" :n-epochs 2 :model nil))
+                 '(:plan "p" :n-epochs 2))))
+
+(provide 'pen-batch-test)
+;;; pen-batch-test.el ends here

@@ -1,0 +1,43 @@
+;;; pen-redraw-test.el --- Twenty times a second -*- lexical-binding: t; -*-
+
+;; Copyright (C) 2026 The pen maintainers
+;; SPDX-License-Identifier: GPL-3.0-or-later
+
+;; This file is not part of GNU Emacs.
+
+;;; Code:
+
+(require 'ert)
+(require 'pen-redraw)
+
+(ert-deftest pen-redraw-test-first-change-is-drawn-at-once ()
+  (let* ((count 0)
+         (redraw (pen-redraw-make (current-buffer) (lambda () (setq count (1+ count))))))
+    (pen-redraw-soon redraw)
+    (should (= count 1))))
+
+(ert-deftest pen-redraw-test-changes-in-between-are-drawn-together ()
+  (let* ((count 0)
+         (redraw (pen-redraw-make (current-buffer) (lambda () (setq count (1+ count))))))
+    (dotimes (_ 1000)
+      (pen-redraw-soon redraw))
+    (should (= count 1))
+    (let ((until (+ (float-time) 2)))
+      (while (and (< count 2) (< (float-time) until))
+        (accept-process-output nil 0.01)))
+    (should (= count 2))))
+
+(ert-deftest pen-redraw-test-nothing-is-drawn-after-a-stop-or-in-a-killed-buffer ()
+  (let* ((count 0)
+         (buffer (generate-new-buffer " *pen-redraw-test*"))
+         (redraw (pen-redraw-make buffer (lambda () (setq count (1+ count))))))
+    (pen-redraw-soon redraw)
+    (pen-redraw-soon redraw)
+    (pen-redraw-stop redraw)
+    (should-not (pen-redraw-timer redraw))
+    (kill-buffer buffer)
+    (pen-redraw-now redraw)
+    (should (= count 1))))
+
+(provide 'pen-redraw-test)
+;;; pen-redraw-test.el ends here
