@@ -18,6 +18,7 @@ from pen_backend.prompts.yaml import Document, Path
 
 _ROUNDS = 4  # leaving out one value can make another one wrong, but not for long
 _FLAG_WORDS = frozenset({"on", "off", "yes", "no"})
+_REPLACEABLE: tuple[Path, ...] = (("prompt",), ("completion",), ("vars",), ("format",))  # by a key not read yet
 _WRITTEN = frozenset({"default", "example", "choices"})  # values of a variable: texts, however they look
 
 
@@ -186,7 +187,9 @@ class _Examination:
             except ValidationError as error:
                 # Misspelt keys first: then the key that was meant is not reported as missing.
                 problems = problems_of(error, Definition, self.named)
-                for problem in sorted(problems, key=lambda one: one.code != "unknown-key"):
+                for problem in sorted(problems, key=lambda one: one.code not in ("unknown-key", "later")):
+                    if problem.code == "later":
+                        self.left_out += _REPLACEABLE
                     if attempt == 0 and not self.is_left_out(problem):
                         self.report(problem)
                     self.leave_out(problem.path, key=problem.path[-1] if problem.code == "unknown-key" else None)

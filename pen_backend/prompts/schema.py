@@ -9,7 +9,7 @@ import types
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler, ValidationError
 from pydantic.types import Strict
@@ -229,6 +229,3 @@ def _problem(detail: ErrorDetails, model: type[BaseModel], named: Callable[[Path
     if kind in ("string_type", "expected") and "text" in message and isinstance(value, int | float):
         hint = "put it in quotes"
     return Problem("type", path, f"{named(path)}: {message}", hint)
-
-
-Level3 = Literal["off", "warn", "error"]

@@ -15,7 +15,6 @@ from pen_backend.prompts.schema import (
     Expect,
     Flag,
     IntRange,
-    Level3,
     Many,
     Model,
     Name,
@@ -37,7 +36,6 @@ from pen_backend.records import HYPERPARAMETERS
 CHECKS = ("class-count", "class-min", "first-token", "label-clean", "length", "boundary-tokens", "end-inside",
           "join-inside", "leak", "contamination", "all-masked", "chat")
 Duration = Annotated[str, Field(pattern=r"^[0-9]+(s|m|h|d)$"), Expect("a duration such as 30s, 2m, 6h or 1d")]
-Threshold = Annotated[float, Number(0, 1)]
 Mask = Literal["mask", "keep"]
 
 
@@ -95,7 +93,7 @@ class Dedupe(Model):
     """Drop equal and nearly equal records; `keep` None is the first."""
 
     exact: Literal["casefold", "bytes"] = "casefold"
-    near: Threshold | None = None
+    near: Share | None = None
     keep: Annotated[Largest | None, BeforeValidator(_keep)] = None
 
 
@@ -113,17 +111,15 @@ def _step(value: object) -> object:
     return {key: {} if inner is None else inner for key, inner in value.items()} if isinstance(value, dict) else value
 
 
-class _Step(Model):
+class Step(Model):
+    """One step: exactly one of its fields is set."""
+
     normalise: Normalise | None = None
     anonymise: Anonymise | None = None
     filter: Filter | None = None
     dedupe: Dedupe | None = None
     sample: Sample | None = None
     relabel: dict[str, Text] | None = None
-
-
-class Step(_Step):
-    """One step: exactly one of its fields is set."""
 
     @property
     def name(self) -> str:
@@ -172,14 +168,14 @@ class Split(Model):
 
     valid: Annotated[Valid, BeforeValidator(_valid)] = Valid()
     by: Many[Literal["group", "near", "record"]] = ("near",)
-    near: Threshold = 0.5
+    near: Share = 0.5
     stratify: Literal["label"] | None = None
 
 
 class CheckSpec(Model):
     """What a check does when it finds something, and from which number on."""
 
-    do: Level3
+    do: Literal["off", "warn", "error"]
     limit: Annotated[float, Number(0)] | None = None
 
 

@@ -120,6 +120,12 @@ def test_a_wrong_value_is_one_sentence(line: str, message: str) -> None:
     assert len(found) == 1
 
 
+@pytest.mark.parametrize("line", ["include: other", "messages: [{role: user, content: x}]"])
+def test_a_key_that_is_not_read_yet_is_the_only_error(line: str) -> None:
+    found, = say(f"pen: 1\ntitle: T\n{line}\ncompletion: <inherited>\ntraining: {{}}\n")
+    assert "is not read yet by this version of pen" in found
+
+
 @pytest.mark.parametrize("words", ["on", "yes", "true", "True"])
 def test_flags_read_the_words_people_write(words: str) -> None:
     assert define(SHORT + f"filter: {words}").filter is True
