@@ -36,6 +36,8 @@ _HINT = "Install pen-backend[encodings] (two small packages), or set tokens.down
 # GPT-2's pattern as tokenizers writes it (ByteLevel), and the form of it that tiktoken runs fastest.
 _GPT2_SPLIT = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 _GPT2_FAST = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}++| ?[^\s\p{L}\p{N}]++|\s++$|\s+(?!\S)|\s"
+_PROBE = ("The quick brown fox, who couldn't jump 1234 lazy dogs, wrote:\n\n    Everything everywhere is nothing "
+          "particularly unusual. Straße, naïve, Ωmega, 日本語 🎈 " + " ".join(chr(sign) * 3 for sign in range(33, 127)))
 
 _lock = threading.RLock()
 
@@ -145,6 +147,12 @@ def from_tokenizer_json(source: Path | bytes, name: str) -> Encoder:
         return _Tokenizers(name, data)
     except Exception as error:  # tokenizers raises plain Exception for any file it cannot read
         raise DataError(f"The tokenizer of {name} cannot be read: {error}") from error
+
+
+def fingerprint(encoder: Encoder) -> str:
+    """Tell vocabularies of one name apart: a hash of how a fixed text is encoded."""
+    ids = encoder.encode(_PROBE)
+    return hashlib.sha256(",".join(map(str, ids)).encode()).hexdigest()[:16]
 
 
 def _read_tokenizer(path: Path) -> bytes:

@@ -1,0 +1,192 @@
+"""Build a training set: read, clean, split, render, count, and publish it by one rename."""
+
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+import orjson
+
+from pen_backend.dataset import items as reading
+from pen_backend.dataset import steps
+from pen_backend.dataset.examples import lists_of
+from pen_backend.dataset.items import Opened
+from pen_backend.dataset.ledger import Ledger
+from pen_backend.dataset.manifest import build_id, manifest_of, read_manifest
+from pen_backend.dataset.output import Directory, Lines, directory, link_latest, pretty
+from pen_backend.dataset.record import Item, Progress, Pulse, Rejected
+from pen_backend.dataset.report import Report
+from pen_backend.dataset.sides import decide
+from pen_backend.dataset.sources import reader
+from pen_backend.dataset.sources.document import documents
+from pen_backend.dataset.writing import Writing, unlabelled_line
+from pen_backend.errors import BadParamsError, BusyError, DataError, PromptError
+from pen_backend.files import Disk, sweep
+from pen_backend.prompts.definition import Definition
+from pen_backend.prompts.sources import Source
+from pen_backend.prompts.training import TrainingSpec, Valid
+from pen_backend.tokens import Encoder
+
+_building: set[Path] = set()
+_lock = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """A published training set."""
+
+    id: str
+    directory: Path
+    manifest: Mapping[str, object]
+    report: Report
+
+
+def build(definition: Definition, *, sources: Sequence[Source] | None = None, out: Path, encoder: Encoder,
+          seed: int | None = None, overrides: Mapping[str, object] | None = None, disk: Disk | None = None,
+          progress: Callable[[Progress], None] | None = None, cancelled: Callable[[], bool] | None = None) -> Build:
+    """Build the training set of a definition into OUT/ID, or return the one that is there already.
+
+    SOURCES replace the definition's own. OVERRIDES may hold `valid_share` and `job`. The same inputs give the same
+    bytes. DataError says what is wrong with the data; nothing half-built is ever published.
+    """
+    disk = disk or Disk()
+    spec = effective(definition, sources, seed, overrides or {})
+    opened = _open(definition, spec)
+    identity = build_id(definition, spec, opened, encoder)
+    final = out / identity
+    with _lock:
+        if final in _building:
+            raise BusyError("This training set is being built already.", hint="Wait for it to end.")
+        _building.add(final)
+    try:
+        if (manifest := read_manifest(final)) is not None:
+            report = Report.from_json(orjson.loads((final / "report.json").read_bytes()))
+        else:
+            _refuse_full_disk(opened, out, disk)
+            if out.is_dir():
+                sweep(out, disk)
+            with directory(final, disk) as made:
+                manifest, report = _run(definition, spec, opened, encoder, made, Pulse(progress, cancelled))
+                made.publish(manifest)
+        link_latest(final, disk)
+        return Build(identity, final, manifest, report)
+    finally:
+        with _lock:
+            _building.discard(final)
+
+
+def effective(definition: Definition, sources: Sequence[Source] | None, seed: int | None,
+              overrides: Mapping[str, object]) -> TrainingSpec:
+    """Return a definition's `training:` with what the caller gives instead."""
+    if definition.completion is None:
+        raise PromptError("There is no completion to train on.", where=definition.where(),
+                          hint="Add a `completion:` template.")
+    spec = definition.training or TrainingSpec()
+    changes: dict[str, object] = {}
+    if sources is not None:
+        changes["sources"] = tuple(sources)
+    if seed is not None:
+        changes["seed"] = seed
+    for name, value in overrides.items():
+        if name == "valid_share" and isinstance(value, int | float) and 0 <= value < 1:
+            changes["split"] = spec.split.model_copy(update={"valid": Valid(share=float(value))})
+        elif name == "job" and isinstance(value, Mapping):
+            changes["job"] = {**spec.job, **{str(key).replace("_", "-"): item for key, item in value.items()}}
+        elif value is not None:
+            raise BadParamsError(f"{name} cannot be {value!r}.", hint="valid_share is a share from 0 to below 1.")
+    spec = spec.model_copy(update=changes)
+    if not spec.sources:
+        raise PromptError(f"{definition.name} names no sources, and none were given.", where=definition.where(),
+                          hint="Add `training: {sources: […]}`, or name a file.")
+    if spec.example.build not in ("row", "continuation", "as-is"):
+        raise PromptError(f"This version of pen has no build '{spec.example.build}'.",
+                          where=definition.where("training", "example", "build"),
+                          hint="There are row, continuation and as-is.")
+    if spec.example.build == "continuation":
+        lists_of(definition)
+    return spec
+
+
+def _open(definition: Definition, spec: TrainingSpec) -> list[Opened]:
+    """Find, hash and recognise every source's documents before anything is written."""
+    found: dict[str, Opened] = {}
+    for index, source in enumerate(spec.sources):
+        name = source.id or ("region" if source.text is not None else source.path or f"source {index + 1}")
+        for document in documents(source, name, definition.directory):
+            if document.name in found:
+                raise DataError(f"{document.name} is a source twice.", hint="Name each file once.")
+            chosen, read = reader(source.reader, document)
+            found[document.name] = Opened(document, source, chosen, read)
+    return list(found.values())
+
+
+def _refuse_full_disk(opened: Iterable[Opened], out: Path, disk: Disk) -> None:
+    """Refuse to start where the outputs cannot fit: about twice the sources, unpacked."""
+    needed = 1_000_000 + sum(one.document.size * (8 if one.document.packed else 2) for one in opened)
+    place = next(path for path in (out, *out.parents) if path.exists())
+    try:
+        free = disk.free_bytes(place)
+    except OSError:
+        return
+    if free < needed:
+        raise DataError(f"There is too little space: the build needs about {needed // 1_000_000 + 1} MB, "
+                        f"{free // 1_000_000} MB are free.", where=str(out),
+                        hint="Free space, or choose another output directory.")
+
+
+def _run(definition: Definition, spec: TrainingSpec, opened: Sequence[Opened], encoder: Encoder, made: Directory,
+         pulse: Pulse) -> tuple[Mapping[str, object], Report]:
+    want = reading.wanted(definition, spec)
+    unlabelled = made.lines("unlabelled.jsonl")
+
+    def keep_unlabelled(one: Rejected) -> None:
+        unlabelled.write(unlabelled_line(definition, one))
+
+    rejected = made.lines("rejected.jsonl")
+    ledger = Ledger(opened, rejected, spec.on_bad, keep_unlabelled)
+    around = steps.Surroundings(want, encoder, definition.directory, spec.seed, ledger.reject, pulse)
+    weight = spec.hyperparameters.get("prompt_loss_weight")
+    stream: Iterable[Item] = chain.from_iterable(
+        reading.read(one, want, float(weight or 0), pulse, ledger.reject, ledger.count) for one in opened)
+    for step in spec.steps:
+        stream = steps.apply(step, stream, around)
+    writing = Writing(definition, spec, encoder, made, ledger, pulse)
+    kept = [item for item in stream if writing.accepts(item)]
+    if ledger.too_bad(spec.max_bad):
+        raise _quarantined(ledger, spec, made, rejected)
+    _refuse_too_few(definition, spec, kept, ledger, opened)
+    plan = decide(kept, spec, pulse)
+    writing.write(kept, plan, want)
+    if ledger.too_bad(spec.max_bad):
+        raise _quarantined(ledger, spec, made, rejected)
+    outputs = writing.finish()
+    outputs += [lines.close() for lines in (rejected, unlabelled) if lines.rows]
+    report = writing.report(len(kept), plan, read_manifest(made.final.parent / "latest"))
+    made.write("report.json", pretty(report.to_json()))
+    made.write("report.txt", report.to_text().encode())
+    return manifest_of(definition, spec, opened, encoder, report, outputs, plan.side_of_units, made.final.name), report
+
+
+def _quarantined(ledger: Ledger, spec: TrainingSpec, made: Directory, rejected: Lines) -> DataError:
+    """Keep the list of bad records beside the build that was not published."""
+    rejected.close()
+    kept_at = made.final.with_suffix(".rejected.jsonl")
+    made.disk.publish(made.temporary / "rejected.jsonl", kept_at)
+    return ledger.error(spec.max_bad, str(kept_at))
+
+
+def _refuse_too_few(definition: Definition, spec: TrainingSpec, kept: Sequence[Item], ledger: Ledger,
+                    opened: Sequence[Opened]) -> None:
+    names = ", ".join(dict.fromkeys(one.document.name for one in opened))
+    if not ledger.read:
+        raise DataError(f"{names} is empty; there is nothing to learn from.", where=names,
+                        hint="Mark a region with at least two texts, or name another file.")
+    least = spec.example.count[0] if spec.example.build == "continuation" else 2
+    if any(item.example is not None for item in kept):
+        least = 1
+    if len(kept) < least:
+        number = "no usable text" if not kept else f"{len(kept)} usable {'text' if len(kept) == 1 else 'texts'}"
+        raise DataError(f"{names} has {number}{ledger.losses()}; {definition.name} needs at least "
+                        f"{'two' if least == 2 else least}.", where=names,
+                        hint="Mark a larger region, or add texts to the file.", findings=ledger.findings())

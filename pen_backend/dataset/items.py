@@ -1,0 +1,160 @@
+"""Read the sources as one stream of items: the fields that the build uses, under the names it uses."""
+
+import difflib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from pen_backend.dataset.filters import failed
+from pen_backend.dataset.record import Item, Pulse, Record, Rejected, Side, rejected
+from pen_backend.dataset.sources import Reader
+from pen_backend.dataset.sources.document import Document, Request
+from pen_backend.errors import DataError
+from pen_backend.prompts import placeholders
+from pen_backend.prompts.definition import Definition
+from pen_backend.prompts.sources import Source
+from pen_backend.prompts.training import TrainingSpec
+from pen_backend.records import Example, bad
+
+Reject = Callable[[Rejected], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a build takes of a record: the fields whose texts are learned, and others that decide about it."""
+
+    prompt: tuple[str, ...]
+    completion: tuple[str, ...]
+    items: str | None
+    columns: tuple[str, ...]
+    optional: frozenset[str]
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The fields whose texts are learned."""
+        return (self.items,) if self.items is not None else tuple(dict.fromkeys((*self.prompt, *self.completion)))
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A document, the source it belongs to, and the reader that was chosen for it."""
+
+    document: Document
+    source: Source
+    name: str
+    reader: Reader
+
+
+def wanted(definition: Definition, spec: TrainingSpec) -> Wanted:
+    """Say which fields a build uses; a continuation takes one text a record, a row all variables."""
+    example = spec.example
+    columns: dict[str, None] = {}
+    if isinstance(example.group_by, str):
+        columns[example.group_by] = None
+    for step in spec.steps:
+        if step.filter is not None:
+            columns.update(dict.fromkeys((*([step.filter.field] if step.filter.field else ()), *step.filter.where)))
+        if step.dedupe is not None and step.dedupe.keep is not None:
+            columns[step.dedupe.keep.max] = None
+    prompt = placeholders.used(definition.prompt_parts)
+    completion = placeholders.used(definition.completion_parts)
+    return Wanted(
+        prompt=tuple(one.name for one in prompt), completion=tuple(one.name for one in completion),
+        items=example.items if example.build == "continuation" else None, columns=tuple(columns),
+        optional=frozenset(one.name for one in (*prompt, *completion) if one.default is not None))
+
+
+def read(opened: Opened, want: Wanted, prompt_loss_weight: float, pulse: Pulse, reject: Reject,
+         count: Callable[[str], None]) -> Iterator[Item]:
+    """Yield a document's items; every record is counted, and rejected with a reason if it is not yielded."""
+    source, document = opened.source, opened.document
+    request = Request(source, frozenset(want.texts) - want.optional, prompt_loss_weight)
+    side: Side | None = None if source.side == "split" else source.side
+    kept = 0
+    for done, each in enumerate(opened.reader(document, request)):
+        pulse.beat("reading", done)
+        count(document.name)
+        if isinstance(each, Rejected):
+            reject(each)
+            continue
+        fields = each.meta if isinstance(each, Example) else each.fields
+        reason = failed(source.where, fields) if source.where else None
+        if source.limit is not None and kept >= source.limit:
+            reason = f"the source is limited to {source.limit}"
+        if reason is not None:
+            reject(Rejected(each.origin, "filtered", reason, dict(fields)))
+            continue
+        try:
+            item = example_item(each, side) if isinstance(each, Example) else _item(each, source, want, side)
+        except DataError as error:
+            reject(rejected(error, each.origin, dict(fields)))
+            continue
+        if refused := emptiness(item, want):
+            reject(refused)
+            continue
+        kept += 1
+        yield item
+
+
+def example_item(example: Example, side: Side | None) -> Item:
+    """Wrap a finished example."""
+    text = " ".join(segment.text for segment in example.segments)
+    return Item(text, example.meta, example.origin, side, example=example)
+
+
+def text_of(fields: Mapping[str, object], want: Wanted) -> str:
+    """Join the texts that are learned, for comparing records."""
+    if want.items is not None:
+        return _plain(fields.get(want.items, ""))
+    return " ".join(_plain(fields[name]) for name in want.texts if name in fields)
+
+
+def emptiness(item: Item, want: Wanted) -> Rejected | None:
+    """Reject an item without text, or a row whose completion is not written yet."""
+    if not item.text or item.text.isspace():
+        return item.reject("empty", "there is no text")
+    if item.example is not None or want.items is not None:
+        return None
+    if want.completion and all(_is_blank(item.fields.get(name, "")) for name in want.completion
+                               if name not in want.optional):
+        return item.reject("unlabelled", "the completion is empty")
+    if want.prompt and all(_is_blank(item.fields.get(name, "")) for name in want.prompt if name not in want.optional):
+        return item.reject("empty", "the prompt is empty")
+    return None
+
+
+def _item(record: Record, source: Source, want: Wanted, side: Side | None) -> Item:
+    fields: dict[str, object] = {}
+    given = record.fields
+    for name in want.texts:
+        columns = source.fields.get(name, (name,))
+        values = [given[column] for column in columns if given.get(column) is not None]
+        if not values and name == want.items and given.get("text") is not None:
+            values = [given["text"]]
+        if values:
+            fields[name] = values[0] if len(columns) == 1 else " ".join(text for text in map(_plain, values) if text)
+        elif name not in want.optional:
+            raise _missing(name, columns, given)
+    for name in want.columns:
+        if name not in fields and name in given:
+            fields[name] = given[name]
+    return Item(text_of(fields, want), fields, record.origin, record.side or side, record.weights)
+
+
+def _missing(name: str, columns: tuple[str, ...], given: Mapping[str, object]) -> DataError:
+    near = difflib.get_close_matches(columns[0], given, 1)
+    hint = f"Did you mean '{near[0]}'? " if near else ""
+    return bad("no-field", f"the record has no field '{', '.join(columns)}' for the variable '{name}'",
+               hint=f"{hint}Map a field to it with `fields`, as in {{{name}: text}}.")
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list | tuple):
+        return "\n".join(map(_plain, value))
+    return "" if value is None else str(value)
+
+
+def _is_blank(value: object) -> bool:
+    text = _plain(value)
+    return not text or text.isspace()

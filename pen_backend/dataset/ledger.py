@@ -1,0 +1,114 @@
+"""Count every record that is read, and write every one that is dropped, with the reason."""
+
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+from pen_backend.dataset.items import Opened
+from pen_backend.dataset.output import Lines, rejected_line
+from pen_backend.dataset.record import Rejected
+from pen_backend.dataset.report import FINDINGS_SHOWN, SourceCount, bad_findings
+from pen_backend.errors import DataError, Finding
+
+
+class Ledger:
+    """The books of one build: nothing is dropped without an entry."""
+
+    def __init__(self, opened: Sequence[Opened], lines: Lines, on_bad: Literal["quarantine", "skip", "stop"],
+                 on_unlabelled: Callable[[Rejected], None]) -> None:
+        self._sources = {one.document.name: SourceCount(one.document.name, one.name) for one in opened}
+        self._lines = lines
+        self._on_bad = on_bad
+        self._on_unlabelled = on_unlabelled
+        self._bad: list[Rejected] = []
+        self.bad = 0
+        self.examples: dict[str, int] = {}  # examples dropped after they were built, by code
+
+    @property
+    def sources(self) -> tuple[SourceCount, ...]:
+        """The counts of each source, in order."""
+        return tuple(self._sources.values())
+
+    @property
+    def read(self) -> int:
+        """How many records were read."""
+        return sum(source.read for source in self._sources.values())
+
+    def count(self, source: str) -> None:
+        """Count a record that was read."""
+        self._sources[source].read += 1
+
+    def reject(self, one: Rejected) -> None:
+        """Enter a record that is dropped."""
+        counts = self._sources[one.origin.source].rejected
+        counts[one.code] = counts.get(one.code, 0) + 1
+        if one.code == "unlabelled":
+            self._on_unlabelled(one)
+        self._enter(one)
+
+    def reject_example(self, one: Rejected) -> None:
+        """Enter an example that is dropped after it was built."""
+        self.examples[one.code] = self.examples.get(one.code, 0) + 1
+        self._enter(one)
+
+    def _enter(self, one: Rejected) -> None:
+        self._lines.write(rejected_line(one))
+        if not one.is_bad:
+            return
+        self.bad += 1
+        if len(self._bad) < FINDINGS_SHOWN:
+            self._bad.append(one)
+        if self._on_bad == "stop":
+            raise DataError(one.message, hint=one.hint, where=one.finding.where, findings=[one.finding])
+
+    def too_bad(self, limit: float) -> bool:
+        """Say whether more than the share LIMIT of all records is bad."""
+        return self._on_bad != "skip" and self.bad > limit * self.read
+
+    def error(self, limit: float, kept_at: str) -> DataError:
+        """Make the error of a build that has too many bad records; the first of them are its findings."""
+        first = self._bad[0].finding
+        records = f"{self.bad} of {self.read} records cannot be used"
+        return DataError(f"{records}, more than max-bad allows ({limit:.0%}); nothing was published. The first: "
+                         f"{first.message}.", where=first.where,
+                         hint=f"All of them are in {kept_at}. Mend them, or set `on-bad: skip`.",
+                         findings=bad_findings(self._bad, self.bad))
+
+    def findings(self) -> list[Finding]:
+        """Say what was dropped: each bad record, and one line for each kind of ordinary loss of each source."""
+        findings = [Finding("reader", f"{one.name} was read as {one.reader}", level="note") for one in self.sources]
+        findings += [Finding(one.code, one.message, one.where, one.hint, "warning")
+                     if one.level == "error" else one for one in bad_findings(self._bad, self.bad)]
+        for source in self.sources:
+            for code, number in sorted(source.rejected.items()):
+                if code in _REASONS:
+                    findings.append(Finding(code, f"{number} {'record' if number == 1 else 'records'} of {source.name} "
+                                                  f"{_REASONS[code]}", level="note"))
+        for code, number in sorted(self.examples.items()):
+            findings.append(Finding(code, f"{number} {'example' if number == 1 else 'examples'} "
+                                          f"{_REASONS.get(code, f'dropped: {code}')}", level="warning"))
+        return findings
+
+    def losses(self) -> str:
+        """List the kinds of loss in brackets, for the error of a set that is too small."""
+        counts: dict[str, int] = {}
+        for source in self.sources:
+            for code, number in source.rejected.items():
+                counts[code] = counts.get(code, 0) + number
+        if not counts:
+            return ""
+        dropped = ", ".join(f"{number} {code}" for code, number in sorted(counts.items()))
+        return f" (of {self.read}; dropped: {dropped})"
+
+
+_REASONS = {
+    "empty": "dropped: no text",
+    "unlabelled": "dropped: the completion is empty; they are in unlabelled.jsonl to be filled in",
+    "duplicate": "dropped: the same text stands in an earlier record",
+    "near-duplicate": "dropped: nearly the same text stands in another record",
+    "filtered": "dropped by a filter or limit",
+    "too-long": "dropped: more tokens than max-tokens",
+    "too-short": "dropped: fewer tokens than min-tokens",
+    "end-inside": "dropped: the text contains completion-end, so the answer would be cut there",
+    "join-inside": "dropped: the text contains what joins the list",
+    "weights-zero": "dropped: all loss weights are 0",
+}

@@ -1,0 +1,79 @@
+"""The manifest: what a build was made from and what it holds; no time, no absolute path, no user name."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import orjson
+
+from pen_backend import __version__
+from pen_backend.dataset.items import Opened
+from pen_backend.dataset.output import Written
+from pen_backend.dataset.record import Side
+from pen_backend.dataset.report import Report
+from pen_backend.prompts import template
+from pen_backend.prompts.definition import Definition
+from pen_backend.prompts.training import TrainingSpec
+from pen_backend.tokens import Encoder, fingerprint
+
+FORMAT_VERSION = 1
+
+
+def build_id(definition: Definition, spec: TrainingSpec, opened: Sequence[Opened], encoder: Encoder) -> str:
+    """Name a build by everything that decides its bytes."""
+    identity = {
+        "format_version": FORMAT_VERSION,
+        "version": __version__,
+        "prompt": definition.name,
+        "format": template.hashed(definition),
+        "training": _plain(spec),
+        "sources": [[one.document.name, one.document.sha256, one.name] for one in opened],
+        "tokenizer": [encoder.name, fingerprint(encoder)],
+    }
+    return hashlib.sha256(orjson.dumps(identity, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
+
+
+def manifest_of(definition: Definition, spec: TrainingSpec, opened: Sequence[Opened], encoder: Encoder,
+                report: Report, outputs: Sequence[Written], sides: Mapping[str, Side],
+                identity: str) -> dict[str, object]:
+    """Collect the manifest of a build."""
+    counts = {one.name: one for one in report.sources}
+    return {
+        "build_id": identity,
+        "format_version": FORMAT_VERSION,
+        "version": __version__,
+        "prompt": definition.name,
+        "definition": _plain(spec),
+        "format_hash": template.format_hash(definition),
+        "format": template.hashed(definition),
+        "classes": None,
+        "seed": spec.seed,
+        "tokenizer": {"name": encoder.name, "fingerprint": fingerprint(encoder)},
+        "sources": [{"path": one.document.name, "reader": one.name, "bytes": one.document.size,
+                     "sha256": one.document.sha256, "records": counts[one.document.name].read,
+                     "terms": one.source.terms} for one in opened],
+        "counts": {"items": dict(report.items), "examples": dict(report.examples),
+                   "rejected": {one.name: dict(sorted(one.rejected.items())) for one in report.sources}},
+        "outputs": [one.to_json() for one in outputs],
+        "sides": {side: sorted(unit for unit, at in sides.items() if at == side) for side in ("train", "valid")},
+    }
+
+
+def read_manifest(directory: Path) -> Mapping[str, object] | None:
+    """Read a published build's manifest; None if there is none that is whole."""
+    try:
+        manifest = orjson.loads((directory / "manifest.json").read_bytes())
+    except (OSError, orjson.JSONDecodeError):
+        return None
+    return manifest if isinstance(manifest, dict) and (directory / "report.json").is_file() else None
+
+
+def _plain(spec: TrainingSpec) -> dict[str, object]:
+    """Write a `training:` block as JSON, without texts and paths: the sources' hashes say what was read."""
+    plain: dict[str, object] = spec.model_dump(mode="json", by_alias=True)
+    plain["sources"] = [source.model_dump(mode="json", by_alias=True, exclude={"path", "text"})
+                        for source in spec.sources]
+    output = plain["output"]
+    if isinstance(output, dict):
+        output.pop("dir", None)
+    return plain

@@ -1,0 +1,108 @@
+"""Find nearly equal texts, exactly: all pairs whose word triples have a Jaccard similarity of at least a threshold.
+
+A prefix-filter join (Chaudhuri et al. 2006; Bayardo et al. 2007): order every text's shingles from rare to common. Two
+texts of at least |x| and similarity t share one of the first |x| - ceil(t |x|) + 1, so only texts that meet in such a
+prefix are compared. Shingles are 64-bit hashes in one array; how common they are is counted in 2^22 hashed counters
+instead of a dictionary. Any fixed order keeps the join exact, so colliding counters cost time, never a pair.
+"""
+
+import math
+import re
+from array import array
+from collections.abc import Callable, Iterable, Iterator
+from hashlib import blake2b
+
+_WORD = re.compile(r"\w+")
+_MASK = (1 << 22) - 1
+_SHINGLE = 3  # words
+
+Beat = Callable[[int], None]
+
+
+class Shingles:
+    """The shingles of many texts: one flat array, and where each text's part begins."""
+
+    def __init__(self, texts: Iterable[str], beat: Beat = lambda done: None) -> None:
+        self._hashes = array("Q")
+        self._starts = array("Q", [0])
+        self._counts = array("I", bytes(4 * (_MASK + 1)))
+        counts = self._counts
+        for done, text in enumerate(texts):
+            beat(done)
+            for shingle in (unique := sorted(_shingles(text))):
+                counts[shingle & _MASK] += 1
+            self._hashes.extend(unique)
+            self._starts.append(len(self._hashes))
+
+    def __len__(self) -> int:
+        return len(self._starts) - 1
+
+    def size(self, text: int) -> int:
+        """Return the number of a text's distinct shingles."""
+        return self._starts[text + 1] - self._starts[text]
+
+    def of(self, text: int) -> "array[int]":
+        """Return a text's shingles in ascending order."""
+        return self._hashes[self._starts[text]:self._starts[text + 1]]
+
+    def prefix(self, text: int, length: int) -> list[int]:
+        """Return a text's rarest shingles that another text has too; the order is (counter, hash)."""
+        counts = self._counts
+        rarest = sorted(self.of(text), key=lambda shingle: counts[shingle & _MASK])[:length]
+        return [shingle for shingle in rarest if counts[shingle & _MASK] > 1]
+
+
+def pairs(shingles: Shingles, threshold: float, beat: Beat = lambda done: None) -> Iterator[tuple[int, int]]:
+    """Yield every pair of texts at or above the threshold, once, the earlier text first."""
+    index: dict[int, array[int]] = {}
+    order = sorted(range(len(shingles)), key=shingles.size)
+    for done, text in enumerate(order):
+        beat(done)
+        size = shingles.size(text)
+        if not size:
+            continue
+        # The tolerance keeps rounding from shortening a prefix; a longer one is only slower.
+        prefix = shingles.prefix(text, size - math.ceil(threshold * size - 1e-9) + 1)
+        candidates = {other for shingle in prefix for other in index.get(shingle, ())
+                      if shingles.size(other) >= threshold * size - 1e-9}
+        if candidates:
+            own = frozenset(shingles.of(text))
+            for other in sorted(candidates):
+                common = len(own.intersection(shingles.of(other)))
+                if common / (size + shingles.size(other) - common) >= threshold:
+                    yield min(text, other), max(text, other)
+        for shingle in prefix:
+            if shingle in index:
+                index[shingle].append(text)
+            else:
+                index[shingle] = array("I", [text])
+
+
+def clusters(count: int, found: Iterable[tuple[int, int]]) -> list[int]:
+    """Join pairs into clusters; return each member's representative, which is the cluster's first member."""
+    parents = list(range(count))
+
+    def root(member: int) -> int:
+        while parents[member] != member:
+            parents[member] = parents[parents[member]]
+            member = parents[member]
+        return member
+
+    for first, second in found:
+        one, other = root(first), root(second)
+        parents[max(one, other)] = min(one, other)
+    return [root(member) for member in range(count)]
+
+
+def _shingles(text: str) -> set[int]:
+    """Return the 64-bit hashes of a text's word triples; a shorter text is one shingle, one without words none."""
+    words = _WORD.findall(text.casefold())
+    if not words:
+        return set()
+    if len(words) < _SHINGLE:
+        return {_hash(" ".join(words))}
+    return {_hash(f"{one} {two} {three}") for one, two, three in zip(words, words[1:], words[2:], strict=False)}
+
+
+def _hash(shingle: str) -> int:
+    return int.from_bytes(blake2b(shingle.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")

@@ -1,0 +1,58 @@
+"""Give every text one spelling: Unicode form, invisible signs, white space, line ends."""
+
+import re
+import unicodedata
+from collections.abc import Callable
+
+from pen_backend.prompts.training import Normalise
+
+# Control characters, soft hyphens, zero-width spaces and direction marks. Zero-width joiners stay: they make one sign
+# of several in emoji, and change letters in Persian and Hindi.
+_INVISIBLE = re.compile("[\x00-\x08\x0e-\x1f\x7f\xad\u180e\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
+_BREAK = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
+_SPACES = re.compile("[ \t\xa0\u1680\u2000-\u200a\u202f\u205f\u3000]+")
+_AROUND_BREAK = re.compile(" ?\n ?")
+_BREAKS = re.compile(r"\s*\n\s*")
+_MANY_BREAKS = re.compile(r"\n[^\S\n]*\n(?:[^\S\n]*\n)+")
+_PLAIN = re.compile(r"[!-~]+(?: [!-~]+)*").fullmatch  # ASCII words between single spaces: nothing to do
+
+
+def normaliser(spec: Normalise, *, keep_edges: bool = False) -> Callable[[str], str]:
+    r"""Return the function that a `normalise` step applies to a text.
+
+    KEEP_EDGES leaves white space at both ends, which in a finished example may be the boundary.
+
+    >>> normaliser(Normalise(newlines="space"))("two\r\n  lines")
+    'two lines'
+    """
+    nfc, strip = spec.unicode == "NFC", spec.invisible == "strip"
+    collapse, newlines = spec.space == "collapse", spec.newlines
+
+    def normalise(text: str) -> str:
+        if not text.isascii():
+            if nfc and not unicodedata.is_normalized("NFC", text):
+                text = unicodedata.normalize("NFC", text)
+        elif _PLAIN(text):
+            return text
+        if strip:
+            text = _INVISIBLE.sub("", text)
+        text = _BREAK.sub("\n", text)
+        if collapse:
+            text = _AROUND_BREAK.sub("\n", _SPACES.sub(" ", text))
+        if newlines == "space":
+            text = _BREAKS.sub(" ", text)
+        elif newlines == "blank":
+            text = _MANY_BREAKS.sub("\n\n", text)
+        return text.strip() if collapse or newlines == "space" else text
+
+    if not keep_edges:
+        return normalise
+
+    def inside(text: str) -> str:
+        core = text.strip()
+        if not core:
+            return text
+        start = text.index(core)
+        return text[:start].replace("\r\n", "\n") + normalise(core) + text[start + len(core):].replace("\r\n", "\n")
+
+    return inside

@@ -1,0 +1,166 @@
+"""Write a build's files beside their place, and publish them all by one rename."""
+
+import contextlib
+import errno
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+
+from pen_backend.dataset.record import Rejected
+from pen_backend.errors import DataError
+from pen_backend.files import Disk, temporary_name
+
+_BUFFER = 1 << 20
+_SORTED = orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """One output file."""
+
+    name: str
+    rows: int
+    tokens: int
+    size: int
+    sha256: str
+
+    def to_json(self) -> dict[str, object]:
+        """Return its entry of the manifest."""
+        return {"name": self.name, "rows": self.rows, "tokens": self.tokens, "bytes": self.size, "sha256": self.sha256}
+
+
+class Lines:
+    """A file of lines, written through a buffer and hashed on the way."""
+
+    def __init__(self, path: Path, disk: Disk) -> None:
+        self._path = path
+        self._disk = disk
+        self._buffer = bytearray()
+        self._hash = hashlib.sha256()
+        self._descriptor = -1
+        self.rows = self.tokens = self.size = 0
+
+    def write(self, line: bytes, tokens: int = 0) -> None:
+        """Add a line, which ends in LF."""
+        self._buffer += line
+        self.rows += 1
+        self.tokens += tokens
+        if len(self._buffer) >= _BUFFER:
+            self._flush()
+
+    def close(self) -> Written:
+        """Finish the file and force it to the disk; an empty one is written too."""
+        self._flush()
+        self._disk.sync(self._descriptor)
+        self.abandon()
+        return Written(self._path.name, self.rows, self.tokens, self.size, self._hash.hexdigest())
+
+    def abandon(self) -> None:
+        """Let go of the file, however far it is."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def _flush(self) -> None:
+        if self._descriptor < 0:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+            self._descriptor = os.open(self._path, flags, 0o600)
+        data = bytes(self._buffer)
+        self._buffer.clear()
+        if data:
+            self._disk.append(self._descriptor, data)
+        self._hash.update(data)
+        self.size += len(data)
+
+
+class Directory:
+    """The directory of one build while it is written; leaving it without `publish` removes it."""
+
+    def __init__(self, final: Path, disk: Disk) -> None:
+        self.final = final
+        self.disk = disk
+        self.temporary = temporary_name(final)
+        self._lines: list[Lines] = []
+
+    def lines(self, name: str) -> Lines:
+        """Open a file of lines."""
+        self._lines.append(Lines(self.temporary / name, self.disk))
+        return self._lines[-1]
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a whole file."""
+        self.disk.write(self.temporary / name, data)
+
+    def publish(self, manifest: Mapping[str, object]) -> None:
+        """Write the manifest last, give the directory its name, and let `latest` lead to it."""
+        self.write("manifest.json", pretty(manifest))
+        self.disk.sync_directory(self.temporary)
+        self.disk.publish(self.temporary, self.final)
+
+    def abandon(self) -> None:
+        """Close every file."""
+        for each in self._lines:
+            each.abandon()
+
+
+@contextlib.contextmanager
+def directory(final: Path, disk: Disk) -> Iterator[Directory]:
+    """Make a build's directory under a temporary name; whatever goes wrong, nothing of it stays."""
+    made = Directory(final, disk)
+    try:
+        final.parent.mkdir(parents=True, exist_ok=True)
+        if made.temporary.exists():
+            disk.remove(made.temporary)
+        made.temporary.mkdir(mode=0o700)
+        yield made
+    except OSError as error:
+        raise disk_error(error, final.parent) from error
+    finally:
+        made.abandon()
+        with contextlib.suppress(OSError):  # gone after publishing; else the next start sweeps it
+            if made.temporary.exists():
+                disk.remove(made.temporary)
+
+
+def link_latest(final: Path, disk: Disk) -> None:
+    """Let DIR/latest lead to a published build: a new link takes the old one's place by a rename."""
+    link = final.parent / "latest"
+    if link.is_symlink() and os.readlink(link) == final.name:  # noqa: PTH115 - a name, not a path
+        return
+    temporary = temporary_name(link)
+    try:
+        disk.remove(temporary)
+        temporary.symlink_to(final.name)
+        disk.publish(temporary, link)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise disk_error(error, final.parent) from error
+
+
+def rejected_line(one: Rejected) -> bytes:
+    """Write one line of rejected.jsonl."""
+    origin = {"source": one.origin.source, "sha256": one.origin.sha256, "locator": one.origin.locator}
+    raw = one.raw.decode(errors="backslashreplace") if isinstance(one.raw, bytes) else one.raw
+    entry = {"origin": origin, "code": one.code, "message": one.message, "raw": raw}
+    try:
+        return orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE, default=str)
+    except TypeError:  # a lone surrogate, or a number that JSON cannot hold
+        return orjson.dumps({**entry, "raw": ascii(raw)}, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def pretty(value: Mapping[str, object]) -> bytes:
+    """Write JSON for people, keys sorted."""
+    return orjson.dumps(value, option=_SORTED)
+
+
+def disk_error(error: OSError, where: Path) -> DataError:
+    """Say what a full or failing disk means for a build."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return DataError("The disk is full; nothing was published.", where=str(where),
+                         hint="Free space, or choose another output directory.")
+    return DataError(f"The training set cannot be written: {error.strerror}.", where=str(where))

@@ -1,0 +1,114 @@
+"""What readers yield and steps pass on: records, examples, and what was dropped and why."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from pen_backend.errors import CancelledError, DataError, Finding
+from pen_backend.records import Example, Origin
+
+Side = Literal["train", "valid"]
+
+# Losses that are no fault of the file: counted, never limited by `max-bad` (datasets.md, section 7).
+CONTENT_CODES = frozenset(("empty", "unlabelled", "duplicate", "near-duplicate", "filtered", "too-long", "too-short",
+                           "end-inside", "join-inside", "boundary", "label-unknown", "sampled", "weights-zero"))
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Fields by name and where they came from; a reader may also know the side and the weights of one record.
+
+    Every reader fills the field `text` with the record's whole text.
+    """
+
+    fields: Mapping[str, object]
+    origin: Origin
+    side: Side | None = None
+    weights: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A record that was dropped: where it stands, why, and what it was (`raw`, for rejected.jsonl alone)."""
+
+    origin: Origin
+    code: str
+    message: str
+    raw: object = None
+    hint: str | None = None
+
+    @property
+    def is_bad(self) -> bool:
+        """Say whether it counts against `max-bad`."""
+        return self.code not in CONTENT_CODES
+
+    @property
+    def finding(self) -> Finding:
+        """What is shown to people; without the text."""
+        return Finding(self.code, self.message, where=place(self.origin), hint=self.hint)
+
+
+Read = Record | Example | Rejected
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A record on its way: its text, the fields that the build uses, or a finished example instead."""
+
+    text: str
+    fields: Mapping[str, object]
+    origin: Origin
+    side: Side | None = None
+    weights: tuple[float, ...] | None = None
+    example: Example | None = None
+
+    @property
+    def raw(self) -> object:
+        """What rejected.jsonl shows of it."""
+        return {"segments": [segment.text for segment in self.example.segments]} if self.example else self.fields
+
+    def reject(self, code: str, message: str) -> Rejected:
+        """Say why it is dropped."""
+        return Rejected(self.origin, code, message, self.raw)
+
+
+def place(origin: Origin) -> str:
+    """Write an origin as FILE:LINE where it has a line, else as FILE and the place in words."""
+    kind, _, number = origin.locator.partition(" ")
+    if kind == "line" and number.isdigit():
+        return f"{origin.source}:{number}"
+    return f"{origin.source} {origin.locator}".rstrip()
+
+
+def rejected(error: DataError, origin: Origin, raw: object = None) -> Rejected:
+    """Turn the DataError of one record into its entry of rejected.jsonl."""
+    finding = error.findings[0] if error.findings else Finding("value", error.message, hint=error.hint)
+    return Rejected(origin, finding.code, finding.message, raw, finding.hint)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a build is: what it does, how many it has done, and of how many if that is known."""
+
+    stage: str
+    done: int
+    total: int | None = None
+
+
+class Pulse:
+    """Report progress and notice a cancel, once in a while."""
+
+    EVERY = 256
+
+    def __init__(self, progress: Callable[[Progress], None] | None, cancelled: Callable[[], bool] | None) -> None:
+        self._progress = progress
+        self._cancelled = cancelled
+
+    def beat(self, stage: str, done: int, total: int | None = None) -> None:
+        """Say that DONE things are done; raise CancelledError if somebody asked to stop."""
+        if done % self.EVERY:
+            return
+        if self._cancelled is not None and self._cancelled():
+            raise CancelledError("The build was cancelled; nothing was published.")
+        if self._progress is not None:
+            self._progress(Progress(stage, done, total))

@@ -1,0 +1,113 @@
+"""What was read, kept and dropped, and why: counts, findings, the statistics table and the first rows."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pen_backend.dataset.record import Rejected, Side
+from pen_backend.errors import Finding
+
+FINDINGS_SHOWN = 20
+ROWS_SHOWN = 50
+
+
+@dataclass(frozen=True, slots=True)
+class RowSegment:
+    """One segment of a row as it is trained."""
+
+    text: str
+    weight: float
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One of the first rows: its side, segments, and the place of its first record."""
+
+    side: Side
+    segments: tuple[RowSegment, ...]
+    where: str
+
+
+@dataclass(slots=True)
+class SourceCount:
+    """The records of one source: read = kept + all rejected."""
+
+    name: str
+    reader: str
+    read: int = 0
+    rejected: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def kept(self) -> int:
+        """How many became items."""
+        return self.read - sum(self.rejected.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A build in numbers and words."""
+
+    sources: tuple[SourceCount, ...]
+    items: Mapping[str, int]  # kept, used, left_over
+    examples: Mapping[str, int]  # built, train, valid
+    rejected: Mapping[str, int]  # examples dropped after they were built, by code
+    findings: tuple[Finding, ...]
+    table: str
+    tokens: Mapping[str, int]  # of each side
+    moved: int
+    rows: tuple[Row, ...]
+
+    @property
+    def records(self) -> int:
+        """The number of records that were read."""
+        return sum(source.read for source in self.sources)
+
+    def to_json(self) -> dict[str, object]:
+        """Return what report.json holds."""
+        return {
+            "sources": [{"name": one.name, "reader": one.reader, "read": one.read, "kept": one.kept,
+                         "rejected": dict(sorted(one.rejected.items()))} for one in self.sources],
+            "items": dict(self.items), "examples": dict(self.examples), "rejected": dict(self.rejected),
+            "tokens": dict(self.tokens), "moved": self.moved,
+            "findings": [{"code": one.code, "level": one.level, "where": one.where, "message": one.message,
+                          "hint": one.hint} for one in self.findings],
+            "table": self.table,
+            "rows": [{"side": one.side, "where": one.where,
+                      "segments": [[part.text, part.weight, part.tokens] for part in one.segments]}
+                     for one in self.rows],
+        }
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> "Report":
+        """Read back what `to_json` gave."""
+        return Report(
+            sources=tuple(SourceCount(one["name"], one["reader"], one["read"], dict(one["rejected"]))
+                          for one in data["sources"]),
+            items=data["items"], examples=data["examples"], rejected=data["rejected"],
+            findings=tuple(Finding(one["code"], one["message"], one["where"], one["hint"], one["level"])
+                           for one in data["findings"]),
+            table=data["table"], tokens=data["tokens"], moved=data["moved"],
+            rows=tuple(Row(one["side"], tuple(RowSegment(*part) for part in one["segments"]), one["where"])
+                       for one in data["rows"]))
+
+    def to_text(self) -> str:
+        """Write the page that report.txt holds."""
+        lines = [f"{one.name}: read as {one.reader}, {one.read} read, {one.kept} kept"
+                 + "".join(f", {number} {code}" for code, number in sorted(one.rejected.items()))
+                 for one in self.sources]
+        lines.append(f"{self.items['kept']} records: {self.items['used']} used, {self.items['left_over']} left over")
+        lines.append(f"{self.examples['built']} examples: {self.examples['train']} to train on, "
+                     f"{self.examples['valid']} held out"
+                     + "".join(f", {number} {code}" for code, number in sorted(self.rejected.items())))
+        lines += ["", self.table.rstrip("\n"), ""]
+        lines += [f"{one.level}: {one}" for one in self.findings]
+        return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def bad_findings(bad: Sequence[Rejected], total: int) -> list[Finding]:
+    """List the first bad records, and how many more there are."""
+    findings = [one.finding for one in bad[:FINDINGS_SHOWN]]
+    if total > len(findings):
+        findings.append(Finding("more", f"and {total - len(findings)} more bad records", level="note"))
+    return findings

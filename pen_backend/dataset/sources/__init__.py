@@ -1,0 +1,28 @@
+"""Readers: one file each, from a document's bytes to records.
+
+A reader is a function of a Document and a Request. It yields records, finished examples, and what it cannot use with
+the reason; a fault of the whole file is a DataError.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+
+from pen_backend.dataset.record import Read
+from pen_backend.dataset.sources import auto, jokes, jsonl, org, text
+from pen_backend.dataset.sources.document import Document, Request
+from pen_backend.errors import DataError
+
+Reader = Callable[[Document, Request], Iterator[Read]]
+
+READERS: Mapping[str, Reader] = {
+    "jokes": jokes.read, "jsonl": jsonl.read, "org": org.read, "text": text.read,
+}
+
+
+def reader(name: str, document: Document) -> tuple[str, Reader]:
+    """Return a document's reader and its name; `auto` looks at the extension, then at the content."""
+    if name == "auto":
+        name = auto.recognise(document)
+    if name not in READERS:
+        raise DataError(f"This version of pen has no reader '{name}'.", where=document.name,
+                        hint=f"There are auto, {', '.join(READERS)}.")
+    return name, READERS[name]

@@ -1,0 +1,80 @@
+"""Decide what is held out: by hash, so that rows which come later move no old ones, and never half of a cluster."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+
+from pen_backend.dataset.record import Side
+from pen_backend.prompts.training import Valid
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """What must stay together: the key of its first member, all members, and a side that a source demands."""
+
+    key: str
+    members: tuple[int, ...]
+    side: Side | None = None
+
+
+def units(keys: Sequence[str], representatives: Sequence[int], sides: Sequence[Side | None]) -> list[Unit]:
+    """Group members by their representative (an index), in order of first appearance.
+
+    A unit with a member that a source puts on a side goes there as a whole; held out wins over trained on.
+    """
+    members: dict[int, list[int]] = {}
+    for index, representative in enumerate(representatives):
+        members.setdefault(representative, []).append(index)
+    found = []
+    for representative, group in members.items():
+        wanted = {sides[index] for index in group}
+        side: Side | None = "valid" if "valid" in wanted else "train" if wanted == {"train"} else None
+        found.append(Unit(keys[representative], tuple(group), side))
+    return found
+
+
+def fraction(seed: int, key: str) -> float:
+    """Place a key in [0, 1), always at the same place for one seed."""
+    digest = blake2b(f"split\0{seed}\0{key}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") / 2**64
+
+
+def split(found: Sequence[Unit], spec: Valid, seed: int, *, least: int = 1) -> list[Side]:
+    """Return each unit's side.
+
+    A unit is held out if its place is below the share. Where that leaves a side with fewer than LEAST members, the
+    units nearest to the threshold come over, as long as the other side keeps LEAST: a set too small for two sides is
+    trained on whole.
+    """
+    count = sum(len(unit.members) for unit in found)
+    share = min(spec.share, spec.most / count) if spec.most and count else spec.share
+    places = [fraction(seed, unit.key) for unit in found]
+    sides: list[Side] = [unit.side or ("valid" if place < share else "train")
+                         for unit, place in zip(found, places, strict=True)]
+    if share > 0:
+        _fill("valid", sides, found, places, share, least)
+    _fill("train", sides, found, places, share, least)
+    return sides
+
+
+def _fill(side: Side, sides: list[Side], found: Sequence[Unit], places: Sequence[float], share: float,
+          least: int) -> None:
+    """Bring units to a side that is too small."""
+    sizes = {each: sum(len(unit.members) for unit, at in zip(found, sides, strict=True) if at == each)
+             for each in ("train", "valid")}
+    other: Side = "train" if side == "valid" else "valid"
+    nearest = sorted((abs(place - share), unit.key, index)
+                     for index, (unit, place) in enumerate(zip(found, places, strict=True))
+                     if sides[index] == other and unit.side is None)
+    moved = []
+    for _, _, index in nearest:
+        if sizes[side] >= least:
+            break
+        size = len(found[index].members)
+        if sizes[other] - size >= least:
+            moved.append(index)
+            sizes[side] += size
+            sizes[other] -= size
+    if sizes[side] >= least:
+        for index in moved:
+            sides[index] = side

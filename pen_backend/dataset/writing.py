@@ -1,0 +1,239 @@
+"""Render, check, count and write examples, each on its side."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+
+import orjson
+
+from pen_backend.dataset import boundary
+from pen_backend.dataset.examples import bundles, continuation, group_of, lists_of, row, weights_of
+from pen_backend.dataset.items import Wanted
+from pen_backend.dataset.ledger import Ledger
+from pen_backend.dataset.output import Directory, Lines, Written
+from pen_backend.dataset.record import Item, Pulse, Rejected, Side, place, rejected
+from pen_backend.dataset.report import ROWS_SHOWN, Report, Row, RowSegment
+from pen_backend.dataset.sides import Sides
+from pen_backend.dataset.statistics import Counter, Totals, table
+from pen_backend.errors import DataError, Finding, TooLargeError
+from pen_backend.prompts import template
+from pen_backend.prompts.definition import Definition
+from pen_backend.prompts.training import TrainingSpec
+from pen_backend.records import Dialect, Example, Segment, make_example, to_line
+from pen_backend.tokens import Encoder
+
+SIDES: tuple[Side, Side] = ("train", "valid")
+_BOUNDARY_SAMPLE = 1_000  # rows whose tokens are also counted joined
+_VALID_SHOWN = 10
+
+
+class Writing:
+    """The two files of a build, and what is counted on the way into them."""
+
+    def __init__(self, definition: Definition, spec: TrainingSpec, encoder: Encoder, made: Directory, ledger: Ledger,
+                 pulse: Pulse) -> None:
+        self._definition = definition
+        self._spec = spec
+        self._encoder = encoder
+        self._ledger = ledger
+        self._pulse = pulse
+        self._count = Counter(encoder)
+        self._weights = weights_of(definition, spec)
+        self._lines: dict[Side, Lines] = {"train": made.lines("train.jsonl"), "valid": made.lines("valid.jsonl")}
+        self._totals: dict[Side, Totals] = {"train": Totals(), "valid": Totals()}
+        self._rows: dict[Side, list[Row]] = {"train": [], "valid": []}
+        self._dialect: Dialect | None = None
+        self._findings: list[Finding] = []
+        self._built = self._used = self._left_over = 0
+        self._misfits: list[str] = []
+        self._repaired = self._torn_tokens = self._sampled = 0
+        self._is_list = spec.example.build == "continuation"
+        self._joins = tuple(dict.fromkeys(one.join for one in lists_of(definition))) if self._is_list else ()
+
+    def accepts(self, item: Item) -> bool:
+        """Reject a text that could not stand in a list, because it holds what joins or ends lists."""
+        if not self._is_list or item.example is not None:
+            return True
+        end = self._definition.format.completion_end
+        if any(join in item.text for join in self._joins) and self._checks("join-inside"):
+            self._ledger.reject(item.reject("join-inside", "the text contains what joins the list's items"))
+        elif end is not None and end in item.text and self._checks("end-inside"):
+            self._ledger.reject(item.reject("end-inside", "the text contains completion-end"))
+        else:
+            return True
+        return False
+
+    def write(self, items: Sequence[Item], plan: Sides, want: Wanted) -> None:
+        """Build all examples and write them: finished ones and rows in input order, then the bundles of each side."""
+        definition, spec, weights = self._definition, self._spec, self._weights
+        single = [index for index, item in enumerate(items) if item.example is not None or not self._is_list]
+        for index in single:
+            item, side = items[index], plan.sides[index]
+            self._used += 1
+            if item.example is not None:
+                self._try(side, item, partial(self._fitted, item.example))
+            else:
+                self._try(side, item, partial(row, definition, item, weights, want))
+        if not self._is_list:
+            return
+        groups = [group_of(item, spec.example) for item in items]
+        for side in SIDES:
+            members = [index for index, item in enumerate(items) if item.example is None and plan.sides[index] == side]
+            found, left = bundles(members, plan.keys, groups, spec.example, spec.seed, side)
+            self._left_over += len(left)
+            for bundle in found:
+                self._used += len(bundle.items)
+                self._try(side, items[bundle.items[0]], partial(continuation, definition, items, bundle, weights))
+
+    def finish(self) -> list[Written]:
+        """Close both files; a build without anything to train on is an error."""
+        if not self._lines["train"].rows:
+            raise DataError(f"No example is left to train on{self._ledger.losses()}; nothing was published.",
+                            findings=self._ledger.findings())
+        return [self._lines[side].close() for side in SIDES]
+
+    def report(self, kept: int, plan: Sides, previous: Mapping[str, object] | None) -> Report:
+        """Put what was counted together."""
+        total = Totals()
+        for one in self._totals.values():
+            total.join(one)
+        rows: dict[str, int] = {side: self._lines[side].rows for side in SIDES}
+        held_out = self._rows["valid"][:_VALID_SHOWN]
+        moved = _moved(plan.side_of_units, previous)
+        return Report(
+            sources=self._ledger.sources, items={"kept": kept, "used": self._used, "left_over": self._left_over},
+            examples={"built": self._built, **rows}, rejected=dict(sorted(self._ledger.examples.items())),
+            findings=(*self._ledger.findings(), *self._findings_of(plan, moved)), table=table(total),
+            tokens={side: self._totals[side].tokens for side in SIDES}, moved=moved,
+            rows=(*self._rows["train"][:ROWS_SHOWN - len(held_out)], *held_out))
+
+    def _try(self, side: Side, item: Item, make: Callable[[], Example]) -> None:
+        """Make one example and write it; its own faults reject it, faults of the build end it."""
+        self._pulse.beat("writing", self._built)
+        self._built += 1
+        try:
+            example = self._checked(make(), item)
+        except DataError as error:
+            self._ledger.reject_example(rejected(error, item.origin, item.raw))
+            return
+        if isinstance(example, Rejected):
+            self._ledger.reject_example(example)
+            return
+        if self._dialect is None:
+            self._dialect = _dialect(example, self._spec)
+        line = to_line(example, self._dialect, prompt_loss_weight=self._prompt_loss_weight)
+        tokens = self._count(example.segments)
+        text = "".join(segment.text for segment in example.segments)
+        self._lines[side].write(line, sum(tokens))
+        self._totals[side].add(sum(tokens), text)
+        if self._sampled < _BOUNDARY_SAMPLE and len(tokens) > 1 and example.segments[0].role is None:
+            self._sampled += 1
+            self._torn_tokens += self._encoder.count(text) != sum(tokens)
+        if len(self._rows[side]) < ROWS_SHOWN:
+            segments = tuple(RowSegment(segment.text, segment.weight, number)
+                             for segment, number in zip(example.segments, tokens, strict=True))
+            self._rows[side].append(Row(side, segments, place(example.origin)))
+
+    def _checked(self, example: Example, item: Item) -> Example | Rejected:
+        """Apply the checks of lengths and ends; return the example, shortened if need be, or why it is dropped."""
+        spec = self._spec.example
+        if item.example is None and self._checks("end-inside") and template.end_inside(
+                self._definition, example.segments[-1].text):
+            return item.reject("end-inside", "the completion contains completion-end")
+        for name, least in spec.min_tokens.items():
+            value = item.fields.get(name)
+            if isinstance(value, str) and (number := self._encoder.count(value)) < least:
+                return item.reject("too-short", f"{name} has {number} tokens, fewer than {least}")
+        if spec.max_tokens is None:
+            return example
+        tokens = self._count(example.segments)
+        excess = sum(tokens) - spec.max_tokens
+        if excess <= 0:
+            return example
+        message = f"the example has {sum(tokens)} tokens, more than {spec.max_tokens}"
+        if spec.overlong == "error":
+            raise TooLargeError(f"{message}.", where=place(item.origin),
+                                hint="Raise max-tokens, or set `overlong: drop`.")
+        if spec.overlong == "truncate" and len(tokens) > 1 and excess < tokens[0] and example.segments[0].role is None:
+            return self._truncated(example, excess)
+        return item.reject("too-long", message)
+
+    def _truncated(self, example: Example, excess: int) -> Example:
+        """Cut tokens off the prompt's start; never off a completion."""
+        first = example.segments[0]
+        text = self._encoder.decode(self._encoder.encode(first.text)[excess:]).lstrip("\ufffd")
+        return make_example([Segment(text, first.weight), *example.segments[1:]], origin=example.origin,
+                            label=example.label, group=example.group, meta=example.meta)
+
+    def _fitted(self, example: Example) -> Example:
+        """Test or repair the boundary of a finished example."""
+        mode = self._spec.example.boundary
+        if mode == "keep" or boundary.fits(self._definition, example):
+            return example
+        if mode == "repair":
+            self._repaired += 1
+            return boundary.repaired(self._definition, example)
+        self._misfits.append(place(example.origin))
+        return example
+
+    def _findings_of(self, plan: Sides, moved: int) -> Iterator[Finding]:
+        share = self._spec.split.valid.share
+        if share > 0 and not self._lines["valid"].rows:
+            yield Finding("no-valid", "nothing is held out: there are too few texts for two sides", level="warning",
+                          hint="add texts, or set `valid_share` to 0")
+        if self._left_over:
+            yield Finding("left-over", f"{self._left_over} texts are left over: too few of their kind for one more "
+                          "example", level="note")
+        if self._misfits:
+            yield Finding("boundary", f"{len(self._misfits)} rows do not begin or end as {self._definition.name} does",
+                          self._misfits[0], "set `boundary: repair`", "warning")
+        if self._repaired:
+            yield Finding("boundary", f"{self._repaired} rows were given the boundary of {self._definition.name}",
+                          level="note")
+        if self._sampled and self._torn_tokens > 0.005 * self._sampled and self._checks("boundary-tokens"):
+            yield Finding("boundary-tokens", f"in {self._torn_tokens} of the first {self._sampled} rows the prompt's "
+                          "last token would merge with the completion's first", level="warning",
+                          hint="end the prompt with a line break, or begin the completion with a space")
+        if plan.torn:
+            yield Finding("leak", f"{plan.torn} training records are nearly equal to held-out ones and were held out "
+                          "too", level="warning")
+        if moved:
+            yield Finding("moved", f"{moved} texts changed sides since the last build", level="note")
+        largest = max(lines.size for lines in self._lines.values())
+        if largest > self._spec.output.shard_mb * 1_000_000:
+            yield Finding("shard", f"a file has {largest // 1_000_000} MB: this version does not cut it into shards",
+                          level="note")
+
+    def _checks(self, name: str) -> bool:
+        """Say whether a check is on; all of this file's are unless the definition turns them off."""
+        return not any(key == name and check.do == "off" for key, check in self._spec.checks.items())
+
+    @property
+    def _prompt_loss_weight(self) -> float:
+        weight = self._spec.hyperparameters.get("prompt_loss_weight")
+        return float(weight) if isinstance(weight, int | float) else 0.0
+
+
+def unlabelled_line(definition: Definition, one: Rejected) -> bytes:
+    """Write a row whose completion a person has to fill in: the prompt without its end."""
+    values = one.raw if isinstance(one.raw, Mapping) else {}
+    names = {variable.name for variable in definition.asked}
+    rendered = template.render(definition, {name: value for name, value in values.items() if name in names})
+    prompt = rendered.prompt.removesuffix(definition.format.prompt_end)
+    return orjson.dumps({"prompt": prompt, "completion": ""}, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def _dialect(example: Example, spec: TrainingSpec) -> Dialect:
+    """Choose what is written: what the definition says, else what the first example needs."""
+    if "format" in spec.output.model_fields_set:
+        return spec.output.format
+    if example.rejected is not None:
+        return "preference"
+    return "chat" if example.segments[0].role is not None else "text-list"
+
+
+def _moved(sides: Mapping[str, Side], previous: Mapping[str, object] | None) -> int:
+    """Count the units that were on another side in the previous build."""
+    old = previous.get("sides") if previous is not None else None
+    if not isinstance(old, dict):
+        return 0
+    return sum(sides.get(unit, side) != side for side in SIDES for unit in old.get(side, ()))
