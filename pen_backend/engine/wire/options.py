@@ -37,14 +37,16 @@ class Options(Request):
     snapshots_every: Steps | None = Field(None, description="a number of steps, at least 1")
     completions_every: Steps | None = Field(None, description="a number of steps, at least 1")
     num_completions: Annotated[int, Field(ge=1, le=128)] = Field(1, description="an integer from 1 to 128")
-    completion_max_tokens: Annotated[int, Field(ge=1)] = Field(64, description="an integer of at least 1")
+    completion_max_tokens: Annotated[int, Field(ge=1, le=4096)] = Field(64, description="an integer from 1 to 4096")
     completion_prompts: Annotated[list[str], Field(min_length=1, max_length=16)] | None = Field(
         None, description="a list of 1 to 16 strings")
     eval_every: Steps | Literal["auto"] | None = Field(None, description="'auto' or a number of steps, at least 1")
-    eval_batch_size: Steps | Literal["auto"] | None = Field(None, description="'auto' or an integer of at least 1")
+    eval_batch_size: Annotated[int, Field(ge=1, le=256)] | Literal["auto"] | None = Field(
+        None, description="'auto' or an integer from 1 to 256")
     tune: Literal["auto", "lora", "full"] = Field("auto", description="'auto', 'lora' or 'full'")
     lora: Lora | None = Field(None, description="an object of r, alpha, dropout and target")
-    learning_rate: Annotated[float, Field(gt=0)] | None = Field(None, description="a number above 0")
+    learning_rate: Annotated[float, Field(gt=0, le=1)] | None = Field(
+        None, description="a number above 0, at most 1")
     checkpoint_seconds: Annotated[float, Field(ge=0)] = Field(60.0, description="a number of seconds, at least 0")
 
 

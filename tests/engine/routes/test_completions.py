@@ -1,0 +1,187 @@
+"""Completions over HTTP: whole and streamed, stopped when nobody listens, alive after the worker's death."""
+
+import http.client
+import json
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.engine.contract import check_chunk
+from tests.engine.harness import PROGRAMS, SCRIPTED, EngineProcess, engine
+
+PATH = "/v1/completions"
+
+
+def complete(served: EngineProcess, **changes: Any) -> dict[str, Any]:
+    found = served.request("POST", PATH, {"model": "tiny", "prompt": "a", "max_tokens": 3, **changes})
+    assert found.status == 200, found.body
+    return found.json
+
+
+def events(body: bytes) -> list[Any]:
+    texts = [each.removeprefix("data: ") for each in body.decode().split("\n\n") if each.startswith("data: ")]
+    return [text if text == "[DONE]" else json.loads(text) for text in texts]
+
+
+class Stream:
+    """A streamed completion, read line by line over a socket that can be closed at any time."""
+
+    def __init__(self, served: EngineProcess, **changes: Any) -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=20)
+        body = {"model": "tiny", "prompt": "a", "stream": True, "max_tokens": 1000, **changes}
+        self._connection.request("POST", PATH, json.dumps(body), {"Authorization": f"Bearer {served.token}",
+                                                                  "Content-Type": "application/json"})
+        self._response = self._connection.getresponse()
+        assert self._response.status == 200
+
+    def __next__(self) -> dict[str, Any]:
+        line = b""
+        while not line.startswith(b"data: "):
+            line = self._response.readline()
+            assert line, "the stream ended"
+        found: dict[str, Any] = json.loads(line.removeprefix(b"data: "))
+        return found
+
+    def close(self) -> None:
+        if self._connection.sock is not None:
+            self._connection.sock.shutdown(socket.SHUT_RDWR)
+        self._response.close()
+        self._connection.close()
+
+
+def generated(served: EngineProcess) -> int:
+    stats = served.get("/pen/status")["stats"]
+    assert stats is not None
+    return int(stats["generated_tokens"])
+
+
+@pytest.mark.slow
+def test_choices_are_prompt_major_and_usage_is_counted(served: EngineProcess) -> None:
+    found = complete(served, prompt=["a", "b"], n=2)
+    assert [each["index"] for each in found["choices"]] == [0, 1, 2, 3]
+    assert {each["text"] for each in found["choices"]} == {"w0 w1 w2 "}
+    assert found["usage"] == {"prompt_tokens": 2, "completion_tokens": 12, "total_tokens": 14}
+
+
+@pytest.mark.slow
+def test_logprobs_are_joined_and_null_unless_asked_for(served: EngineProcess) -> None:
+    assert complete(served)["choices"][0]["logprobs"] is None
+    assert complete(served, logprobs=0)["choices"][0]["logprobs"] == {
+        "tokens": ["w0 ", "w1 ", "w2 "], "token_logprobs": [-0.5] * 3,
+        "top_logprobs": [{"w0 ": -0.5}, {"w1 ": -0.5}, {"w2 ": -0.5}], "text_offset": [0, 3, 6]}
+
+
+@pytest.mark.slow
+def test_a_stream_has_one_id_an_end_for_each_choice_and_done(served: EngineProcess) -> None:
+    found = served.request("POST", PATH, {"model": "tiny", "prompt": "a", "max_tokens": 2, "n": 2, "stream": True,
+                                          "stream_options": {"include_usage": True}})
+    assert found.headers["content-type"].startswith("text/event-stream")
+    *chunks, done = events(found.body)
+    assert done == "[DONE]"
+    for chunk in chunks:
+        check_chunk(chunk)
+    assert len({chunk["id"] for chunk in chunks}) == 1
+    *parts, last = chunks
+    assert all(chunk["usage"] is None for chunk in parts)
+    assert (last["choices"], last["usage"]["total_tokens"]) == ([], 6)
+    ends = [choice["index"] for chunk in parts for choice in chunk["choices"] if choice["finish_reason"]]
+    assert ends == [0, 1]
+    texts = ["".join(choice["text"] for chunk in parts for choice in chunk["choices"] if choice["index"] == index)
+             for index in (0, 1)]
+    assert texts == ["w0 w1 "] * 2
+
+
+@pytest.mark.slow
+def test_without_being_asked_a_stream_has_no_usage(served: EngineProcess) -> None:
+    found = served.request("POST", PATH, {"model": "tiny", "prompt": "a", "max_tokens": 1, "stream": True})
+    assert all("usage" not in chunk for chunk in events(found.body)[:-1])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stream", [False, True])
+def test_the_workers_refusal_has_its_status_also_for_a_stream(served: EngineProcess, stream: bool) -> None:
+    found = served.request("POST", PATH, {"model": "tiny", "prompt": "refuse", "stream": stream})
+    assert (found.status, found.code, found.json["error"]["param"]) == (400, "context_length_exceeded", "prompt")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("changes", "status"), [
+    ({"model": "other"}, 404), ({"prompt": [100]}, 400), ({"n": 129}, 400), ({"suffix": "x"}, 400), ({"echo": 1}, 400)])
+def test_refusals(served: EngineProcess, changes: dict[str, Any], status: int) -> None:
+    assert served.request("POST", PATH, {"model": "tiny", "prompt": "a", **changes}).status == status
+
+
+@pytest.fixture(scope="module")
+def slow_worker(tmp_path_factory: pytest.TempPathFactory, bases: Path) -> Iterator[EngineProcess]:
+    argv = [sys.executable, "-P", str(PROGRAMS / "worker.py"), "0.02"]
+    with engine(tmp_path_factory.mktemp("slow"), bases, **{**SCRIPTED, "worker_argv": argv}) as running:
+        yield running
+
+
+@pytest.mark.slow
+def test_the_first_delta_arrives_before_a_quarter_is_made(slow_worker: EngineProcess) -> None:
+    complete(slow_worker, max_tokens=1)
+    before = generated(slow_worker)
+    stream = Stream(slow_worker, max_tokens=100)
+    assert next(stream)["choices"][0]["text"] == "w0 "
+    assert generated(slow_worker) - before < 25
+    stream.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("streamed", [True, False])
+def test_when_the_client_is_gone_the_counter_stops(slow_worker: EngineProcess, streamed: bool) -> None:
+    complete(slow_worker, max_tokens=1)
+    if streamed:
+        stream = Stream(slow_worker)
+        for _ in range(5):
+            next(stream)
+        stream.close()
+    else:
+        body = json.dumps({"model": "tiny", "prompt": "a", "max_tokens": 1000}).encode()
+        with socket.create_connection(("127.0.0.1", slow_worker.port)) as connection:
+            connection.sendall(f"POST {PATH} HTTP/1.1\r\nHost: 127.0.0.1:{slow_worker.port}\r\nAuthorization: Bearer "
+                               f"{slow_worker.token}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
+                               "\r\n\r\n".encode() + body)
+            wait_until(lambda: slow_worker.get("/pen/status")["completions"] == 1)
+    wait_until(lambda: slow_worker.get("/pen/status")["completions"] == 0, seconds=1)
+    settled = generated(slow_worker)
+    time.sleep(0.2)  # ten steps of this worker: time in which it would go on
+    assert generated(slow_worker) == settled
+
+
+@pytest.mark.slow
+def test_a_short_answer_does_not_wait_for_a_long_one(slow_worker: EngineProcess) -> None:
+    stream = Stream(slow_worker, max_tokens=200)
+    next(stream)
+    begun = time.monotonic()
+    complete(slow_worker, max_tokens=2)
+    assert time.monotonic() - begun < 2
+    stream.close()
+
+
+@pytest.mark.slow
+def test_a_dead_worker_fails_the_open_requests_and_comes_back(tmp_path: Path, bases: Path) -> None:
+    argv = [sys.executable, "-P", str(PROGRAMS / "worker.py"), "0.02"]
+    with engine(tmp_path / "state", bases, **{**SCRIPTED, "worker_argv": argv}) as served:
+        stream = Stream(served)
+        next(stream)
+        found = served.request("POST", PATH, {"model": "tiny", "prompt": "die"})
+        assert (found.status, found.code) == (503, "unavailable")
+        chunk = next(stream)
+        while "error" not in chunk:
+            chunk = next(stream)
+        assert chunk["error"]["code"] == "unavailable"
+        assert complete(served)["choices"][0]["text"] == "w0 w1 w2 "
+
+
+def wait_until(truth: Any, seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while not truth():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

@@ -1,0 +1,115 @@
+"""Processes in sessions of their own: found again by id and start time, ended with all they started."""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pen_backend.engine.jobs.running import Handle, Resources
+from pen_backend.engine.runners.local import LocalRunner, child_environment, process_start_time
+
+SLEEP = "import time; time.sleep(60)"
+DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
+FAMILY = ("import subprocess, sys, time; child = subprocess.Popen([sys.executable, '-c', 'import time; "
+          "time.sleep(60)']); print(child.pid, flush=True); time.sleep(60)")
+
+
+class Place:
+    """A directory to run programs in, and a runner."""
+
+    def __init__(self, directory: Path) -> None:
+        self.resources = Resources(directory, directory / "log")
+        self.runner = LocalRunner()
+        self.handles: list[Handle] = []
+
+    def run(self, program: str, *arguments: str) -> Handle:
+        argv = [sys.executable, "-c", program, str(self.resources.directory), *arguments]
+        self.handles.append(self.runner.submit("ftjob-x", 1, argv, child_environment(os.environ), self.resources))
+        return self.handles[-1]
+
+    def log(self) -> str:
+        return self.resources.log.read_text()
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    found = Place(tmp_path)
+    yield found
+    for handle in found.handles:
+        if process_start_time(handle.pid) == handle.start_time:
+            os.killpg(handle.pid, signal.SIGKILL)
+
+
+def wait_until(truth: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not truth():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@pytest.mark.slow
+def test_an_exit_status_is_read(place: Place) -> None:
+    handle = place.run("raise SystemExit(65)")
+    wait_until(lambda: place.runner.poll(handle).kind == "exited")
+    assert place.runner.poll(handle).code == 65
+
+
+@pytest.mark.slow
+def test_output_goes_to_the_log(place: Place) -> None:
+    handle = place.run("print('hello')")
+    wait_until(lambda: place.runner.poll(handle).kind == "exited")
+    assert place.runner.logs(handle, place.resources, 2) == (b"llo\n", 6)
+
+
+@pytest.mark.slow
+def test_the_same_program_is_not_started_twice(place: Place) -> None:
+    assert place.run(SLEEP) == place.run(SLEEP)
+
+
+@pytest.mark.slow
+def test_another_runner_finds_it_by_id_and_start_time(place: Place) -> None:
+    handle = place.run(SLEEP)
+    other = LocalRunner()
+    assert other.poll(handle).kind == "running"
+    assert other.poll(replace(handle, start_time=handle.start_time + 1)).kind == "lost"
+    assert other.poll(replace(handle, boot_id="another boot")).kind == "lost"
+
+
+@pytest.mark.slow
+def test_a_stranger_with_the_same_id_is_never_signalled(place: Place) -> None:
+    handle = place.run(SLEEP)
+    LocalRunner().stop(replace(handle, start_time=handle.start_time + 1), grace=0.1)
+    assert place.runner.poll(handle).kind == "running"
+
+
+@pytest.mark.slow
+def test_stop_kills_what_does_not_listen(place: Place) -> None:
+    handle = place.run(DEAF)
+    wait_until(lambda: "deaf" in place.log())
+    place.runner.stop(handle, grace=0.2)
+    assert place.runner.poll(handle).code == -signal.SIGKILL
+
+
+@pytest.mark.slow
+def test_stop_ends_the_whole_group(place: Place) -> None:
+    handle = place.run(FAMILY)
+    wait_until(lambda: place.log().endswith("\n"))
+    child = int(place.log())
+    place.runner.stop(handle, grace=5)
+    wait_until(lambda: process_start_time(child) is None)
+
+
+def test_children_get_no_keys() -> None:
+    environ = {"PATH": "/bin", "PEN_MAX_TOKENS": "5", "PEN_OPENAI_API_KEY": "sk-1", "OPENAI_API_KEY": "sk-2",
+               "HF_TOKEN": "x", "XDG_DATA_HOME": "/d", "LC_ALL": "C", "SECRET": "y"}
+    assert child_environment(environ) == {"PATH": "/bin", "PEN_MAX_TOKENS": "5", "XDG_DATA_HOME": "/d", "LC_ALL": "C"}
+
+
+def test_a_process_that_is_gone_has_no_start_time() -> None:
+    assert process_start_time(2**22 + 1) is None
+    assert process_start_time(os.getpid()) is not None

@@ -1,0 +1,203 @@
+"""The guard and the error bodies, on every route; the engine's own start, proof, idleness and end."""
+
+import hashlib
+import hmac
+import json
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pen_backend.engine.__main__ import from_environment, runtime_directory, write_runtime_file
+from pen_backend.engine.server import listen
+from pen_backend.errors import ConfigError
+from pen_backend.files import Disk
+from pen_backend.secrets import Secret
+from tests.engine.contract import SCHEMA
+from tests.engine.harness import SCRIPTED, EngineProcess, engine
+from tests.shared import shared
+
+ROUTES = [
+    ("GET", "/v1/models"), ("GET", "/v1/models/tiny"), ("DELETE", "/v1/models/tiny"), ("GET", "/v1/files"),
+    ("POST", "/v1/files"), ("GET", "/v1/files/x"), ("DELETE", "/v1/files/x"), ("GET", "/v1/files/x/content"),
+    ("POST", "/v1/fine_tuning/jobs"), ("GET", "/v1/fine_tuning/jobs"), ("GET", "/v1/fine_tuning/jobs/x"),
+    ("POST", "/v1/fine_tuning/jobs/x/cancel"), ("GET", "/v1/fine_tuning/jobs/x/events"),
+    ("GET", "/v1/fine_tuning/jobs/x/checkpoints"), ("POST", "/v1/completions"), ("GET", "/pen/status"),
+    ("POST", "/pen/stop"), ("GET", "/pen/models/tiny/tokenizer"), ("GET", "/nowhere")]
+BODIES = [route for route in ROUTES if route[0] == "POST" and not route[1].endswith(("/cancel", "/stop"))]
+
+
+def test_answers_are_checked_against_openais_schema() -> None:
+    assert shared("reference/openai-openapi-core.json") == SCHEMA
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("method", "path"), ROUTES)
+def test_the_guard_stands_before_every_route(served: EngineProcess, method: str, path: str) -> None:
+    def status(**arguments: object) -> tuple[int, str]:
+        found = served.request(method, path, **arguments)  # type: ignore[arg-type]  # one call, many forms
+        return found.status, found.code
+
+    assert status(token="wrong") == (401, "invalid_api_key")
+    assert status(headers={"Authorization": "Basic eA=="}) == (401, "invalid_api_key")
+    assert status(headers={"Host": "evil.example"}, token="wrong") == (421, "wrong_host")
+    assert status(headers={"Origin": "http://127.0.0.1"}, token="wrong") == (403, "forbidden_origin")
+    assert status(headers={"Sec-Fetch-Site": "cross-site"}) == (403, "forbidden_origin")
+    assert status(headers={"Host": "evil.example", "Origin": "http://evil.example"}) == (421, "wrong_host")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("method", "path"), BODIES)
+def test_a_body_is_judged_before_it_is_read(served: EngineProcess, method: str, path: str) -> None:
+    found = served.request(method, path, b"x", headers={"Content-Type": "text/plain"})
+    assert (found.status, found.code) == (415, "unsupported_media_type")
+    kind = "multipart/form-data; boundary=x" if path == "/v1/files" else "application/json"
+    with socket.create_connection(("127.0.0.1", served.port), timeout=10) as connection:
+        head = (f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{served.port}\r\nAuthorization: Bearer {served.token}\r\n"
+                f"Content-Type: {kind}\r\nContent-Length: {1 << 40}\r\n\r\n")
+        connection.sendall(head.encode())
+        assert b" 413 " in connection.recv(4096)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "QUERY", "TRACE", "OPTIONS", "DELETE"])
+def test_an_unknown_method_is_405_with_what_is_allowed(served: EngineProcess, method: str) -> None:
+    found = served.request(method, "/v1/fine_tuning/jobs")
+    assert (found.status, found.code, found.headers["allow"]) == (405, "method_not_allowed", "GET, POST")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", ["/v1/embeddings", "/v1/chat/completions", "/v1/fine_tuning/jobs/x/pause", "/", "/v1",
+                                  "/v1/files/a/b", "/v1/files/../pen.db", "/v1/models/"])
+def test_what_is_not_served_says_what_is(served: EngineProcess, path: str) -> None:
+    found = served.request("POST" if "chat" in path or "pause" in path else "GET", path)
+    assert found.status == 404
+    assert found.code in ("unsupported_endpoint", "model_not_found")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("identifier", ["x", "..%2f..%2fetc%2fpasswd", "file-" + "a" * 24, "%00", "a" * 3000, "%ff"])
+def test_identifiers_are_looked_up_and_nothing_else(served: EngineProcess, identifier: str) -> None:
+    assert served.request("GET", f"/v1/files/{identifier}").status == 404
+    assert served.request("GET", f"/v1/fine_tuning/jobs/{identifier}").status == 404
+    assert served.request("GET", f"/v1/models/{identifier}").status == 404
+
+
+@pytest.mark.slow
+def test_the_proof_is_the_nonce_under_the_token(served: EngineProcess) -> None:
+    found = served.request("GET", "/pen/health?nonce=00ff", token="")
+    assert found.json["proof"] == hmac.new(served.token.encode(), b"00ff", hashlib.sha256).hexdigest()
+    assert served.request("GET", "/pen/health", token="").json == {"ok": True}
+    assert served.request("GET", "/pen/health?nonce=text", token="").status == 400
+
+
+@pytest.mark.slow
+def test_unknown_query_parameters_are_refused(served: EngineProcess) -> None:
+    found = served.request("GET", "/v1/fine_tuning/jobs?limits=3")
+    assert found.code == "unknown_parameter"
+    assert "did you mean 'limit'" in found.message
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("garbage", [
+    b"\x00" * 100, b"GET\r\n\r\n", b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 20_000 + b"\r\n",
+    b"POST /v1/completions HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n"])
+def test_garbage_on_the_socket_harms_nobody(served: EngineProcess, garbage: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", served.port), timeout=10) as connection:
+        try:
+            connection.sendall(garbage)
+            connection.recv(4096)
+        except ConnectionError:
+            pass
+    assert served.get("/v1/models")
+
+
+@pytest.mark.slow
+def test_the_runtime_file_is_private_and_the_token_is_nowhere_else(served: EngineProcess) -> None:
+    assert served.process is not None
+    assert (served.state / "engine.json").stat().st_mode & 0o777 == 0o600
+    assert served.token.encode() not in Path(f"/proc/{served.process.pid}/cmdline").read_bytes()
+    assert served.token.encode() not in Path(f"/proc/{served.process.pid}/environ").read_bytes()
+    assert served.token not in (served.state / "engine.log").read_text()
+
+
+@pytest.mark.slow
+def test_a_second_engine_in_one_directory_leaves_with_3(served: EngineProcess) -> None:
+    found = subprocess.run([sys.executable, "-P", "-m", "pen_backend.engine", "--state", str(served.state)],
+                           capture_output=True, text=True, timeout=30, check=False)
+    assert found.returncode == 3
+    assert "already uses" in found.stderr
+    assert "Traceback" not in found.stderr
+
+
+@pytest.mark.slow
+def test_the_server_answers_without_torch(served: EngineProcess) -> None:
+    program = "import sys, pen_backend.engine.__main__; sys.exit('torch' in sys.modules or 'openai' in sys.modules)"
+    assert subprocess.run([sys.executable, "-P", "-c", program], timeout=30, check=False).returncode == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["signal", "request"])
+def test_an_orderly_stop_leaves_nothing_behind(tmp_path: Path, bases: Path, how: str) -> None:
+    with engine(tmp_path / "state", bases, **SCRIPTED) as running:
+        assert running.process is not None
+        if how == "signal":
+            running.process.send_signal(signal.SIGTERM)
+        else:
+            assert running.request("POST", "/pen/stop").status == 200
+        assert running.process.wait(10) == 0
+        assert not (running.state / "engine.json").exists()
+
+
+@pytest.mark.slow
+def test_an_idle_engine_ends_by_itself_but_not_while_a_job_runs(tmp_path: Path, bases: Path) -> None:
+    with engine(tmp_path / "state", bases, idle_minutes=0.01, **SCRIPTED) as running:
+        running.create_job({"steps": 10, "delay": 0.1})
+        begun = time.monotonic()
+        assert running.process is not None
+        assert running.process.wait(20) == 0
+        assert time.monotonic() - begun > 1.0
+    with sqlite3.connect(running.state / "pen.db") as connection:
+        assert connection.execute("SELECT state FROM jobs").fetchall() == [("succeeded",)]
+
+
+def test_the_socket_listens_on_this_machine_only() -> None:
+    with listen(0) as listener:
+        assert listener.getsockname()[0] == "127.0.0.1"
+
+
+def test_a_directory_others_can_write_gets_no_token(tmp_path: Path) -> None:
+    directory = tmp_path / "run"
+    directory.mkdir()
+    directory.chmod(0o777)
+    with pytest.raises(ConfigError, match="others"):
+        write_runtime_file(directory / "engine.json", "http://127.0.0.1:1/v1", Secret("s" * 32), Disk())
+
+
+def test_a_planted_symlink_is_replaced_and_not_followed(tmp_path: Path) -> None:
+    directory = tmp_path / "run"
+    directory.mkdir(mode=0o700)
+    (directory / "engine.json").symlink_to(tmp_path / "elsewhere")
+    write_runtime_file(directory / "engine.json", "http://127.0.0.1:1/v1", Secret("s" * 32), Disk())
+    assert not (tmp_path / "elsewhere").exists()
+    assert json.loads((directory / "engine.json").read_text())["pid"] == os.getpid()
+
+
+def test_settings_come_from_the_environment(tmp_path: Path) -> None:
+    found = from_environment({"PEN_ENGINE_IDLE_MINUTES": "0.5", "PEN_ENGINE_PARALLEL_JOBS": "2"}, tmp_path)
+    assert (found.idle_minutes, found.parallel_jobs) == (0.5, 2)
+    with pytest.raises(ConfigError, match="PEN_ENGINE_THREADS"):
+        from_environment({"PEN_ENGINE_THREADS": "many"}, tmp_path)
+
+
+def test_the_runtime_directory_follows_xdg() -> None:
+    assert runtime_directory({"XDG_RUNTIME_DIR": "/run/user/1"}) == Path("/run/user/1/pen")
+    assert runtime_directory({"XDG_STATE_HOME": "/s"}) == Path("/s/pen/run")
+    assert runtime_directory({"HOME": "/h"}) == Path("/h/.local/state/pen/run")
+
