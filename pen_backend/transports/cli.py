@@ -9,9 +9,10 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TextIO
 
 from pen_backend import __version__
-from pen_backend.errors import BadParamsError, PenError
+from pen_backend.errors import BadParamsError, PenError, PromptError
 from pen_backend.service.context import Context
 from pen_backend.transports import cli_dataset, cli_engine, cli_jobs
 from pen_backend.transports.arguments import Parser, command, group, help_of
@@ -20,7 +21,8 @@ from pen_backend.transports.terminal import Printed, Terminal, one_line, table
 INTERRUPTED = 130
 
 
-def main(argv: Sequence[str] | None = None, *, context: Context | None = None, terminal: Terminal | None = None) -> int:
+def main(argv: Sequence[str] | None = None, *, context: Context | None = None, out: TextIO | None = None,
+         err: TextIO | None = None) -> int:
     """Run the command of ARGV (default: the process's arguments) and return its exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments[:1] == ["serve"] and not {"-h", "--help"} & set(arguments):
@@ -31,7 +33,7 @@ def main(argv: Sequence[str] | None = None, *, context: Context | None = None, t
         options = parser().parse_args(arguments)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 1
-    terminal = terminal or Terminal(as_json=options.json, quiet=options.quiet)
+    terminal = Terminal(out=out, err=err, as_json=options.json, quiet=options.quiet)
     debug = os.environ.get("PEN_DEBUG") == "1"
     try:
         context = context or Context(project=Path.cwd(), engine_state=_engine_state(options))
@@ -92,10 +94,13 @@ def list_prompts(context: Context, options: argparse.Namespace, terminal: Termin
     """Print the definitions; a broken one is said on stderr."""
     from pen_backend.service.prompts import Prompts
 
+    for entry in context.definitions():
+        if isinstance(entry, PromptError):
+            terminal.fail(entry)
     prompts = Prompts(context).list()
-    terminal.result(prompts, lambda: table(
-        ("NAME", "ARGUMENTS", "DESCRIPTION"),
-        [(one.slug, " ".join(variable.name for variable in one.variables), one.description) for one in prompts]))
+    terminal.result(prompts, lambda: table(("NAME", "ARGUMENTS", "DESCRIPTION"), [
+        (one.slug, " ".join(each.name for each in one.variables[:one.arity]), one.description.partition("\n")[0])
+        for one in prompts]))
 
 
 def complete_prompt(context: Context, options: argparse.Namespace, terminal: Terminal) -> None:

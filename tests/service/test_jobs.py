@@ -1,0 +1,96 @@
+from pathlib import Path
+
+import pytest
+
+from pen_backend.errors import NotFoundError
+from pen_backend.service.completions import Completions
+from pen_backend.service.evaluations import Evaluations
+from pen_backend.service.jobs import Jobs
+from pen_backend.service.models import Models
+from tests.conftest import LiveEngine
+from tests.jobs.plans import ROWS, make_plan
+from tests.scripted_server import Answer, ScriptedServer, job, listing
+from tests.service.context import Kept, scripted
+
+
+def test_a_plan_that_is_not_there_is_said(tmp_path: Path) -> None:
+    with ScriptedServer() as server:
+        jobs = Jobs(scripted(server, tmp_path))
+        for plan in ("0123abcd", str(tmp_path / "nothing"), "../../etc"):
+            with pytest.raises(NotFoundError, match="no training set"):
+                jobs.launch(plan)
+    assert server.requests == []
+
+
+def test_options_come_from_the_definition_then_from_the_caller(tmp_path: Path) -> None:
+    definition = tmp_path / "tune-me.yaml"
+    definition.write_text("""\
+pen: 1
+title: Tune me
+prompt: <a>
+completion: <b>
+vars: [{a: {example: x}}, {b: {example: y}}]
+format: {prompt-end: "\\n", completion-end: "."}
+training: {job: {n-epochs: 2, model: davinci, tune: lora}}
+""")
+    plan = make_plan(tmp_path / "plan", prompt=str(definition))
+    script = {"/files": Answer({"id": "file-1", "object": "file"}), "/jobs": Answer(job())}
+    with ScriptedServer(by_path=script) as server:
+        Jobs(scripted(server, tmp_path)).launch(str(plan), n_epochs=4)
+    body = server.requests[-1].json
+    assert (body["model"], body["pen"]) == ("pen-tiny", {"tune": "lora"})
+    assert body["method"]["supervised"]["hyperparameters"]["n_epochs"] == 4
+
+
+def test_a_job_that_waits_has_no_figures(tmp_path: Path) -> None:
+    with ScriptedServer(by_path={"/jobs": listing(job(status="queued"))}) as server:
+        summary = Jobs(scripted(server, tmp_path)).list()[0]
+    assert (summary.status, summary.step, summary.train_loss, summary.eta_seconds) == ("queued", None, None, None)
+    assert len(server.requests) == 1
+
+
+@pytest.mark.slow
+def test_a_job_is_launched_followed_described_measured_and_used(engine: LiveEngine, tmp_path: Path) -> None:
+    context = engine.context()
+    plan = make_plan(tmp_path / "plan", train=ROWS, valid=ROWS[:4])
+    jobs = Jobs(context)
+    launched = jobs.launch(str(plan), model="two-layer", n_epochs=2, batch_size=4, completions_every=2, seed=1,
+                           suffix="walk", tune="full")
+    assert (launched.model, launched.prompt) == ("two-layer", "pun-complete")
+
+    kept = Kept()
+    ended = jobs.watch(launched.id, events=kept)
+    assert ended.status == "succeeded"
+    assert [one["step"] for one in kept.of("progress")] == [1, 2, 3, 4, 5, 6]
+    assert {"text", "sample", "checkpoint"} <= {one["what"] for one in kept.of("log")}
+
+    detail = jobs.show(launched.id)
+    assert [point.step for point in detail.curve] == [1, 2, 3, 4, 5, 6]
+    assert detail.plan == str(plan)
+    assert detail.checkpoints[0].model == ended.fine_tuned_model
+    assert any(point.valid_loss is not None for point in detail.curve)
+    assert "walk" in str(ended.fine_tuned_model)
+
+    summary = next(one for one in Models(context).list() if one.id == ended.fine_tuned_model)
+    assert (summary.base, summary.kind, summary.prompt) == ("two-layer", "full", "pun-complete")
+
+    base, tuned = (Evaluations(context).likelihood(name, str(plan), events=Kept())
+                   for name in ("two-layer", str(ended.fine_tuned_model)))
+    assert base.examples == tuned.examples == 4
+    assert base.tokens == tuned.tokens
+    assert tuned.bits_per_byte < base.bits_per_byte
+
+    kept = Kept()
+    answered = Completions(context).start("pun-complete", {"jokes": "One."}, n=2, max_tokens=5, seed=1, events=kept)
+    assert answered.model == ended.fine_tuned_model
+    assert len(answered.candidates) == 2
+
+
+@pytest.mark.slow
+def test_cancelling_a_watch_leaves_the_job_and_cancelling_the_job_ends_it(engine: LiveEngine, tmp_path: Path) -> None:
+    jobs = Jobs(engine.context())
+    launched = jobs.launch(str(make_plan(tmp_path / "plan")), model="two-layer", n_epochs=50, batch_size=1, tune="full")
+    watched = jobs.watch(launched.id, events=Kept(cancel_after=1))
+    assert watched.status not in ("cancelled", "failed", "succeeded")
+    assert jobs.cancel(launched.id).status == "cancelled"
+    assert jobs.watch(launched.id, events=Kept()).status == "cancelled"
