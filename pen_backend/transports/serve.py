@@ -3,11 +3,12 @@
 Light until it answers: nothing here imports openai, torch, tiktoken, yaml or pydantic.
 """
 
+import contextlib
 import importlib
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,7 +69,8 @@ def services(context: "Context") -> Mapping[str, object]:
 
 def run(registry: "Registry", reader: int, writer: int, state: Path, parent: int) -> int:
     """Serve REGISTRY on two descriptors; logs go to STATE."""
-    from pen_backend.transports.epc_server import PipeServer
+    with python2_names():
+        from pen_backend.transports.epc_server import PipeServer
     from pen_backend.transports.service_log import install
 
     log = install(state / "service.log")
@@ -77,6 +79,24 @@ def run(registry: "Registry", reader: int, writer: int, state: Path, parent: int
     server.watch_parent(parent)
     server.serve(reader, writer)
     return 0
+
+
+@contextlib.contextmanager
+def python2_names() -> Iterator[None]:
+    """Answer when the `epc` package asks for modules by the names they had in Python 2, which it tries first.
+
+    A user's own Queue.py is then not imported in their place. And xmlrpc.server, a third of the whole start, is not
+    imported at all: `epc` uses one function of it, for dotted names, which are never callable here.
+    """
+    import queue
+    import socketserver
+    from types import ModuleType
+
+    names = {"SocketServer": socketserver, "Queue": queue, "SimpleXMLRPCServer": ModuleType("not needed")}
+    sys.modules.update(names)
+    yield
+    for name in names:
+        del sys.modules[name]
 
 
 def leave_stderr(path: Path) -> None:

@@ -26,7 +26,7 @@ class Child:
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self._in, self._out = self.process.stdin.fileno(), self.process.stdout.fileno()
-        self._buffer = b""
+        self._buffer = bytearray()
         self._uid = 0
         self.kept: list[Any] = []
 
@@ -100,7 +100,8 @@ class Child:
             if not data:
                 raise EOFError
             self._buffer += data
-        data, self._buffer = self._buffer[:size], self._buffer[size:]
+        data = bytes(self._buffer[:size])
+        del self._buffer[:size]
         return data
 
 
