@@ -47,7 +47,8 @@ def build(definition: Definition, *, sources: Sequence[Source] | None = None, ou
           progress: Callable[[Progress], None] | None = None, cancelled: Callable[[], bool] | None = None) -> Build:
     """Build the training set of a definition into OUT/ID, or return the one that is there already.
 
-    SOURCES replace the definition's own. OVERRIDES may hold `valid_share` and `job`. The same inputs give the same
+    SOURCES replace the definition's own. OVERRIDES may hold `valid_share`, `job` and `max_tokens` (for a
+    definition that sets none: what the model can read at once). The same inputs give the same
     bytes. DataError says what is wrong with the data; nothing half-built is ever published.
     """
     disk = disk or Disk()
@@ -91,6 +92,9 @@ def effective(definition: Definition, sources: Sequence[Source] | None, seed: in
     for name, value in overrides.items():
         if name == "valid_share" and isinstance(value, int | float) and 0 <= value < 1:
             changes["split"] = spec.split.model_copy(update={"valid": Valid(share=float(value))})
+        elif name == "max_tokens" and isinstance(value, int) and value > 0:
+            if spec.example.max_tokens is None:
+                changes["example"] = spec.example.model_copy(update={"max_tokens": value})
         elif name == "job" and isinstance(value, Mapping):
             changes["job"] = {**spec.job, **{str(key).replace("_", "-"): item for key, item in value.items()}}
         elif value is not None:
@@ -180,7 +184,7 @@ def _refuse_too_few(definition: Definition, spec: TrainingSpec, kept: Sequence[I
                     opened: Sequence[Opened]) -> None:
     names = ", ".join(dict.fromkeys(one.document.name for one in opened))
     if not ledger.read:
-        raise DataError(f"{names} is empty; there is nothing to learn from.", where=names,
+        raise DataError(f"{names} is empty; there is nothing to learn from.",
                         hint="Mark a region with at least two texts, or name another file.")
     least = spec.example.count[0] if spec.example.build == "continuation" else 2
     if any(item.example is not None for item in kept):
@@ -188,5 +192,5 @@ def _refuse_too_few(definition: Definition, spec: TrainingSpec, kept: Sequence[I
     if len(kept) < least:
         number = "no usable text" if not kept else f"{len(kept)} usable {'text' if len(kept) == 1 else 'texts'}"
         raise DataError(f"{names} has {number}{ledger.losses()}; {definition.name} needs at least "
-                        f"{'two' if least == 2 else least}.", where=names,
+                        f"{'two' if least == 2 else least}.",
                         hint="Mark a larger region, or add texts to the file.", findings=ledger.findings())

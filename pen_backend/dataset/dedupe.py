@@ -39,8 +39,8 @@ def nearly(items: Iterable[Item], spec: Dedupe, reject: Reject, pulse: Pulse) ->
 
 def near_groups(texts: Sequence[str], threshold: float, pulse: Pulse) -> list[int]:
     """Return the first member of each text's cluster of nearly equal texts."""
-    shingles = Shingles(texts, lambda done: pulse.beat("comparing", done, len(texts)))
-    found = pairs(shingles, threshold, lambda done: pulse.beat("comparing", done, len(texts)))
+    shingles = Shingles(texts, lambda done: pulse.beat("texts compared", done, len(texts)))
+    found = pairs(shingles, threshold, lambda done: pulse.beat("texts compared", done, len(texts)))
     return clusters(len(texts), found)
 
 

@@ -72,11 +72,12 @@ def group_of(item: Item, spec: ExampleSpec) -> str:
 
 
 def bundles(members: Sequence[int], keys: Sequence[str], groups: Sequence[str], spec: ExampleSpec, seed: int,
-            side: Side) -> tuple[list[Bundle], list[int]]:
+            side: Side, lengths: Sequence[int] | None = None) -> tuple[list[Bundle], list[int]]:
     """Put the items of one side into bundles of one group each; return them and the items left over.
 
     Items stand in hash order in their group. Groups too small for a bundle are pooled. Nothing here is drawn from a
-    generator: sizes come from hashes, so that they are the same on every machine.
+    generator: sizes come from hashes, so that they are the same on every machine. With LENGTHS, the tokens of each
+    item, a bundle takes no more than fit into `max-tokens`.
     """
     least = spec.count[0]
     by_group: dict[str, list[int]] = {}
@@ -88,14 +89,14 @@ def bundles(members: Sequence[int], keys: Sequence[str], groups: Sequence[str], 
         if len(indices) < least:
             pool += indices
         else:
-            pool += _cut(group, indices, found, keys, spec, seed, side)
+            pool += _cut(group, indices, found, keys, spec, seed, side, lengths)
     # No group begins with a NUL, so the pool's hashes are its own.
-    left = _cut("\0pool", pool, found, keys, spec, seed, side) if len(pool) >= least else pool
+    left = _cut("\0pool", pool, found, keys, spec, seed, side, lengths) if len(pool) >= least else pool
     return found, sorted(left)
 
 
 def _cut(group: str, indices: list[int], found: list[Bundle], keys: Sequence[str], spec: ExampleSpec, seed: int,
-         side: Side) -> list[int]:
+         side: Side, lengths: Sequence[int] | None) -> list[int]:
     """Append a group's bundles to FOUND; return the few items at its end that are too few for one."""
     least, most = spec.count
     low, high = spec.share
@@ -107,6 +108,9 @@ def _cut(group: str, indices: list[int], found: list[Bundle], keys: Sequence[str
         count = min(least + size % (most - least + 1), left)
         if 0 < left - count < least:  # leave no rest that is too small, if the range allows it
             count = left if left <= most else max(count - (least - (left - count)), least)
+        if lengths is not None and spec.max_tokens is not None:
+            while count > least and sum(lengths[index] for index in ordered[start:start + count]) > spec.max_tokens:
+                count -= 1
         prompt = round(count * (low + (high - low) * share / 2**32))
         found.append(Bundle(tuple(ordered[start:start + count]), min(max(prompt, 1), count - 1),
                             "" if group == "\0pool" else group))

@@ -71,7 +71,7 @@ def read(opened: Opened, want: Wanted, prompt_loss_weight: float, pulse: Pulse, 
     side: Side | None = None if source.side == "split" else source.side
     kept = 0
     for done, each in enumerate(opened.reader(document, request)):
-        pulse.beat("reading", done)
+        pulse.beat("records read", done)
         count(document.name)
         if isinstance(each, Rejected):
             reject(each)

@@ -6,7 +6,7 @@ from typing import Literal
 from pen_backend.dataset.items import Opened
 from pen_backend.dataset.output import Lines, rejected_line
 from pen_backend.dataset.record import Rejected
-from pen_backend.dataset.report import FINDINGS_SHOWN, SourceCount, bad_findings
+from pen_backend.dataset.report import FINDINGS_SHOWN, SourceCount, bad_findings, count
 from pen_backend.errors import DataError, Finding
 
 
@@ -81,10 +81,10 @@ class Ledger:
         for source in self.sources:
             for code, number in sorted(source.rejected.items()):
                 if code in _REASONS:
-                    findings.append(Finding(code, f"{number} {'record' if number == 1 else 'records'} of {source.name} "
+                    findings.append(Finding(code, f"{count(number, 'record')} of {source.name} "
                                                   f"{_REASONS[code]}", level="note"))
         for code, number in sorted(self.examples.items()):
-            findings.append(Finding(code, f"{number} {'example' if number == 1 else 'examples'} "
+            findings.append(Finding(code, f"{count(number, 'example')} "
                                           f"{_REASONS.get(code, f'dropped: {code}')}", level="warning"))
         return findings
 

@@ -15,6 +15,9 @@ from hashlib import blake2b
 _WORD = re.compile(r"\w+")
 _MASK = (1 << 22) - 1
 _SHINGLE = 3  # words
+_FACTORS = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 1)  # odd, so that nothing of a word's hash is lost
+_64 = (1 << 64) - 1
+_WORDS_KNOWN = 200_000
 
 Beat = Callable[[int], None]
 
@@ -26,12 +29,13 @@ class Shingles:
         self._hashes = array("Q")
         self._starts = array("Q", [0])
         self._counts = array("I", bytes(4 * (_MASK + 1)))
+        self._words: dict[str, int] = {}
         counts = self._counts
         for done, text in enumerate(texts):
             beat(done)
-            for shingle in (unique := sorted(_shingles(text))):
+            for shingle in (own := self._shingles(text)):
                 counts[shingle & _MASK] += 1
-            self._hashes.extend(unique)
+            self._hashes.extend(own)
             self._starts.append(len(self._hashes))
 
     def __len__(self) -> int:
@@ -42,14 +46,39 @@ class Shingles:
         return self._starts[text + 1] - self._starts[text]
 
     def of(self, text: int) -> "array[int]":
-        """Return a text's shingles in ascending order."""
+        """Return a text's shingles, in no useful order."""
         return self._hashes[self._starts[text]:self._starts[text + 1]]
 
     def prefix(self, text: int, length: int) -> list[int]:
-        """Return a text's rarest shingles that another text has too; the order is (counter, hash)."""
+        """Return what another text may share of the LENGTH rarest shingles; the order is (counter, hash)."""
         counts = self._counts
-        rarest = sorted(self.of(text), key=lambda shingle: counts[shingle & _MASK])[:length]
-        return [shingle for shingle in rarest if counts[shingle & _MASK] > 1]
+        shared = [shingle for shingle in self.of(text) if counts[shingle & _MASK] > 1]
+        length -= self.size(text) - len(shared)  # those that no other text has come first
+        return sorted(shared, key=lambda shingle: (counts[shingle & _MASK], shingle))[:length] if length > 0 else []
+
+    def _shingles(self, text: str) -> set[int]:
+        """Hash a text's word triples; a shorter text is one shingle, one without words has none.
+
+        A triple's hash is a polynomial of its words' blake2b values: hashing each triple's text costs three times as
+        much, and two different triples are as unlikely to meet.
+        """
+        known = self._words
+        values = []
+        for word in _WORD.findall(text.casefold()):
+            value = known.get(word)
+            if value is None:
+                if len(known) >= _WORDS_KNOWN:
+                    known.clear()
+                digest = blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+                value = known[word] = int.from_bytes(digest, "little")
+            values.append(value)
+        if not values:
+            return set()
+        if len(values) < _SHINGLE:
+            return {sum(value * factor for value, factor in zip(values, _FACTORS, strict=False)) & _64}
+        first, second, _ = _FACTORS
+        return {(one * first + two * second + three) & _64
+                for one, two, three in zip(values, values[1:], values[2:], strict=False)}
 
 
 def pairs(shingles: Shingles, threshold: float, beat: Beat = lambda done: None) -> Iterator[tuple[int, int]]:
@@ -93,16 +122,3 @@ def clusters(count: int, found: Iterable[tuple[int, int]]) -> list[int]:
         parents[max(one, other)] = min(one, other)
     return [root(member) for member in range(count)]
 
-
-def _shingles(text: str) -> set[int]:
-    """Return the 64-bit hashes of a text's word triples; a shorter text is one shingle, one without words none."""
-    words = _WORD.findall(text.casefold())
-    if not words:
-        return set()
-    if len(words) < _SHINGLE:
-        return {_hash(" ".join(words))}
-    return {_hash(f"{one} {two} {three}") for one, two, three in zip(words, words[1:], words[2:], strict=False)}
-
-
-def _hash(shingle: str) -> int:
-    return int.from_bytes(blake2b(shingle.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")

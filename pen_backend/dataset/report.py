@@ -105,9 +105,14 @@ class Report:
         return "\n".join(lines).rstrip("\n") + "\n"
 
 
+def count(number: int, noun: str) -> str:
+    """Write a number of things: 1 record, 2 records."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def bad_findings(bad: Sequence[Rejected], total: int) -> list[Finding]:
     """List the first bad records, and how many more there are."""
     findings = [one.finding for one in bad[:FINDINGS_SHOWN]]
     if total > len(findings):
-        findings.append(Finding("more", f"and {total - len(findings)} more bad records", level="note"))
+        findings.append(Finding("more", f"and {count(total - len(findings), 'more bad record')}", level="note"))
     return findings

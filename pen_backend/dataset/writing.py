@@ -11,7 +11,7 @@ from pen_backend.dataset.items import Wanted
 from pen_backend.dataset.ledger import Ledger
 from pen_backend.dataset.output import Directory, Lines, Written
 from pen_backend.dataset.record import Item, Pulse, Rejected, Side, place, rejected
-from pen_backend.dataset.report import ROWS_SHOWN, Report, Row, RowSegment
+from pen_backend.dataset.report import ROWS_SHOWN, Report, Row, RowSegment, count
 from pen_backend.dataset.sides import Sides
 from pen_backend.dataset.statistics import Counter, Totals, table
 from pen_backend.errors import DataError, Finding, TooLargeError
@@ -76,9 +76,11 @@ class Writing:
         if not self._is_list:
             return
         groups = [group_of(item, spec.example) for item in items]
+        # A joined item has about one token more than alone: what joins it.
+        lengths = [self._encoder.count(item.text) + 1 for item in items] if spec.example.max_tokens else None
         for side in SIDES:
             members = [index for index, item in enumerate(items) if item.example is None and plan.sides[index] == side]
-            found, left = bundles(members, plan.keys, groups, spec.example, spec.seed, side)
+            found, left = bundles(members, plan.keys, groups, spec.example, spec.seed, side, lengths)
             self._left_over += len(left)
             for bundle in found:
                 self._used += len(bundle.items)
@@ -108,7 +110,7 @@ class Writing:
 
     def _try(self, side: Side, item: Item, make: Callable[[], Example]) -> None:
         """Make one example and write it; its own faults reject it, faults of the build end it."""
-        self._pulse.beat("writing", self._built)
+        self._pulse.beat("rows written", self._built)
         self._built += 1
         try:
             example = self._checked(make(), item)
@@ -181,23 +183,23 @@ class Writing:
             yield Finding("no-valid", "nothing is held out: there are too few texts for two sides", level="warning",
                           hint="add texts, or set `valid_share` to 0")
         if self._left_over:
-            yield Finding("left-over", f"{self._left_over} texts are left over: too few of their kind for one more "
+            yield Finding("left-over", f"{count(self._left_over, 'text')} left over: too few of a kind for one more "
                           "example", level="note")
         if self._misfits:
-            yield Finding("boundary", f"{len(self._misfits)} rows do not begin or end as {self._definition.name} does",
-                          self._misfits[0], "set `boundary: repair`", "warning")
+            yield Finding("boundary", f"{count(len(self._misfits), 'row')} without the beginning or end that "
+                          f"{self._definition.name} gives", self._misfits[0], "set `boundary: repair`", "warning")
         if self._repaired:
-            yield Finding("boundary", f"{self._repaired} rows were given the boundary of {self._definition.name}",
+            yield Finding("boundary", f"{count(self._repaired, 'row')} given the boundary of {self._definition.name}",
                           level="note")
         if self._sampled and self._torn_tokens > 0.005 * self._sampled and self._checks("boundary-tokens"):
             yield Finding("boundary-tokens", f"in {self._torn_tokens} of the first {self._sampled} rows the prompt's "
                           "last token would merge with the completion's first", level="warning",
                           hint="end the prompt with a line break, or begin the completion with a space")
         if plan.torn:
-            yield Finding("leak", f"{plan.torn} training records are nearly equal to held-out ones and were held out "
+            yield Finding("leak", f"{count(plan.torn, 'training record')} nearly equal to held-out ones, and held out "
                           "too", level="warning")
         if moved:
-            yield Finding("moved", f"{moved} texts changed sides since the last build", level="note")
+            yield Finding("moved", f"{count(moved, 'text')} changed sides since the last build", level="note")
         largest = max(lines.size for lines in self._lines.values())
         if largest > self._spec.output.shard_mb * 1_000_000:
             yield Finding("shard", f"a file has {largest // 1_000_000} MB: this version does not cut it into shards",

@@ -1,0 +1,268 @@
+"""Training sets: plan one, look at what a reader sees, count a training file."""
+
+import builtins
+import contextlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import pen_backend
+from pen_backend.errors import BadParamsError, DataError, Finding
+from pen_backend.service.context import Context
+from pen_backend.service.registry import Events, Json, Text, rpc
+
+if TYPE_CHECKING:
+    from pen_backend.dataset.build import Build
+    from pen_backend.dataset.record import Read
+    from pen_backend.prompts.definition import Definition
+    from pen_backend.prompts.sources import Source
+    from pen_backend.records import Example
+
+
+@dataclass(frozen=True, slots=True)
+class PlanFinding:
+    """One thing to know before training, and where it is."""
+
+    level: Literal["error", "warning", "note"]
+    message: str
+    where: str | None
+    hint: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RowSegment:
+    """One segment of a row: its text as it is trained, how much it counts, and its tokens."""
+
+    text: str
+    weight: float
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRow:
+    """One of the first rows, and the place of its first record."""
+
+    side: Literal["train", "valid"]
+    segments: list[RowSegment]
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A published training set and what training on it would take; launching uses exactly this build.
+
+    RECORDS are the rows of both files. SECONDS and COST are None where nobody knows them yet.
+    """
+
+    id: str
+    prompt: str
+    model: str
+    directory: Path
+    train_path: Path
+    valid_path: Path
+    records: int
+    train: int
+    valid: int
+    table: str
+    summary: str
+    findings: list[PlanFinding]
+    rows: list[PlanRow]
+    seconds: float | None
+    cost: float | None
+    provider: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """What a training file holds, by the tokens of one vocabulary."""
+
+    table: str
+    tokenizer: str
+    examples: int
+    tokens: int
+    words: int
+    chars: int
+
+
+class Datasets:
+    """Builds training sets from definitions and sources."""
+
+    def __init__(self, context: Context) -> None:
+        """CONTEXT is shared by all services."""
+        self._context = context
+
+    @rpc(stream=True)
+    def plan(self, prompt: str, text: Text | None = None, path: Path | None = None, source: str = "region",
+             reader: str = "auto", model: str | None = None, n_epochs: int | None = None,
+             batch_size: int | None = None, learning_rate_multiplier: float | None = None, seed: int | None = None,
+             valid_share: float | None = None, out: Path | None = None, *, events: Events) -> Plan:
+        """Build the training set of a definition: from TEXT, from the file at PATH, or from its own sources."""
+        from pen_backend.dataset.build import build
+        from pen_backend.records import check_hyperparameters
+
+        given = {"n_epochs": n_epochs, "batch_size": batch_size, "learning_rate_multiplier": learning_rate_multiplier,
+                 "seed": seed}
+        check_hyperparameters({name: value for name, value in given.items() if value is not None})
+        definition = self._context.find_prompt(prompt)
+        job = definition.training.hyperparameters if definition.training else {}
+        named = self._context.config.model_name(model or job.get("model") or self._context.config.model)
+        done = build(
+            definition, sources=_sources(text, path, source, reader), out=out or self._out(definition),
+            encoder=self._context.encoder(named), seed=seed, disk=self._context.disk,
+            overrides={"valid_share": valid_share, "max_tokens": self._longest(named)},
+            progress=lambda at: events.send("progress", done=at.done, unit=at.stage,
+                                            **({} if at.total is None else {"total": at.total})),
+            cancelled=lambda: events.cancelled)
+        own = definition.directory if text is None and path is None else None
+        return self._described(definition, done, named, n_epochs or job.get("n_epochs"), own)
+
+    @rpc()
+    def read(self, reader: str, path: Path, limit: int | None = None) -> list[Json]:
+        """Show what a reader sees in a file, before any step: one JSON text a record, the first LIMIT."""
+        from pen_backend.dataset.sources import reader as choose
+        from pen_backend.dataset.sources.document import Request, documents
+
+        if limit is not None and limit < 1:
+            raise BadParamsError("limit must be at least 1.")
+        (chosen,) = _sources(None, path, "", reader) or ()
+        lines: builtins.list[Json] = []
+        for document in documents(chosen, path.name, path.parent):
+            _, read = choose(reader, document)
+            for each in read(document, Request(chosen)):
+                if limit is not None and len(lines) >= limit:
+                    return lines
+                lines.append(_json(each))
+        return lines
+
+    @rpc()
+    def stats(self, path: Path, model: str | None = None) -> Stats:
+        """Count the tokens, words and characters of a training file, or of a build's directory."""
+        from pen_backend.dataset.statistics import Counter, Totals, table
+
+        encoder = self._context.encoder(model)
+        totals, count = Totals(), Counter(encoder)
+        files = [path / "train.jsonl", path / "valid.jsonl"] if path.is_dir() else [path]
+        for example in _examples([file for file in files if file.exists() or not path.is_dir()]):
+            text = "".join(segment.text for segment in example.segments)
+            totals.add(sum(count(example.segments)), text)
+        if not totals.examples:
+            raise DataError(f"{path.name} has no training rows.", where=str(path))
+        return Stats(table=table(totals), tokenizer=encoder.name, examples=totals.examples, tokens=totals.tokens,
+                     words=totals.words, chars=totals.chars)
+
+    def _out(self, definition: "Definition") -> Path:
+        """Choose where builds of a definition go: where it says, else pen's own directory."""
+        named = definition.training.output.dir if definition.training else None
+        return definition.directory / named if named else self._context.datasets / definition.name
+
+    def _longest(self, model: str) -> int | None:
+        """Return how many tokens a row may have for MODEL to read it whole, with its end; None if not known here."""
+        if not self._context.config.local:
+            return None
+        base = model.split(":")[1] if model.startswith("ft:") and model.count(":") > 1 else model
+        for bases in (self._context.engine_state / "bases", Path(pen_backend.__file__).parent / "engine" / "base"):
+            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+                # A file like any other: what is learned about a model from here never loads it.
+                content = json.loads((bases / Path(base).name / "config.json").read_bytes())
+                return int(content["max_position_embeddings"]) - 1
+        return None
+
+    def _described(self, definition: "Definition", done: "Build", model: str, n_epochs: object,
+                   own: Path | None) -> Plan:
+        report, config = done.report, self._context.config
+        train, valid = report.examples["train"], report.examples["valid"]
+        seconds = estimate(report.tokens["train"], n_epochs, train, None)
+        cost = 0.0 if config.local else None
+        price = "local: $0.00" if config.local else f"{config.provider}: price unknown"
+        sources = ", ".join(one.name for one in report.sources)
+        summary = (f"{sources}    {train + valid} records (train {train}, valid {valid})    "
+                   f"definition {definition.name}    {price}, {duration(seconds)}")
+
+        def at(where: str | None) -> str | None:
+            """Name a place of the definition's own sources by its whole path, so that an editor finds it."""
+            if own is None or where is None or not (own / where.rpartition(":")[0]).is_file():
+                return where
+            return str(own / where)
+
+        return Plan(
+            id=done.id, prompt=definition.name, model=model, directory=done.directory,
+            train_path=done.directory / "train.jsonl", valid_path=done.directory / "valid.jsonl",
+            records=train + valid, train=train, valid=valid, table=report.table, summary=summary,
+            findings=[PlanFinding(one.level, one.message, at(one.where), one.hint)
+                      for one in (*_warnings(definition), *report.findings)],
+            rows=[PlanRow(row.side, [RowSegment(part.text, part.weight, part.tokens) for part in row.segments],
+                          at(row.where) or row.where) for row in report.rows],
+            seconds=seconds, cost=cost, provider=config.provider)
+
+
+def estimate(tokens: int, n_epochs: object, examples: int, rate: float | None) -> float | None:
+    """Estimate the seconds of a job from the tokens a second of the last one on its base; None before the first."""
+    if rate is None or rate <= 0:
+        return None
+    if isinstance(n_epochs, int):
+        epochs = n_epochs
+    else:  # what `auto` comes to (openai-api.md, section 5)
+        epochs = 3 if 3 * examples >= 100 else min(25, 100 // max(examples, 1))
+        epochs = max(1, 25_000 // examples) if 3 * examples > 25_000 else epochs
+    return tokens * epochs / rate
+
+
+def duration(seconds: float | None) -> str:
+    """Say an estimated time in words."""
+    if seconds is None:
+        return "time unknown before the first job"
+    return f"about {seconds:.0f} s" if seconds < 90 else f"about {seconds / 60:.0f} min"
+
+
+def _sources(text: str | None, path: Path | None, name: str, reader: str) -> "tuple[Source, ...] | None":
+    """Make the source that a caller names instead of the definition's own."""
+    from pen_backend.dataset.sources import READERS
+    from pen_backend.prompts.sources import Source
+
+    if text is not None and path is not None:
+        raise BadParamsError("text and path exclude each other.", hint="Give one of them, or neither.")
+    if text is None and path is None:
+        return None
+    if reader != "auto" and reader not in READERS:
+        raise DataError(f"There is no reader '{reader}'.", hint=f"There are auto, {', '.join(READERS)}.")
+    place = {"text": text} if path is None else {"path": str(path)}
+    return (Source.model_validate({"reader": reader, "id": name or None, **place}),)
+
+
+def _warnings(definition: "Definition") -> Iterator[Finding]:
+    """Pass on what lint says about the definition itself."""
+    yield from definition.findings
+
+
+def _examples(files: list[Path]) -> "Iterator[Example]":
+    from pen_backend.records import read_lines
+
+    for file in files:
+        try:
+            with file.open("rb") as stream:
+                for row in read_lines(stream, source=file.name):
+                    if isinstance(row, Finding):
+                        raise DataError(row.message, where=row.where, hint=row.hint, findings=[row])
+                    yield row[2]
+        except OSError as error:
+            raise DataError(f"{file.name} cannot be read: {error.strerror}.", where=str(file)) from error
+
+
+def _json(each: "Read") -> str:
+    """Write what a reader yields as JSON."""
+    import orjson
+
+    from pen_backend.dataset.record import Record, Rejected
+
+    origin = {"source": each.origin.source, "sha256": each.origin.sha256, "locator": each.origin.locator}
+    value: dict[str, object]
+    if isinstance(each, Record):
+        value = {**each.fields, "origin": origin}
+    elif isinstance(each, Rejected):
+        value = {"error": {"code": each.code, "message": each.message, "hint": each.hint}, "origin": origin}
+    else:
+        segments = [{"text": one.text, "weight": one.weight, "role": one.role} for one in each.segments]
+        value = {"id": each.id, "segments": segments, "origin": origin}
+    return orjson.dumps(value, default=str).decode()
