@@ -18,7 +18,7 @@
 (require 'pen-rpc)
 
 (defconst pen-rpc-methods-hash
-  "9d6b7adfb6737702413f086a6f13e4782ec6e1f9bf600a4406bc000955c5c94e"
+  "764a02a6ad986534fd5d000e1673f6b25a04920c8d4e53f16d705141e90205d5"
   "What the service says in its greeting if its methods are these.")
 
 (defun pen-rpc-completions-start (&rest args)
@@ -41,6 +41,62 @@ ARGS are keywords, each with its value.
      (:temperature (or number null))
      (:max-tokens (or integer null))
      (:seed (or integer null)))
+   args))
+
+(defun pen-rpc-datasets-plan (&rest args)
+  "Build the training set of a definition.
+
+From TEXT, from the file at PATH, or from its own sources.
+
+Answer with the id of a request; the value comes with the event
+`done'.
+
+ARGS are keywords, each with its value.
+
+\(fn &key PROMPT TEXT PATH SOURCE READER MODEL N-EPOCHS BATCH-SIZE LEARNING-RATE-MULTIPLIER SEED VALID-SHARE OUT THEN ELSE DEADLINE)"
+  (pen-rpc-invoke
+   "datasets-plan"
+   '((:prompt string required)
+     (:text (or string null))
+     (:path (or file null))
+     (:source string)
+     (:reader string)
+     (:model (or string null))
+     (:n-epochs (or integer null))
+     (:batch-size (or integer null))
+     (:learning-rate-multiplier (or number null))
+     (:seed (or integer null))
+     (:valid-share (or number null))
+     (:out (or file null)))
+   args))
+
+(defun pen-rpc-datasets-read (&rest args)
+  "Show what a reader sees in a file.
+
+Before any step: one JSON text a record, the first LIMIT.
+
+ARGS are keywords, each with its value.
+
+\(fn &key READER PATH LIMIT THEN ELSE DEADLINE)"
+  (pen-rpc-invoke
+   "datasets-read"
+   '((:reader string required)
+     (:path file required)
+     (:limit (or integer null)))
+   args))
+
+(defun pen-rpc-datasets-stats (&rest args)
+  "Count the tokens.
+
+Words and characters of a training file, or of a build's directory.
+
+ARGS are keywords, each with its value.
+
+\(fn &key PATH MODEL THEN ELSE DEADLINE)"
+  (pen-rpc-invoke
+   "datasets-stats"
+   '((:path file required)
+     (:model (or string null)))
    args))
 
 (defun pen-rpc-engine-start (&rest args)
@@ -110,7 +166,7 @@ ARGS are keywords, each with its value.
 (defun pen-rpc-jobs-launch (&rest args)
   "Launch a job on exactly the training set that was built.
 
-Options not given are the definition's.
+Options not given are the plan's.
 
 PLAN is a build's id or directory, or a training file FILE.jsonl that
 no definition has built.

@@ -57,14 +57,8 @@ def build() -> "Registry":
 
 def services(context: "Context") -> Mapping[str, object]:
     """Make every service once, by the noun that begins its methods' names."""
-    made = {}
-    for noun in NOUNS:
-        try:
-            module = importlib.import_module(f"pen_backend.service.{noun}")
-        except ModuleNotFoundError:
-            continue
-        made[noun] = getattr(module, noun.capitalize())(context)
-    return made
+    return {noun: getattr(importlib.import_module(f"pen_backend.service.{noun}"), noun.capitalize())(context)
+            for noun in NOUNS}
 
 
 def run(registry: "Registry", reader: int, writer: int, state: Path, parent: int) -> int:
