@@ -79,12 +79,12 @@ class Ledger:
                 return entry.fine_tuned_model
         return None
 
-    def prompt_of(self, model: str) -> str | None:
-        """Return the definition that a tuned model, or a checkpoint of it, came from."""
+    def entry_of(self, model: str) -> Entry | None:
+        """Return the job that made a tuned model, or that a checkpoint is of."""
         for entry in self.entries():
             name = entry.fine_tuned_model
             if name and (model == name or model.startswith(f"{name}:ckpt-")):
-                return entry.prompt
+                return entry
         return None
 
     def _path(self, job: str) -> Path:

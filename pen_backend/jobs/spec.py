@@ -61,15 +61,15 @@ class JobSpec:
         return body
 
 
-def from_plan(directory: Path, *, default_model: str, defaults: Mapping[str, Any] | None = None,
-              overrides: Mapping[str, Any] | None = None) -> JobSpec:
-    """Make the job of a published training set; OVERRIDES win over DEFAULTS, and None in either means not given."""
+def from_plan(directory: Path, *, default_model: str, overrides: Mapping[str, Any] | None = None) -> JobSpec:
+    """Make the job of a published training set; OVERRIDES win over its `job:` block, None means not given."""
     manifest_bytes, manifest = _manifest(directory)
     outputs = {output["name"]: output for output in manifest["outputs"]}
     train = _verified(directory, "train.jsonl", outputs)
     if train is None:
         raise DataError("The training set has no train.jsonl.", where=str(directory), hint="Build it again.")
-    options = _merged(defaults, overrides)
+    definition = manifest.get("definition")
+    options = _merged(definition.get("job") if isinstance(definition, dict) else None, overrides)
     prompt = manifest.get("prompt")
     metadata = {"pen.format_hash": manifest.get("format_hash"), "pen.prompt": prompt,
                 "pen.dataset": hashlib.sha256(manifest_bytes).hexdigest()}
@@ -82,12 +82,6 @@ def from_plan(directory: Path, *, default_model: str, defaults: Mapping[str, Any
         prompt=prompt,
         plan=directory,
     )
-
-
-def prompt_of(directory: Path) -> str | None:
-    """Return the name of the definition that a published training set was built from."""
-    name = _manifest(directory)[1].get("prompt")
-    return name if isinstance(name, str) else None
 
 
 def from_files(train: Path, valid: Path | None, *, default_model: str,

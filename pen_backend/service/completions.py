@@ -1,6 +1,9 @@
 """Completions of definitions, streamed."""
 
+import json
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pen_backend.errors import NotFoundError, PenError
@@ -75,6 +78,27 @@ class Completions:
         except PenError:
             return
         if trained and trained != template.format_hash(definition):
-            text = (f"{model} was trained with another form of {definition.name}: its prompt, format or variables have "
-                    "changed since. Tune again, or put them back.")
-            events.send("log", what="warning", level="warning", text=text)
+            events.send("log", what="warning", level="warning", text=self._difference(definition, model))
+
+    def _difference(self, definition: "Definition", model: str) -> str:
+        """Say which text changed since MODEL was trained, as far as its training set still tells."""
+        from pen_backend.prompts import template
+
+        entry = self._context.ledger.entry_of(model)
+        try:
+            then = json.loads((Path(entry.plan or "") / "manifest.json").read_bytes())["format"] if entry else {}
+        except (OSError, ValueError, KeyError, TypeError):
+            then = {}
+        for path, old, new in _changes(then, template.hashed(definition)):
+            where = Path(definition.where(*path)).name
+            return f"{model} was trained with {path[-1]} {json.dumps(old)}; {where} now says {json.dumps(new)}."
+        return f"{model} was trained with another form of {definition.name}; tune again, or put the file back."
+
+
+def _changes(then: object, now: object, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], object, object]]:
+    """Yield what differs between two hashed forms: where, before, after."""
+    if isinstance(then, dict) and isinstance(now, dict):
+        for key in [key for key in then if key in now]:
+            yield from _changes(then[key], now[key], (*path, key))
+    elif then != now and path:
+        yield path, then, now

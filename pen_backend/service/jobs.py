@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pen_backend.errors import NotFoundError
 from pen_backend.service.context import Context
 from pen_backend.service.registry import AnyFloat, Events, rpc
 
@@ -102,7 +101,7 @@ class Jobs:
                snapshots_every: int | None = None, completions_every: int | None = None,
                num_completions: int | None = None, eval_every: int | None = None, suffix: str | None = None,
                checkpoint_seconds: float | None = None, confirmed: bool = False) -> JobSummary:
-        """Launch a job on exactly the training set that was built; options not given are the definition's.
+        """Launch a job on exactly the training set that was built; options not given are the plan's.
 
         PLAN is a build's id or directory, or a training file FILE.jsonl that no definition has built.
         """
@@ -118,9 +117,7 @@ class Jobs:
         if plan.endswith(".jsonl"):
             job_spec = spec.from_files(Path(plan), None, default_model=config.model, overrides=overrides)
         else:
-            directory = self._context.find_plan(plan)
-            job_spec = spec.from_plan(directory, default_model=config.model, defaults=self._defaults(directory),
-                                      overrides=overrides)
+            job_spec = spec.from_plan(self._context.find_plan(plan), default_model=config.model, overrides=overrides)
         job_spec = job_spec.on(config.model_name(job_spec.model))
         client = self._context.client()
         job = launch.launch(client, self._context.ledger, job_spec, confirmed=confirmed)
@@ -182,17 +179,6 @@ class Jobs:
                 _send_progress(events, seen)
             else:
                 _send_note(events, seen)
-
-    def _defaults(self, plan: Path) -> Mapping[str, Any]:
-        """Return the job options of the definition a training set was built from; it may be gone since."""
-        from pen_backend.jobs import spec
-
-        name = spec.prompt_of(plan)
-        try:
-            training = self._context.find_prompt(name).training if name else None
-        except NotFoundError:
-            return {}
-        return training.hyperparameters if training else {}
 
     def _summary(self, client: "Client", job: Mapping[str, Any],
                  events: Sequence[Mapping[str, Any]] | None = None) -> JobSummary:

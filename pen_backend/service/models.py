@@ -39,7 +39,8 @@ class Models:
         name = str(model["id"])
         own = model.get("pen") or {}
         tuned = name.startswith("ft:")
+        entry = self._context.ledger.entry_of(name) if tuned else None
         base = own.get("base") or (name.split(":")[1] if tuned else None)
         return ModelSummary(id=name, base=base, kind=str(own.get("kind") or ("full" if tuned else "base")),
                             created_at=int(model.get("created") or 0),
-                            prompt=own.get("prompt") or (self._context.ledger.prompt_of(name) if tuned else None))
+                            prompt=own.get("prompt") or (entry.prompt if entry else None))

@@ -32,8 +32,8 @@ def test_the_newest_succeeded_job_of_a_definition_gives_its_model(tmp_path: Path
 def test_a_model_and_its_checkpoints_know_their_definition(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path)
     ledger.remember(entry("a", 1, model="ft:x"))
-    assert [ledger.prompt_of(name) for name in ("ft:x", "ft:x:ckpt-step-3", "ft:xy")] == [
-        "pun-complete", "pun-complete", None]
+    found = [ledger.entry_of(name) for name in ("ft:x", "ft:x:ckpt-step-3", "ft:xy")]
+    assert [each and each.prompt for each in found] == ["pun-complete", "pun-complete", None]
 
 
 def test_a_job_that_was_seen_is_brought_up_to_date(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from pen_backend.errors import BadParamsError, DataError
-from pen_backend.jobs.spec import JobSpec, from_files, from_plan, prompt_of
+from pen_backend.jobs.spec import JobSpec, from_files, from_plan
 from tests.jobs.plans import make_plan
 
 
@@ -14,25 +14,24 @@ def test_a_plan_gives_files_and_metadata(tmp_path: Path) -> None:
     assert (spec.model, spec.train, spec.valid) == ("pen-tiny", plan / "train.jsonl", plan / "valid.jsonl")
     assert spec.metadata == {"pen.format_hash": "f" * 64, "pen.prompt": "pun-complete",
                              "pen.dataset": hashlib.sha256((plan / "manifest.json").read_bytes()).hexdigest()}
-    assert prompt_of(plan) == "pun-complete"
 
 
 def test_a_side_without_rows_is_not_uploaded(tmp_path: Path) -> None:
     assert from_plan(make_plan(tmp_path / "plan", valid=[]), default_model="m").valid is None
 
 
-def test_overrides_win_over_the_definitions_defaults_and_none_is_not_given(tmp_path: Path) -> None:
-    spec = from_plan(make_plan(tmp_path / "p"), default_model="m",
-                     defaults={"n-epochs": 2, "batch-size": 4, "model": "a"},
-                     overrides={"n_epochs": 5, "batch_size": None, "seed": 3})
+def test_overrides_win_over_the_plans_options_and_none_is_not_given(tmp_path: Path) -> None:
+    plan = make_plan(tmp_path / "p", definition={"job": {"n-epochs": 2, "batch-size": 4, "model": "a"}})
+    spec = from_plan(plan, default_model="m", overrides={"n_epochs": 5, "batch_size": None, "seed": 3})
     assert spec.model == "a"
     assert spec.options == {"n_epochs": 5, "batch_size": 4, "seed": 3}
 
 
 @pytest.mark.parametrize(("given", "left"), [("learning_rate", "learning_rate_multiplier"),
                                              ("learning_rate_multiplier", "learning_rate")])
-def test_a_rate_given_now_replaces_the_definitions_other_rate(tmp_path: Path, given: str, left: str) -> None:
-    spec = from_plan(make_plan(tmp_path / "p"), default_model="m", defaults={left: 0.5}, overrides={given: 0.1})
+def test_a_rate_given_now_replaces_the_plans_other_rate(tmp_path: Path, given: str, left: str) -> None:
+    plan = make_plan(tmp_path / "p", definition={"job": {left.replace("_", "-"): 0.5}})
+    spec = from_plan(plan, default_model="m", overrides={given: 0.1})
     assert spec.options == {given: 0.1}
 
 

@@ -7,6 +7,7 @@ from pen_backend.errors import DataError, NotFoundError
 from pen_backend.jobs.ledger import Entry
 from pen_backend.prompts import template
 from pen_backend.service.completions import Completions
+from tests.jobs.plans import make_plan
 from tests.scripted_server import USAGE, Answer, ScriptedServer, chunk, error, events, job, listing
 from tests.service.context import Kept, scripted
 
@@ -64,6 +65,20 @@ def test_a_model_trained_with_another_form_is_used_with_a_warning(tmp_path: Path
     with ScriptedServer(by_path=answers(format_hash="0" * 64)) as server:
         Completions(scripted(server, tmp_path)).start("pun-complete", VALUES, model="ft:x", n=1, events=kept)
     assert "was trained with another form of pun-complete" in str(kept.of("log")[-1]["text"])
+
+
+def test_the_warning_shows_what_changed_while_the_training_set_is_there(tmp_path: Path) -> None:
+    kept = Kept()
+    with ScriptedServer(by_path=answers(format_hash="0" * 64)) as server:
+        context = scripted(server, tmp_path)
+        form = template.hashed(context.find_prompt("pun-complete"))
+        plan = make_plan(tmp_path / "plan", format={**form, "format": {"prompt-end": "\n\n###\n\n"}})
+        context.ledger.remember(Entry("j", "local", "pen-tiny", "pun-complete", str(plan), status="succeeded",
+                                      fine_tuned_model="ft:x"))
+        Completions(context).start("pun-complete", VALUES, model="ft:x", n=1, events=kept)
+    assert str(kept.of("log")[-1]["text"]).startswith(
+        'ft:x was trained with prompt-end "\\n\\n###\\n\\n"; pun-complete.yaml:')
+    assert str(kept.of("log")[-1]["text"]).endswith('now says "\\n".')
 
 
 def test_a_model_trained_with_this_form_is_used_in_silence(tmp_path: Path) -> None:

@@ -1,13 +1,16 @@
+import os
+import signal
 from pathlib import Path
 
 import pytest
 
 from pen_backend.errors import NotFoundError
 from pen_backend.service.completions import Completions
+from pen_backend.service.context import Context
 from pen_backend.service.evaluations import Evaluations
 from pen_backend.service.jobs import Jobs
 from pen_backend.service.models import Models
-from tests.conftest import LiveEngine
+from tests.conftest import LiveEngine, environment
 from tests.jobs.plans import ROWS, make_plan
 from tests.scripted_server import Answer, ScriptedServer, job, listing
 from tests.service.context import Kept, scripted
@@ -22,18 +25,8 @@ def test_a_plan_that_is_not_there_is_said(tmp_path: Path) -> None:
     assert server.requests == []
 
 
-def test_options_come_from_the_definition_then_from_the_caller(tmp_path: Path) -> None:
-    definition = tmp_path / "tune-me.yaml"
-    definition.write_text("""\
-pen: 1
-title: Tune me
-prompt: <a>
-completion: <b>
-vars: [{a: {example: x}}, {b: {example: y}}]
-format: {prompt-end: "\\n", completion-end: "."}
-training: {job: {n-epochs: 2, model: davinci, tune: lora}}
-""")
-    plan = make_plan(tmp_path / "plan", prompt=str(definition))
+def test_options_come_from_the_plan_then_from_the_caller(tmp_path: Path) -> None:
+    plan = make_plan(tmp_path / "plan", definition={"job": {"n-epochs": 2, "model": "davinci", "tune": "lora"}})
     script = {"/files": Answer({"id": "file-1", "object": "file"}), "/jobs": Answer(job())}
     with ScriptedServer(by_path=script) as server:
         Jobs(scripted(server, tmp_path)).launch(str(plan), n_epochs=4)
@@ -94,3 +87,31 @@ def test_cancelling_a_watch_leaves_the_job_and_cancelling_the_job_ends_it(engine
     assert watched.status not in ("cancelled", "failed", "succeeded")
     assert jobs.cancel(launched.id).status == "cancelled"
     assert jobs.watch(launched.id, events=Kept()).status == "cancelled"
+
+
+@pytest.mark.slow
+def test_a_watch_outlives_its_engine(tmp_path: Path) -> None:
+    from tests.engine.nn.tiny import make_model
+
+    environ = environment(tmp_path)
+    make_model(Path(environ["XDG_DATA_HOME"]) / "pen" / "bases" / "two-layer")
+    context = Context(environ=environ)
+    jobs, process = Jobs(context), context.engine()
+    try:
+        launched = jobs.launch(str(make_plan(tmp_path / "plan")), model="two-layer", n_epochs=4, batch_size=2,
+                               tune="full", checkpoint_seconds=0)
+
+        class Killing(Kept):
+            def send(self, kind: str, **data: object) -> None:
+                if kind == "progress" and not self.of("progress"):
+                    running = process.find()
+                    assert running is not None
+                    os.kill(running.pid, signal.SIGKILL)
+                super().send(kind, **data)
+
+        kept = Killing()
+        assert jobs.watch(launched.id, events=kept).status == "succeeded"
+        steps = [one["step"] for one in kept.of("progress")]
+        assert steps == list(range(1, 25))
+    finally:
+        process.stop()

@@ -184,7 +184,8 @@ def test_tables_and_times_are_readable() -> None:
 
 def test_every_command_has_help_and_the_options_all_have() -> None:
     def leaves(one: Any) -> list[Any]:
-        inner = [each for action in one._actions if isinstance(action.choices, dict) for each in action.choices.values()]
+        groups = [action.choices for action in one._actions if isinstance(action.choices, dict)]
+        inner = [each for group in groups for each in group.values()]
         return [leaf for each in inner for leaf in leaves(each)] if inner else [one]
 
     found = leaves(parser())
