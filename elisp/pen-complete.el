@@ -254,7 +254,10 @@
   (let* ((text (if (pen-preview-candidates preview)
                    (propertize (pen-preview--insertion preview) 'face 'pen-ghost)
                  ""))
-         (shown (concat text (pen-preview--note preview (string-empty-p text)))))
+         ;; The cursor stays before the first of these; a line break has no
+         ;; place on the screen for it, a blank at the line's end has.
+         (shown (concat (if (string-prefix-p "\n" text) " " "") text
+                        (pen-preview--note preview (string-empty-p text)))))
     (put-text-property 0 1 'cursor t shown)
     (overlay-put (pen-preview-overlay preview) 'after-string shown)
     (pen-preview--show-activity)))
@@ -283,8 +286,11 @@
   (let* ((preview (seq-find (lambda (each) (not (pen-preview-done each)))
                             pen-preview--all))
          (activity (and preview
-                        (format ":%d/%d" (length (pen-preview-candidates preview))
-                                (pen-preview--count preview)))))
+                        (if (or (pen-preview-candidates preview)
+                                (pen-preview-expected preview))
+                            (format ":%d/%d" (length (pen-preview-candidates preview))
+                                    (pen-preview--count preview))
+                          ":…"))))
     (unless (equal activity pen-complete-activity)
       (setq pen-complete-activity activity)
       (force-mode-line-update t))))

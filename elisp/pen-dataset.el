@@ -120,7 +120,7 @@ OPTIONS are those that can be set in the buffer."
                                    (plist-get plist :done)
                                    (if-let ((total (plist-get plist :total)))
                                        (format " of %s" total) "")
-                                   (or (plist-get plist :unit) "records"))))
+                                   (or (plist-get plist :unit) ""))))
     ('done (setq pen-dataset--plan (plist-get plist :value))
            (pen-dataset--draw)
            (goto-char (point-min)))
@@ -141,7 +141,8 @@ OPTIONS are those that can be set in the buffer."
   (let ((inhibit-read-only t)
         (plan pen-dataset--plan))
     (erase-buffer)
-    (insert (propertize (plist-get plan :summary) 'face 'bold) "\n")
+    (insert (propertize (pen-dataset--wrap (plist-get plan :summary)) 'face 'bold)
+            "\n")
     (pen-dataset--insert-options)
     (insert "\n" (string-trim-right (plist-get plan :table) "\n+") "\n\n")
     (mapc #'pen-dataset--insert-finding (plist-get plan :findings))
@@ -178,7 +179,9 @@ OPTIONS are those that can be set in the buffer."
   (let ((where (plist-get finding :where))
         (hint (plist-get finding :hint)))
     (insert (propertize
-             (concat "! " (plist-get finding :message)
+             (concat (if (equal "note" (format "%s" (plist-get finding :level)))
+                         "- " "! ")
+                     (plist-get finding :message)
                      (and where (format " (%s)" (pen-source-place pen-dataset--source where)))
                      (and hint (concat "; " hint))
                      "\n")
@@ -205,17 +208,15 @@ OPTIONS are those that can be set in the buffer."
                                           segments)))
          (texts (mapcar (lambda (each) (pen-dataset--segment each heaviest)) segments))
          (side (format "%s" (plist-get row :side)))
-         (weights (mapconcat (lambda (each) (format "%s" (plist-get each :weight)))
+         (weights (mapconcat (lambda (each) (format "%g" (plist-get each :weight)))
                              segments "/"))
          (where (pen-source-place pen-dataset--source (plist-get row :where)))
          (head (format "%-3d %s" number
                        (if (equal side "train") "" (concat side " "))))
          (tail (format "  w %s  %s" weights where))
-         (line (mapconcat #'pen-dataset--one-line texts
-                          (propertize "│" 'face 'shadow))))
+         (width (- (pen-dataset--width) (length head) (length tail))))
     (insert (propertize
-             (concat head (pen-dataset--fit line (- (pen-dataset--width) (length head)
-                                                    (length tail)))
+             (concat head (pen-dataset--fit texts width)
                      (propertize tail 'face 'shadow) "\n"
                      (and (memq number pen-dataset--expanded)
                           (pen-dataset--whole texts)))
@@ -229,16 +230,37 @@ OPTIONS are those that can be set in the buffer."
                 'face (cond ((<= weight 0) 'pen-weight-none)
                             ((< weight heaviest) 'pen-weight-part)
                             (t 'pen-weight-full))
-                'help-echo (format "weight %s, %s tokens" weight
+                'help-echo (format "weight %g, %s tokens" weight
                                    (plist-get segment :tokens)))))
 
 (defun pen-dataset--one-line (text)
   "Return TEXT with its line breaks made visible, its face kept."
   (replace-regexp-in-string "\n" "↵" text t t))
 
-(defun pen-dataset--fit (text width)
-  "Return TEXT cut or padded to WIDTH columns, at least 20."
-  (truncate-string-to-width text (max 20 width) nil ?\s "…"))
+(defun pen-dataset--fit (texts width)
+  "Return TEXTS in one line of WIDTH columns, something of each of them."
+  (let ((left (max 20 width))
+        (lines (mapcar #'pen-dataset--one-line texts))
+        (shown ""))
+    (while lines
+      (let* ((others (apply #'+ (mapcar #'string-width (cdr lines))))
+             (share (max (/ left (length lines)) (- left others (length (cdr lines)))))
+             (text (truncate-string-to-width (pop lines) share nil nil "…")))
+        (setq shown (concat shown text
+                            (and lines (propertize "│" 'face 'shadow)))
+              left (- left (string-width text) 1))))
+    (truncate-string-to-width shown (max 20 width) nil ?\s)))
+
+(defun pen-dataset--wrap (summary)
+  "Return SUMMARY in lines that fit, broken at its gaps."
+  (let ((lines (list nil)))
+    (dolist (part (split-string summary "   +" t))
+      (if (and (car lines)
+               (> (+ (string-width (car lines)) (string-width part) 4)
+                  (pen-dataset--width)))
+          (push part lines)
+        (setcar lines (concat (car lines) (and (car lines) "    ") part))))
+    (string-join (nreverse lines) "\n")))
 
 (defun pen-dataset--whole (texts)
   "Return TEXTS joined, indented, every line of them."

@@ -98,12 +98,16 @@ Signal `pen-refused-error' if they may not or nobody can be asked."
         (pen-finetune--confirm plan (plist-get arguments :confirm)))
     (pen-error (user-error "%s" (pen-stream-sentence (pen-stream-error-plist err)))))
   (message "Launching the job; the engine starts if it must…")
-  (apply #'pen-rpc-jobs-launch
-         :then (lambda (job)
-                 (message "Job %s is launched." (plist-get job :id))
-                 (pen-job (plist-get job :id)))
-         :else (lambda (err) (pen-stream-report (pen-stream-error-plist err)))
-         (pen-finetune-request plan arguments)))
+  (let ((window (get-buffer-window "*pen-dataset*")))
+    (apply #'pen-rpc-jobs-launch
+           :then (lambda (job)
+                   (message "Job %s is launched." (plist-get job :id))
+                   (when (and (window-live-p window)
+                              (eq (window-buffer window) (get-buffer "*pen-dataset*")))
+                     (quit-window nil window))
+                   (pen-job (plist-get job :id)))
+           :else (lambda (err) (pen-stream-report (pen-stream-error-plist err)))
+           (pen-finetune-request plan arguments))))
 
 (defun pen-finetune--now (source arguments)
   "Build the training set of SOURCE with ARGUMENTS and launch it unseen."

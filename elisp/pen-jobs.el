@@ -48,6 +48,7 @@
   "Sample completions as (STEP PROMPT TEXT), newest first.")
 (defvar-local pen-job--events nil "Lines about what happened, newest first.")
 (defvar-local pen-job--error nil "Why the job is not followed any more, or nil.")
+(defvar-local pen-job--asking nil "Non-nil while the job's status is asked for.")
 (defvar-local pen-job--stream nil "The subscription to the job's events.")
 (defvar-local pen-job--redraw nil "Draws this buffer now and then.")
 
@@ -63,9 +64,8 @@
 ;;;; Functions: numbers for people
 
 (defun pen-job-duration (seconds)
-  "Return SECONDS as a person would say it, or \"?\"."
-  (cond ((not (numberp seconds)) "?")
-        ((isnan (float seconds)) "?")
+  "Return SECONDS as a person would say it."
+  (cond ((or (not (numberp seconds)) (isnan (float seconds))) "–")
         ((< seconds 60) (format "%d s" (round seconds)))
         ((< seconds 3600) (format "%d min" (round seconds 60)))
         (t (format "%.1f h" (/ seconds 3600.0)))))
@@ -109,6 +109,22 @@
                             (pen-rpc-in-buffer buffer #'pen-job--event))))
   (pen-redraw-now pen-job--redraw))
 
+(defun pen-job--ask-status ()
+  "Ask how the job is now; a message often means that it entered another state."
+  (unless pen-job--asking
+    (setq pen-job--asking t)
+    (let ((buffer (current-buffer)))
+      (pen-rpc-jobs-show
+       :id pen-job--id
+       :then (pen-rpc-in-buffer
+              buffer
+              (lambda (detail)
+                (setq pen-job--asking nil)
+                (unless (pen-job-finished-p (plist-get pen-job--fields :status))
+                  (setq pen-job--options (plist-get detail :hyperparameters))
+                  (pen-job--learn (list :status (plist-get detail :status))))))
+       :else (pen-rpc-in-buffer buffer (lambda (_) (setq pen-job--asking nil)))))))
+
 (defun pen-job--begin (detail)
   "Take from DETAIL, the job as it was when asked, what events did not tell."
   (setq pen-job--options (plist-get detail :hyperparameters))
@@ -129,6 +145,8 @@
   (pcase kind
     ('progress (pen-job--learn (pen-job--progress plist)))
     ('log (pen-job--log plist)
+          (when (eq (plist-get plist :what) 'text)
+            (pen-job--ask-status))
           (pen-redraw-soon pen-job--redraw))
     ('done (pen-job--learn (plist-get plist :value))
            (pen-job--say-end))
@@ -159,8 +177,7 @@
                               pen-job--samples)
                         pen-job--most-events))
       (setq pen-job--events
-            (seq-take (cons (concat (format-time-string "%H:%M:%S  ")
-                                    (pcase (plist-get plist :what)
+            (seq-take (cons (concat (pcase (plist-get plist :what)
                                       ('checkpoint "checkpoint: ")
                                       ('warning "warning: "))
                                     text)
@@ -231,7 +248,6 @@
     (pen-job--line "Status" (pen-job--status fields))
     (pen-job--line "Prompt" (plist-get fields :prompt))
     (pen-job--line "Model" (pen-job--models fields))
-    (pen-job--line "Options" (pen-job--options-line))
     (pen-job--line "Step" (pen-job--steps fields))
     (pen-job--line "Loss" (format "train %s   valid %s"
                                   (pen-job-loss (plist-get fields :train-loss))
@@ -242,6 +258,7 @@
     (pen-job--section "Samples, newest first"
                       (mapcar #'pen-job--sample pen-job--samples))
     (pen-job--section "Events, newest first" pen-job--events)
+    (pen-job--section "Options" (mapcar #'pen-job--option pen-job--options))
     (insert "\n" (propertize "c cancel  g refresh  j all jobs  q quit" 'face 'shadow)
             "\n")))
 
@@ -292,12 +309,9 @@
             (string-join (split-string (string-trim (or text "")) "\n")
                          "\n        "))))
 
-(defun pen-job--options-line ()
-  "Return the options of the job in a line, or nil."
-  (when pen-job--options
-    (mapconcat (lambda (each) (format "%s %s" (plist-get each :name)
-                                      (plist-get each :value)))
-               pen-job--options ", ")))
+(defun pen-job--option (option)
+  "Return OPTION of the job as a line."
+  (format "%-26s %s" (plist-get option :name) (plist-get option :value)))
 
 (defun pen-job--section (title lines)
   "Insert TITLE and LINES below it."

@@ -105,8 +105,9 @@
     (should-error (call-interactively #'pen-finetune-region) :type 'user-error)))
 
 (ert-deftest pen-dataset-test-progress-is-shown ()
-  (pen-dataset-test-with '(("datasets-plan" events (progress :done 40 :total 128 :unit "records")))
-    (should (equal (pen-dataset-test-text) "Building the training set… 40 of 128 records\n"))))
+  (pen-dataset-test-with '(("datasets-plan" events (progress :done 40 :total 128 :unit "texts compared")))
+    (should (equal (pen-dataset-test-text)
+                   "Building the training set… 40 of 128 texts compared\n"))))
 
 (ert-deftest pen-dataset-test-error-is-one-sentence-and-what-to-do ()
   (pen-dataset-test-with '(("datasets-plan" events

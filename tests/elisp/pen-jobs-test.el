@@ -54,7 +54,7 @@
   (pen-jobs-test-with nil
     (pen-jobs-test-has "Status  running")
     (pen-jobs-test-has "Model   pen-tiny\n")
-    (pen-jobs-test-has "Options n_epochs 2, batch_size 4")
+    (pen-jobs-test-has "n_epochs                   2\nbatch_size                 4\n")
     (pen-jobs-test-has "Step    5/100")))
 
 (ert-deftest pen-jobs-test-follows-progress ()
@@ -90,7 +90,7 @@
                         (log :what checkpoint :text "Step 10 is kept.")
                         (log :what warning :text "It is slow."))
     (should (string-match-p
-             "warning: It is slow.\n.*checkpoint: Step 10 is kept.\n.*  The job began."
+             "\nwarning: It is slow.\ncheckpoint: Step 10 is kept.\nThe job began.\n"
              (pen-jobs-test-text)))))
 
 (ert-deftest pen-jobs-test-end-is-shown-and-said ()
@@ -169,7 +169,7 @@
 
 (ert-deftest pen-jobs-test-durations-are-for-people ()
   (should (equal (mapcar #'pen-job-duration '(nil 0.0e+NaN 5 59.4 90 7200))
-                 '("?" "?" "5 s" "59 s" "2 min" "2.0 h"))))
+                 '("–" "–" "5 s" "59 s" "2 min" "2.0 h"))))
 
 (provide 'pen-jobs-test)
 ;;; pen-jobs-test.el ends here
