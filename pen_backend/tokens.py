@@ -112,14 +112,14 @@ class _Tokenizers:
         return text
 
 
-def encoding(name: str, *, download: bool = False, environ: MutableMapping[str, str] | None = None) -> Encoder:
+def encoding(name: str, *, download: bool = False) -> Encoder:
     """Return one of OpenAI's encodings (ENCODINGS), from the installed vocabulary packages."""
     if name not in ENCODINGS:
         raise NotFoundError(f"There is no encoding '{name}'.", hint=f"There are {', '.join(ENCODINGS)}.")
-    environ = os.environ if environ is None else environ
     with _lock:
         if not download:
-            _fill_cache(name, environ)
+            # tiktoken itself reads the environment, so there is no other place to say it.
+            _fill_cache(name, os.environ)
         import tiktoken
 
         return _Encoding(name, tiktoken.get_encoding(name))
