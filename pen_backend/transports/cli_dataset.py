@@ -29,6 +29,7 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     added.add_argument("--limit", type=int, help="stop after so many")
     added.add_argument("file", metavar="FILE")
     added = command(dataset, "stats", stats, "Count tokens, words and characters of training files.")
+    added.add_argument("--model", help="the model whose tokens are counted")
     added.add_argument("files", metavar="FILE", nargs="+", help="a training file or a build's directory")
 
 
@@ -43,26 +44,24 @@ def plan(context: Context, options: argparse.Namespace, terminal: Terminal, **mo
     """Build the training set that OPTIONS describe."""
     from pen_backend.service.datasets import Datasets
 
-    path = Path(options.file).absolute() if options.file else None
-    return Datasets(context).plan(options.source, path=path, reader=options.reader, valid_share=options.valid_share,
-                                  **more, events=Printed(terminal))
+    if options.file:
+        path = Path(options.file).absolute()
+        more |= {"path": path, "source": path.name}
+    return Datasets(context).plan(options.source, reader=options.reader, valid_share=options.valid_share, **more,
+                                  events=Printed(terminal))
 
 
 def describe(planned: "Plan") -> str:
     """Write a plan as a page: what, how much, what is wrong with it."""
-    findings = [f"{finding.where}: {finding.message}" if finding.where else finding.message
-                for finding in planned.findings]
-    return "\n".join([planned.summary, planned.table.rstrip("\n"), *(f"! {line}" for line in findings)])
+    return "\n".join([planned.summary, planned.table.rstrip("\n"), *_findings(planned)])
 
 
 def build(context: Context, options: argparse.Namespace, terminal: Terminal) -> None:
     """Print the report's table, or the manifest as JSON; findings go to stderr."""
     more = {"out": Path(options.out).absolute()} if options.out else {}
     planned = plan(context, options, terminal, model=options.model, seed=options.seed, **more)
-    for finding in planned.findings:
-        terminal.say(f"{finding.where}: {finding.message}" if finding.where else finding.message)
-    terminal.say(f"{planned.summary}\n{planned.directory}")
-    manifest = json.loads((Path(planned.directory) / "manifest.json").read_bytes())
+    terminal.say("\n".join([planned.summary, *_findings(planned), str(planned.directory)]))
+    manifest = json.loads((planned.directory / "manifest.json").read_bytes())
     terminal.result(manifest, planned.table)
 
 
@@ -70,8 +69,7 @@ def read(context: Context, options: argparse.Namespace, terminal: Terminal) -> N
     """Print records as JSON lines."""
     from pen_backend.service.datasets import Datasets
 
-    more = {"limit": options.limit} if options.limit is not None else {}
-    for line in Datasets(context).read(options.reader, Path(options.file).absolute(), **more):
+    for line in Datasets(context).read(options.reader, Path(options.file).absolute(), options.limit):
         terminal.write(line.rstrip("\n") + "\n")
 
 
@@ -79,7 +77,13 @@ def stats(context: Context, options: argparse.Namespace, terminal: Terminal) -> 
     """Print one table a file."""
     from pen_backend.service.datasets import Datasets
 
-    counted = {name: Datasets(context).stats(Path(name).absolute()) for name in options.files}
+    counted = {name: Datasets(context).stats(Path(name).absolute(), options.model) for name in options.files}
     many = len(counted) > 1
     terminal.result(counted if many else next(iter(counted.values())), lambda: "\n".join(
         (f"{name}\n" if many else "") + one.table.rstrip("\n") for name, one in counted.items()))
+
+
+def _findings(planned: "Plan") -> list[str]:
+    """Write findings as lines that an editor can follow."""
+    return [f"{finding.where}: {finding.level}: {finding.message}" if finding.where else
+            f"{finding.level}: {finding.message}" for finding in planned.findings]

@@ -61,7 +61,7 @@ def finetune(context: Context, options: argparse.Namespace, terminal: Terminal) 
                                    **{name: overrides[name] for name in cli_dataset.PLAN_OPTIONS})
         terminal.say(cli_dataset.describe(planned))
         if options.plan:
-            terminal.result(planned, lambda: planned.directory)
+            terminal.result(planned, str(planned.directory))
             return
         wrong = [finding for finding in planned.findings if finding.level == "error"]
         if wrong:

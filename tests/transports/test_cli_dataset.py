@@ -1,0 +1,95 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from pen_backend.service.context import Context
+from tests.conftest import LiveEngine, environment
+from tests.transports.test_cli import run
+
+JOKES = "\n".join(f"- What do you call a {thing} that {does}? A {thing[:3]}-{does[-4:]}ster, of sort {number}."
+                  for number, (thing, does) in enumerate((t, d) for t in (
+                      "kettle", "ladder", "teapot", "window", "carpet", "bottle") for d in (
+                      "sings", "naps", "runs", "cooks", "paints", "swims")))
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> Context:
+    return Context(environ=environment(tmp_path))
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    path = tmp_path / "jokes.org"
+    path.write_text(f"* Jokes\n{JOKES}\n")
+    return path
+
+
+def test_a_build_prints_its_table_and_says_where_it_is(context: Context, source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    code, table, said = run(context, "dataset", "build", "pun-complete", "--source", str(source), "--out", str(out))
+    assert code == 0
+    assert table.startswith(" ")
+    assert "tokens" in table.splitlines()[0]
+    assert "jokes.org" in said.splitlines()[0]
+    built = Path(said.splitlines()[-1])
+    assert built.parent == out
+    assert (built / "train.jsonl").stat().st_size > 0
+
+
+def test_a_build_as_json_is_its_manifest(context: Context, source: Path) -> None:
+    _, out, said = run(context, "dataset", "build", "--json", "pun-complete", "--source", str(source), "--quiet")
+    assert json.loads(out)["prompt"] == "pun-complete"
+    assert said == ""
+
+
+def test_a_reader_prints_json_lines(context: Context, source: Path) -> None:
+    code, out, _ = run(context, "dataset", "read", "--reader", "org", "--limit", "2", str(source))
+    assert code == 0
+    assert [json.loads(line)["text"][:19] for line in out.splitlines()] == ["What do you call a "] * 2
+
+
+def test_statistics_are_a_table_for_each_file(context: Context, source: Path, tmp_path: Path) -> None:
+    run(context, "dataset", "build", "pun-complete", "--source", str(source), "--out", str(tmp_path / "o"))
+    files = [str(tmp_path / "o" / "latest" / name) for name in ("train.jsonl", "valid.jsonl")]
+    code, out, _ = run(context, "dataset", "stats", *files)
+    assert code == 0
+    assert out.count("tokens") == 2
+    assert json.loads(run(context, "dataset", "stats", "--json", files[0])[1])["examples"] > 0
+
+
+def test_a_plan_shows_everything_and_launches_nothing(context: Context, source: Path) -> None:
+    code, out, said = run(context, "finetune", "pun-complete", "--source", str(source), "--plan")
+    assert code == 0
+    assert Path(out.strip(), "manifest.json").is_file()
+    assert "definition pun-complete" in said
+    assert context.engine().find() is None
+
+
+@pytest.mark.parametrize(("text", "code", "said"), [
+    ("", 2, "empty"), ("- Why? Because.\n", 2, "at least two"),
+])
+def test_bad_sources_are_one_sentence(context: Context, tmp_path: Path, text: str, code: int, said: str) -> None:
+    path = tmp_path / "few.org"
+    path.write_text(text)
+    ended, out, err = run(context, "dataset", "build", "pun-complete", "--source", str(path))
+    assert (ended, out) == (code, "")
+    assert said in err
+
+
+def test_a_file_that_is_not_there_is_said(context: Context) -> None:
+    assert run(context, "dataset", "read", "nothing.org")[0] in (1, 2)
+
+
+@pytest.mark.slow
+def test_a_definition_is_planned_launched_and_used(engine: LiveEngine, source: Path) -> None:
+    context = engine.context()
+    code, out, said = run(context, "finetune", "pun-complete", "--source", str(source), "--model", "two-layer",
+                          "--epochs", "1", "--tune", "full", "--wait", "--yes")
+    assert code == 0, said
+    tuned = out.strip()
+    assert tuned.startswith("ft:two-layer:local:")
+    code, out, said = run(context, "complete", "pun-complete", "What do you call a cat?", "--max-tokens", "4", "--json")
+    assert code == 0, said
+    assert json.loads(out)["model"] == tuned
+    assert "changed" not in said
