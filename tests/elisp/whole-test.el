@@ -1,0 +1,152 @@
+;;; whole-test.el --- From a region to a tuned completion, nothing faked -*- lexical-binding: t; -*-
+
+;; Copyright (C) 2026 The pen maintainers
+;; SPDX-License-Identifier: GPL-3.0-or-later
+
+;; This file is not part of GNU Emacs.
+
+;;; Commentary:
+
+;; One service, one engine and one job serve all of these tests.  PEN_PYTHON
+;; names the Python that runs them; the engine ends with this Emacs.
+
+;;; Code:
+
+(require 'ert)
+(require 'pen)
+(require 'pen-batch)
+
+(defconst whole-test-root
+  (expand-file-name "../../" (file-name-directory (or load-file-name buffer-file-name)))
+  "The top of the checkout.")
+
+(defconst whole-test-seconds 90 "How long anything here may take.")
+
+(defvar whole-test-job nil "The job that all tests look at, once it has ended.")
+
+(setq pen-python-command (or (getenv "PEN_PYTHON") pen-python-command))
+(setenv "PEN_ENGINE_IDLE_MINUTES" "1")
+(add-hook 'kill-emacs-hook
+          (lambda () (ignore-errors (pen-rpc-engine-stop :deadline 20))))
+
+(defmacro whole-test-with-puns (&rest body)
+  "Run BODY in a buffer with twenty puns."
+  `(with-temp-buffer
+     (insert-file-contents (expand-file-name "prompts/puns.org" whole-test-root))
+     (search-forward "\n- ")
+     (delete-region (point-min) (match-beginning 0))
+     (forward-line 20)
+     (delete-region (point) (point-max))
+     ,@body))
+
+(defun whole-test-job ()
+  "Return the finished job; make it the first time."
+  (or whole-test-job
+      (setq whole-test-job
+            (let ((id (whole-test-with-puns
+                       (pen-finetune-region (point-min) (point-max) :n-epochs 1
+                                            :num-completions 1 :seed 1))))
+              (pen-stream-wait #'pen-rpc-jobs-watch (list :id id) whole-test-seconds)))))
+
+(defun whole-test-until (condition)
+  "Wait until CONDITION returns non-nil."
+  (let ((until (+ (float-time) whole-test-seconds)))
+    (while (not (funcall condition))
+      (should (< (float-time) until))
+      (accept-process-output nil 0.05))))
+
+(defun whole-test-batch (entry &rest arguments)
+  "Run the batch ENTRY with ARGUMENTS; return (CODE STDOUT STDERR)."
+  (let ((errors (make-temp-file "whole-test-")))
+    (unwind-protect
+        (with-temp-buffer
+          (let ((code (apply #'call-process
+                             (expand-file-name invocation-name invocation-directory)
+                             nil (list t errors) nil
+                             "-Q" "--batch" "-L" (expand-file-name "elisp" whole-test-root)
+                             "-l" "pen" "--eval"
+                             (format "(setq pen-python-command %S)" pen-python-command)
+                             "-f" entry "--" arguments)))
+            (list code (buffer-string)
+                  (with-temp-buffer (insert-file-contents errors) (buffer-string)))))
+      (delete-file errors))))
+
+(ert-deftest whole-test-1-a-region-becomes-a-model ()
+  (let ((job (whole-test-job)))
+    (should (equal (format "%s" (plist-get job :status)) "succeeded"))
+    (should (equal (plist-get job :prompt) "pun-complete"))
+    (should (string-prefix-p "ft:" (plist-get job :fine-tuned-model)))))
+
+(ert-deftest whole-test-2-the-definition-answers-with-the-tuned-model ()
+  (let ((model (plist-get (whole-test-job) :fine-tuned-model))
+        (result (pen-complete-result "pun-complete" '("What do you call a test? A pass.")
+                                     :n 1 :max-tokens 4 :deadline whole-test-seconds)))
+    (should (equal (plist-get result :model) model))
+    (should (= 1 (length (plist-get result :candidates))))))
+
+(ert-deftest whole-test-3-a-preview-streams-in-and-is-accepted ()
+  (whole-test-job)
+  (whole-test-with-puns
+   (goto-char (point-max))
+   (skip-chars-backward "\n")
+   (delete-region (point) (point-max))
+   (set-buffer-modified-p nil)
+   (let ((before (buffer-string)) (pen-candidates 1))
+     (pen-pun-complete)
+     (whole-test-until (lambda () (and pen-preview--current
+                                       (pen-preview-candidates pen-preview--current)
+                                       (not (string-empty-p
+                                             (pen-preview--insertion pen-preview--current))))))
+     (should-not (buffer-modified-p))
+     (pen-preview-accept)
+     (should (string-prefix-p (concat before "\n- ") (buffer-string)))
+     (should (buffer-modified-p)))))
+
+(ert-deftest whole-test-4-a-job-is-shown ()
+  (let* ((id (plist-get (whole-test-job) :id))
+         (buffer (pen-job id)))
+    (with-current-buffer buffer
+      (whole-test-until (lambda () (equal "succeeded" (format "%s" (plist-get pen-job--fields :status)))))
+      (should (string-match-p (regexp-quote (plist-get (whole-test-job) :fine-tuned-model))
+                              (buffer-string)))
+      (kill-buffer))))
+
+(ert-deftest whole-test-5-bad-regions-are-said-in-a-sentence ()
+  (dolist (text '(" \n \n" "only one pun here"))
+    (with-temp-buffer
+      (insert text)
+      (let ((err (should-error (pen-finetune-region (point-min) (point-max))
+                               :type 'pen-data-error)))
+        (should (string-match-p "\\`[^\n]+\\.\\'" (cadr err)))))))
+
+(ert-deftest whole-test-6-unknown-definition-is-not-found ()
+  (should-error (pen-complete "no-such-prompt" '("x")) :type 'pen-not-found-error)
+  (with-temp-buffer
+    (insert "one\ntwo")
+    (should-error (pen-finetune-region 1 8 :prompt "no-such-prompt")
+                  :type 'pen-not-found-error)))
+
+(ert-deftest whole-test-7-batch-completes-to-stdout ()
+  (whole-test-job)
+  (pcase-let ((`(,code ,out ,_) (whole-test-batch "pen-batch-complete" "pun-complete"
+                                                  "What do you call a test? A pass."
+                                                  "--n=2" "--max-tokens" "4" "--json")))
+    (should (equal code 0))
+    (should (= 2 (length (split-string out "\n" t))))
+    (should (assq 'text (json-read-from-string (car (split-string out "\n" t)))))))
+
+(ert-deftest whole-test-8-batch-exit-codes ()
+  (pcase-dolist (`(,code ,entry . ,arguments)
+                 '((0 "pen-batch-complete" "--help")
+                   (1 "pen-batch-complete")
+                   (1 "pen-batch-complete" "no-such-prompt" "x")
+                   (1 "pen-batch-finetune" "/no/such/file")
+                   (1 "pen-batch-finetune" "x" "--n-epochs" "many")
+                   (2 "pen-batch-finetune" "/dev/null")))
+    (pcase-let ((`(,got ,_ ,said) (apply #'whole-test-batch entry arguments)))
+      (should (equal (list got entry arguments) (list code entry arguments)))
+      (unless (= code 0)
+        (should (= 1 (length (split-string said "\n" t))))))))
+
+(provide 'whole-test)
+;;; whole-test.el ends here
