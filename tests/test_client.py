@@ -72,26 +72,33 @@ def test_faults_that_pass_are_repeated(answers: list[Answer], calls: int) -> Non
         assert len(server.requests) == calls
 
 
+STAY = [
+    pytest.param([error(500)] * 4, UpstreamError, 3, id="down"),
+    pytest.param([error(400, "invalid_value")], BadParamsError, 1, id="wrong"),
+    pytest.param([error(429, "insufficient_quota")] * 3, UpstreamError, 1, id="quota"),
+    pytest.param([error(500, headers={"x-should-retry": "false"})] * 3, UpstreamError, 1, id="should-not-retry"),
+    pytest.param([Answer(b"<html>log in</html>", type="text/html")], UpstreamError, 1, id="login-page"),
+    pytest.param([Answer(status=302, headers={"Location": "http://127.0.0.1:9/"})], UpstreamError, 1, id="redirect"),
+]
+
+
 @pytest.mark.parametrize(("answers", "kind", "calls"), [
-    ([error(500)] * 4, UpstreamError, 3),
-    ([error(400, "invalid_value")], BadParamsError, 1),
-    ([error(429, "insufficient_quota")] * 3, UpstreamError, 1),
-    ([error(500, headers={"x-should-retry": "false"})] * 3, UpstreamError, 1),
-    ([Answer(b"{broken")] * 3, UpstreamError, 2),
-    ([Answer(b"<html>log in</html>", type="text/html")], UpstreamError, 1),
-    ([Answer(status=302, headers={"Location": "http://127.0.0.1:9/"})], UpstreamError, 1),
-    ([completion("short", finish_reason=None)], UpstreamError, 1),
-], ids=["down", "wrong", "quota", "should-not-retry", "broken-json", "login-page", "redirect", "no-finish-reason"])
-@pytest.mark.parametrize("streamed", [False, True])
-def test_faults_that_stay_are_errors_after_few_calls(answers: list[Answer], kind: type[PenError], calls: int,
-                                                    streamed: bool) -> None:
-    if streamed and answers[0].data.startswith((b"{broken", b'{"id"')):
-        pytest.skip("has a test of its own for streams")
+    *STAY, pytest.param([Answer(b"{broken")] * 3, UpstreamError, 2, id="broken-json"),
+    pytest.param([completion("short", finish_reason=None)], UpstreamError, 1, id="no-finish-reason")])
+def test_faults_that_stay_are_errors_after_few_calls(answers: list[Answer], kind: type[PenError], calls: int) -> None:
     with provider(*answers) as (client, server, _):
         with pytest.raises(kind) as failure:
-            client.stream(ASK) if streamed else client.complete(ASK)
+            client.complete(ASK)
         assert len(server.requests) == calls
     assert "canary" not in str(failure.value)
+
+
+@pytest.mark.parametrize(("answers", "kind", "calls"), STAY)
+def test_a_stream_that_does_not_begin_is_the_same_error(answers: list[Answer], kind: type[PenError], calls: int) -> None:
+    with provider(*answers) as (client, server, _):
+        with pytest.raises(kind):
+            client.stream(ASK)
+        assert len(server.requests) == calls
 
 
 def test_a_long_wait_ends_at_the_deadline() -> None:

@@ -186,8 +186,9 @@ class Jobs:
 
         self._context.ledger.saw(job)
         if events is None:
-            started = job["status"] not in ("validating_files", "queued")
-            events = client.events(job["id"], limit=RECENT) if started else []
+            # A hosted list would cost one call a job, for figures of jobs that ended long ago.
+            worth = job["status"] == "running" or (client.local and job["status"] not in ("validating_files", "queued"))
+            events = client.events(job["id"], limit=RECENT) if worth else []
         points = watch.curve(events)
         last = points[-1] if points else None
         valid = next((point.valid_loss for point in reversed(points) if point.valid_loss is not None), None)
