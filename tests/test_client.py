@@ -94,7 +94,7 @@ def test_faults_that_stay_are_errors_after_few_calls(answers: list[Answer], kind
 
 
 @pytest.mark.parametrize(("answers", "kind", "calls"), STAY)
-def test_a_stream_that_does_not_begin_is_the_same_error(answers: list[Answer], kind: type[PenError], calls: int) -> None:
+def test_a_stream_that_does_not_begin_is_the_same(answers: list[Answer], kind: type[PenError], calls: int) -> None:
     with provider(*answers) as (client, server, _):
         with pytest.raises(kind):
             client.stream(ASK)
