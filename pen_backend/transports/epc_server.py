@@ -56,9 +56,9 @@ class Link(EPCHandler):
         """Send one frame, whole; the lock is held for exactly one."""
         with self._sending:
             try:
-                view = memoryview(data)
-                while view:
-                    view = view[os.write(self._out, view):]
+                sent = os.write(self._out, data)
+                while sent < len(data):
+                    sent += os.write(self._out, memoryview(data)[sent:])
             except OSError:
                 self.server.peer_gone()
 
@@ -92,17 +92,20 @@ class Link(EPCHandler):
             self.write(frame(f"(epc-error {'nil' if uid is None else uid} {envelope(bad)})"))
 
     def _dispatch(self, message: Sequence[object]) -> None:
-        match message:
-            case ["call", int(uid), Symbol() as name, [plist]]:
-                self.dispatcher.call(uid, name, plist)
-            case ["call", int(uid), Symbol() as name, None | []]:
-                self.dispatcher.call(uid, name, None)
-            case ["methods", int(uid)]:
-                self.dispatcher.methods(uid)
-            case ["return" | "return-error" | "epc-error", *_]:
-                pass  # stock epc.el answers our one-way events
-            case _:
-                raise ValueError("it is no call that can be understood")
+        kind, uid = message[0], message[1] if len(message) > 1 else None
+        if kind in ("return", "return-error", "epc-error"):
+            return  # stock epc.el answers our one-way events
+        if type(uid) is not int:
+            raise ValueError("it has no number")
+        if kind == "call" and len(message) == 4 and isinstance(message[2], Symbol):
+            given = message[3]
+            if given is None or (isinstance(given, list) and len(given) <= 1):
+                self.dispatcher.call(uid, message[2], given[0] if given else None)
+                return
+        elif kind == "methods" and len(message) == 2:
+            self.dispatcher.methods(uid)
+            return
+        raise ValueError("it is no call that can be understood")
 
 
 class PipeServer(EPCClientManager, EPCCore):

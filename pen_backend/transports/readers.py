@@ -16,23 +16,29 @@ Reader = Callable[[object, str], Any]  # (value, what it is called) -> the decla
 NULL, FALSE = Symbol(":null"), Symbol(":false")
 
 
-def arguments(plist: object, parameters: Sequence[Parameter], owner: str) -> dict[str, Any]:
-    """Read the plist of a call of OWNER; BadParamsError says which argument is wrong and why."""
-    items = _plist(plist, owner)
-    known = {parameter.key: parameter for parameter in parameters}
-    given: dict[str, Any] = {}
-    for index in range(0, len(items), 2):
-        key = items[index]
-        parameter = known.get(key) if isinstance(key, Symbol) else None
-        if parameter is None:
-            raise _unknown(key, known, owner)
-        if parameter.name in given:
-            raise BadParamsError(f"{owner}: {key} is given twice.")
-        given[parameter.name] = reader(parameter.shape)(items[index + 1], parameter.key)
-    for parameter in parameters:
-        if parameter.required and parameter.name not in given:
-            raise BadParamsError(f"{owner} needs {parameter.key}.")
-    return given
+def arguments(parameters: Sequence[Parameter], owner: str) -> Callable[[object], dict[str, Any]]:
+    """Make the function that reads the plist of a call of OWNER; its BadParamsError says which argument is wrong."""
+    columns = {parameter.key: (parameter.name, reader(parameter.shape)) for parameter in parameters}
+    required = [(parameter.name, parameter.key) for parameter in parameters if parameter.required]
+
+    def read(plist: object) -> dict[str, Any]:
+        items = _plist(plist, owner)
+        given: dict[str, Any] = {}
+        for index in range(0, len(items), 2):
+            key = items[index]
+            column = columns.get(key) if isinstance(key, Symbol) else None
+            if column is None:
+                raise _unknown(key, columns, owner)
+            name, read_one = column
+            if name in given:
+                raise BadParamsError(f"{owner}: {key} is given twice.")
+            given[name] = read_one(items[index + 1], str(key))
+        for name, keyword in required:
+            if name not in given:
+                raise BadParamsError(f"{owner} needs {keyword}.")
+        return given
+
+    return read
 
 
 @cache
@@ -61,7 +67,7 @@ def _plist(value: object, owner: str) -> list[object]:
     return value
 
 
-def _unknown(key: object, known: Mapping[str, Parameter], owner: str) -> BadParamsError:
+def _unknown(key: object, known: Mapping[str, object], owner: str) -> BadParamsError:
     if not isinstance(key, Symbol):
         return BadParamsError(f"{owner} takes keywords, got {_told(key)}.")
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
@@ -235,7 +241,12 @@ def _dict_reader(item: Reader) -> Reader:
 
 
 def _record_reader(cls: type[Any], parameters: tuple[Parameter, ...]) -> Reader:
+    read_fields = arguments(parameters, cls.__name__)
+
     def read(value: object, name: str) -> Any:
-        return cls(**arguments(value, parameters, name))
+        try:
+            return cls(**read_fields(value))
+        except BadParamsError as error:
+            raise BadParamsError(f"{name}: {error.message}", hint=error.hint) from None
 
     return read

@@ -6,6 +6,7 @@ import platform
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import pen_backend
@@ -16,7 +17,7 @@ from pen_backend.transports.epc_codec import MAX_FRAME, frame, quote
 from pen_backend.transports.pool import Pool
 from pen_backend.transports.readers import arguments
 from pen_backend.transports.streams import Flusher, Stream
-from pen_backend.transports.writers import write
+from pen_backend.transports.writers import Writer, result
 
 PROTOCOL = 1
 CALLS, STREAMS, WAITING = 8, 32, 64  # a stream may last for hours, so it takes no thread from the calls
@@ -45,12 +46,32 @@ class Hello:
     python: str
 
 
+class _Callable:
+    """A method with the reader of its arguments and the writer of its result, made when it is first called."""
+
+    def __init__(self, method: Method) -> None:
+        self.method = method
+        self.name = method.name
+        self.function = method.function
+
+    @cached_property
+    def read(self) -> Callable[[object], dict[str, Any]]:
+        """Read a call's plist."""
+        return arguments(self.method.parameters, self.name)
+
+    @cached_property
+    def write(self) -> Writer:
+        """Print the result."""
+        return result(self.method.result, self.name)
+
+
 class Dispatcher:
     """Calls the methods of one registry for one connection; WRITE sends a frame and may be called by any thread."""
 
     def __init__(self, registry: Registry, write: Callable[[bytes], None], *, pid: int,
                  log: LogLine = log_line, calls: Pool | None = None, streams: Pool | None = None) -> None:
-        self._table = dict(build_registry({"pen": _Link(self, pid, methods_hash(registry))})) | dict(registry)
+        own = build_registry({"pen": _Link(self, pid, methods_hash(registry))})
+        self._table = {name: _Callable(method) for name, method in (dict(own) | dict(registry)).items()}
         self._registry = registry
         self._write = write
         self._log = log
@@ -68,10 +89,10 @@ class Dispatcher:
             method = self._table.get(name)
             if method is None:
                 raise self._unknown(name)
-            given = arguments(plist, method.parameters, name)
-            if method.inline:
+            given = method.read(plist)
+            if method.method.inline:
                 self._answer(uid, method, given)
-            elif method.stream:
+            elif method.method.stream:
                 self._stream(uid, method, given)
             else:
                 self._queue(uid, method, given)
@@ -103,7 +124,7 @@ class Dispatcher:
                 for name, method in self._registry.items()]
         self._reply(uid, f"({' '.join(rows)})" if rows else "nil", "methods")
 
-    def _queue(self, uid: int, method: Method, given: dict[str, Any]) -> None:
+    def _queue(self, uid: int, method: _Callable, given: dict[str, Any]) -> None:
         def run() -> None:
             with self._lock:
                 if uid not in self._waiting:
@@ -120,15 +141,15 @@ class Dispatcher:
                 self._waiting.discard(uid)
             raise
 
-    def _answer(self, uid: int, method: Method, given: dict[str, Any]) -> None:
+    def _answer(self, uid: int, method: _Callable, given: dict[str, Any]) -> None:
         try:
-            text = write(method.function(**given), method.result, method.name)
+            text = method.write(method.function(**given))
         except BaseException as error:  # SystemExit of a handler must not take its thread along in silence
             self._refuse(uid, error, method.name)
             return
         self._reply(uid, text, method.name)
 
-    def _stream(self, uid: int, method: Method, given: dict[str, Any]) -> None:
+    def _stream(self, uid: int, method: _Callable, given: dict[str, Any]) -> None:
         with self._lock:
             self._count += 1
             name = f"req-{self._count}"
@@ -144,11 +165,11 @@ class Dispatcher:
         self._reply(uid, quote(name), method.name)
         stream.open()
 
-    def _follow(self, uid: int, stream: Stream, method: Method, given: dict[str, Any]) -> None:
+    def _follow(self, uid: int, stream: Stream, method: _Callable, given: dict[str, Any]) -> None:
         try:
             if stream.start():
                 value = method.function(**given, events=stream)
-                stream.done(write(value, method.result, method.name))
+                stream.done(method.write(value))
         except BaseException as error:  # as in _answer
             if stream.cancelled and isinstance(error, CancelledError | OSError):  # its connection was closed under it
                 stream.done(None)

@@ -23,12 +23,17 @@ class Unwritable(Exception):  # noqa: N818 - caught within this room; what calle
         self.path = ""
 
 
-def write(value: object, shape: Shape, owner: str) -> str:
-    """Print the result of OWNER; InternalError names the path of what does not fit SHAPE or has no form."""
-    try:
-        return writer(shape)(value)
-    except Unwritable as error:
-        raise InternalError(f"{owner}: {error.message} at {error.path or 'its result'}.") from error
+def result(shape: Shape, owner: str) -> Writer:
+    """Make the function that prints OWNER's result; its InternalError names the path of what does not fit SHAPE."""
+    write_value = writer(shape)
+
+    def write_result(value: object) -> str:
+        try:
+            return write_value(value)
+        except Unwritable as error:
+            raise InternalError(f"{owner}: {error.message} at {error.path or 'its result'}.") from error
+
+    return write_result
 
 
 @cache

@@ -19,7 +19,7 @@ from pen_backend.transports.pool import Pool
 from pen_backend.transports.readers import reader
 from pen_backend.transports.rpc import Dispatcher, envelope
 from pen_backend.transports.streams import HELD
-from pen_backend.transports.writers import write
+from pen_backend.transports.writers import result
 from tests.transports.pipes import fields
 
 
@@ -66,7 +66,7 @@ def test_lisp_becomes_the_declared_type(annotation: object, text: str, value: ob
     (dict[str, int], '("a" 1)', "lists \\(KEY VALUE\\)"),
     (dict[str, int], '(("a" 1) ("a" 2))', "a key twice"), (dict[str, int], "((a 1))", "strings for keys"),
     (Path, '"relative"', "absolute"), (Path, '"/a\0"', "NUL"), (Row, '(:text "a" :wieght 1)', "no argument :wieght"),
-    (Row, "nil", ":x needs :text."), (Row, '(:text "a" :text "b")', "given twice"),
+    (Row, "nil", ":x: Row needs :text."), (Row, '(:text "a" :text "b")', "given twice"),
     (Row, '("text" "a")', "takes keywords"),
     (Row, '(:text)', "takes a plist"), (str | None, "1", ":x must be a string"), (Row | None, "1", "takes a plist"),
 ])
@@ -96,7 +96,7 @@ def test_text_for_a_file_names_the_position_of_a_raw_byte() -> None:
     (str, "\udc80", '"\udc80"'), (datetime, datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), '"2026-01-02T03:04:05Z"'),
 ])
 def test_a_result_becomes_lisp(annotation: object, value: object, text: str) -> None:
-    assert write(value, parse(annotation, "test", result=True), "test") == text
+    assert result(parse(annotation, "test", result=True), "test")(value) == text
 
 
 @pytest.mark.parametrize(("annotation", "value", "message"), [
@@ -109,7 +109,7 @@ def test_a_result_becomes_lisp(annotation: object, value: object, text: str) -> 
 ])
 def test_what_has_no_form_is_an_internal_error_with_its_path(annotation: object, value: object, message: str) -> None:
     with pytest.raises(InternalError, match=message):
-        write(value, parse(annotation, "test", result=True), "test")
+        result(parse(annotation, "test", result=True), "test")(value)
 
 
 def test_every_error_of_the_tree_has_an_envelope() -> None:
