@@ -204,7 +204,12 @@ FILE may also be the directory of a training set that was built before."
                 (pen-job-duration (plist-get plist :eta)))
         (eql (plist-get plist :step) (plist-get plist :steps)))))
     ('log
-     (pen-batch--say "%s: %s" (plist-get plist :what)
+     (pen-batch--say "%s%s"
+                     (pcase (plist-get plist :what)
+                       ('text "")
+                       ('sample (format "sample at step %s: "
+                                        (pen-job-datum plist "step")))
+                       (what (format "%s: " what)))
                      (string-trim (or (plist-get plist :text) ""))))))
 
 (defun pen-batch--wait (id deadline)

@@ -167,7 +167,8 @@
   (let ((buffer (current-buffer))
         (values (pen-context-values (pen-preview-context preview) definition))
         (options (pen-preview-options preview)))
-    (setf (pen-preview-stream preview)
+    (setf (pen-preview-note preview) "…" ; the service is there, and says if the engine is not
+          (pen-preview-stream preview)
           (pen-stream-start
            #'pen-rpc-completions-start
            (append (list :prompt (pen-preview-prompt preview) :values values)

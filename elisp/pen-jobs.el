@@ -172,8 +172,8 @@
   (let ((text (plist-get plist :text)))
     (if (eq (plist-get plist :what) 'sample)
         (setq pen-job--samples
-              (seq-take (cons (list (pen-job--datum plist "step")
-                                    (pen-job--datum plist "prompt") text)
+              (seq-take (cons (list (pen-job-datum plist "step")
+                                    (pen-job-datum plist "prompt") text)
                               pen-job--samples)
                         pen-job--most-events))
       (setq pen-job--events
@@ -184,7 +184,7 @@
                             pen-job--events)
                       pen-job--most-events)))))
 
-(defun pen-job--datum (plist name)
+(defun pen-job-datum (plist name)
   "Return the datum NAME of the log event PLIST."
   (cadr (assoc name (plist-get plist :data))))
 
@@ -380,7 +380,7 @@ From Lisp, wait and return its new status, a symbol."
 \\{pen-jobs-mode-map}"
   :interactive nil
   (setq tabulated-list-format
-        [("Job" 28 t) ("Model" 14 t) ("Status" 10 t) ("Step" 11 nil)
+        [("Job" 31 t) ("Model" 14 t) ("Status" 10 t) ("Step" 11 nil)
          ("Train" 7 nil) ("Valid" 7 nil) ("Left" 8 nil)])
   (setq-local revert-buffer-function (lambda (&rest _) (pen-jobs--ask)))
   (tabulated-list-init-header))
