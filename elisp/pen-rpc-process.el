@@ -85,6 +85,10 @@ If nil it is looked for: installed by pen, beside a checkout, on the path."
   "Return `stopped', `starting', `ready', `lost' or `failed'."
   pen-rpc--state)
 
+(defun pen-rpc-pid ()
+  "Return the process id of the service, nil if there is none."
+  (and (process-live-p pen-rpc--process) (process-id pen-rpc--process)))
+
 (defun pen-rpc--set-state (state)
   "Make STATE the state and tell those who want to know."
   (unless (eq state pen-rpc--state)

@@ -171,10 +171,10 @@ class Dispatcher:
                 value = method.function(**given, events=stream)
                 stream.done(method.write(value))
         except BaseException as error:  # as in _answer
-            if stream.cancelled and isinstance(error, CancelledError | OSError):  # its connection was closed under it
+            told = self._tell(error, method.name)
+            if stream.cancelled:  # its connection was closed under it, so it may say anything
                 stream.done(None)
             else:
-                told = self._tell(error, method.name)
                 stream.fail(lambda partial: envelope(*told, partial=partial)[11:-1])
         finally:
             with self._lock:
