@@ -68,7 +68,7 @@
     (define-key map "f" #'pen-finetune-region)
     (define-key map "d" #'pen-dataset-region)
     (define-key map "j" #'pen-jobs)
-    (define-key map "g" #'pen-preview-again)
+    (define-key map "g" #'pen-complete-again)
     (define-key map "l" #'pen-preview-list)
     (define-key map "a" #'pen-abort)
     map)
@@ -82,21 +82,21 @@
 
 ;;;; Internal variables
 
-(defconst pen-files '(pen-prompt pen-context pen-complete pen-dataset
+(defconst pen-files '(pen-prompt pen-context pen-preview pen-complete pen-dataset
                                  pen-finetune pen-jobs pen-rpc)
   "The files that hold options.")
 
 ;;;; Declarations
 
-(defvar pen-complete-activity)
+(defvar pen-preview-activity)
 (defvar pen-jobs-activity)
 
 ;; A test holds these against the autoload cookies of the files.
 (autoload 'pen-complete "pen-complete" "Complete by a prompt definition." nil)
 (autoload 'pen-pun-complete "pen-complete" "Continue the puns before point." t)
-(autoload 'pen-preview-again "pen-complete" "Ask for other candidates." t)
-(autoload 'pen-preview-list "pen-complete" "Choose among the last candidates." t)
-(autoload 'pen-abort "pen-complete" "Stop the request of this buffer." t)
+(autoload 'pen-complete-again "pen-complete" "Ask for other candidates." t)
+(autoload 'pen-preview-list "pen-preview" "Choose among the last candidates." t)
+(autoload 'pen-abort "pen-preview" "Stop the request of this buffer." t)
 (autoload 'pen-dataset-region "pen-dataset" "Show the training set of a region." t)
 (autoload 'pen-dataset-file "pen-dataset" "Show the training set of a file." t)
 (autoload 'pen-finetune-region "pen-finetune" "Fine-tune a model on the region." t)
@@ -112,7 +112,7 @@
 (defun pen--mode-line ()
   "Return the lighter of `pen-mode', with what is running."
   (concat " Pen"
-          (and pen-mode-line (bound-and-true-p pen-complete-activity))
+          (and pen-mode-line (bound-and-true-p pen-preview-activity))
           (and pen-mode-line (bound-and-true-p pen-jobs-activity)
                (propertize pen-jobs-activity
                            'mouse-face 'mode-line-highlight

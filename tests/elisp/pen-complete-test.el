@@ -58,11 +58,11 @@
 (defun pen-complete-test-shown ()
   "Return the text of the preview of this buffer, or nil.
 The blank that the cursor stands on before a line break is left out."
-  (and pen-preview--current
+  (and pen-preview-current
        (replace-regexp-in-string
         "\\` \n" "\n"
         (substring-no-properties
-         (overlay-get (pen-preview-overlay pen-preview--current) 'after-string)))))
+         (overlay-get (pen-preview-overlay pen-preview-current) 'after-string)))))
 
 (defun pen-complete-test-see (text)
   "Wait until the preview shows TEXT."
@@ -143,7 +143,7 @@ The blank that the cursor stands on before a line break is left out."
 (ert-deftest pen-complete-test-text-is-in-its-own-face ()
   (pen-complete-test-with (list (pen-complete-test-done "three"))
     (pen-complete-test-see "\nthree [1/1]")
-    (let ((shown (overlay-get (pen-preview-overlay pen-preview--current) 'after-string)))
+    (let ((shown (overlay-get (pen-preview-overlay pen-preview-current) 'after-string)))
       (should (eq (get-text-property 2 'face shown) 'pen-ghost))
       (should (eq (get-text-property (1- (length shown)) 'face shown) 'pen-ghost-note)))))
 
@@ -206,7 +206,7 @@ The blank that the cursor stands on before a line break is left out."
 (ert-deftest pen-complete-test-request-rejected-before-its-id-came-is-cancelled ()
   (pen-complete-test-with nil
     (pen-complete-test-until
-     (lambda () (and pen-preview--current (pen-preview-stream pen-preview--current))))
+     (lambda () (and pen-preview-current (pen-preview-stream pen-preview-current))))
     (pen-complete-test-press "C-g")
     (pen-rpc-fake-settle)
     (should (equal (pen-rpc-fake-last "pen-cancel") '(:id "fake-1")))))
@@ -281,9 +281,9 @@ The blank that the cursor stands on before a line break is left out."
 (ert-deftest pen-complete-test-mode-line-counts-candidates ()
   (pen-complete-test-with '((delta :index 0 :text "thr"))
     (pen-complete-test-see "\nthr [1/1…]")
-    (should (equal pen-complete-activity ":1/1"))
+    (should (equal pen-preview-activity ":1/1"))
     (pen-abort)
-    (should-not pen-complete-activity)))
+    (should-not pen-preview-activity)))
 
 (ert-deftest pen-complete-test-abort-counts-what-it-stopped ()
   (pen-complete-test-with nil

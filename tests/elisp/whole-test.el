@@ -93,10 +93,10 @@
    (set-buffer-modified-p nil)
    (let ((before (buffer-string)) (pen-candidates 1))
      (pen-pun-complete)
-     (whole-test-until (lambda () (and pen-preview--current
-                                       (pen-preview-candidates pen-preview--current)
+     (whole-test-until (lambda () (and pen-preview-current
+                                       (pen-preview-candidates pen-preview-current)
                                        (not (string-empty-p
-                                             (pen-preview--insertion pen-preview--current))))))
+                                             (pen-preview-insertion pen-preview-current))))))
      (should-not (buffer-modified-p))
      (pen-preview-accept)
      (should (string-prefix-p (concat before "\n- ") (buffer-string)))
