@@ -20,7 +20,7 @@ from pen_backend.errors import ConfigError
 from pen_backend.files import Disk
 from pen_backend.secrets import Secret
 from tests.engine.contract import SCHEMA
-from tests.engine.harness import SCRIPTED, EngineProcess, engine
+from tests.engine.harness import SCRIPTED, EngineProcess, engine, processes_in
 from tests.shared import shared
 
 ROUTES = [
@@ -165,6 +165,41 @@ def test_an_idle_engine_ends_by_itself_but_not_while_a_job_runs(tmp_path: Path, 
         assert time.monotonic() - begun > 1.0
     with sqlite3.connect(running.state / "pen.db") as connection:
         assert connection.execute("SELECT state FROM jobs").fetchall() == [("succeeded",)]
+
+
+@pytest.mark.slow
+def test_a_stop_lets_the_trainer_checkpoint_and_the_next_engine_goes_on(tmp_path: Path, bases: Path) -> None:
+    with engine(tmp_path / "state", bases, **SCRIPTED) as running:
+        job = running.create_job({"steps": 30, "delay": 0.05})
+        running.wait(job["id"], "running")
+        begun = time.monotonic()
+        while not running.get(f"/v1/fine_tuning/jobs/{job['id']}")["pen"].get("steps_done"):
+            assert time.monotonic() - begun < 20
+        assert running.stop() == 0
+        assert processes_in(running.state) == []
+        running.start()
+        done = running.wait(job["id"])
+        assert (done["status"], done["pen"]["attempt"]) == ("succeeded", 1)
+        steps = [each["data"]["step"] for each in running.events(job["id"]) if each["type"] == "metrics"]
+        assert steps == list(range(1, 31))
+
+
+@pytest.mark.slow
+def test_jobs_acknowledged_before_a_kill_all_end_once(tmp_path: Path, bases: Path) -> None:
+    with engine(tmp_path / "state", bases, **SCRIPTED) as running:
+        made = [running.create_job({"steps": 3, "delay": 0.01})["id"] for _ in range(4)]
+        running.kill()
+        running.start()
+        made += [running.create_job({"steps": 3, "delay": 0.01})["id"] for _ in range(2)]
+        running.wait(made[1])
+        running.kill()
+        running.start()
+        assert [running.wait(job_id)["status"] for job_id in made] == ["succeeded"] * 6
+        listed = [each["id"] for each in running.get("/v1/fine_tuning/jobs?limit=100")["data"]]
+        assert listed == made[::-1]
+        for job_id in made:
+            ids = [each["id"] for each in running.events(job_id)]
+            assert len(set(ids)) == len(ids)
 
 
 def test_the_socket_listens_on_this_machine_only() -> None:

@@ -14,6 +14,7 @@ RATE_SMALL, RATE_LARGE, RATE_LORA = 6e-4, 2e-5, 2e-4
 EVALUATIONS = 20
 EVALUATION_SAMPLE = 64
 SAMPLE_TEMPERATURE = 0.8
+SPARE_BYTES = 16 << 20  # for the database and logs, beside three checkpoints
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,15 @@ def build(job: Job, start: Start, *, blobs: Mapping[str, Path], names: Mapping[s
             "sample": EVALUATION_SAMPLE, "batch_size": None if batch_evaluate == "auto" else batch_evaluate},
         "classification": None, "device": "auto", "threads": threads,
     }
+
+
+def missing_space(start: Start, options: Mapping[str, Any], free: int) -> str | None:
+    """Say what a job lacks of disk space, with FREE bytes there; None if it has enough."""
+    needed = 3 * checkpoint_bytes(start, options) + SPARE_BYTES
+    if free >= needed:
+        return None
+    return (f"Training needs {needed / 1e6:,.0f} MB of free disk space for its checkpoints, and {free / 1e6:,.0f} MB "
+            "are free; make room and create the job again.")
 
 
 def checkpoint_bytes(start: Start, options: Mapping[str, Any]) -> int:

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pen_backend.engine.jobs import events, state
-from pen_backend.engine.jobs.spec import checkpoint_bytes, resolve
+from pen_backend.engine.jobs.spec import missing_space, resolve
 from pen_backend.engine.jobs.state import Job, no_such_page
 from pen_backend.engine.routes.http import Engine, answer, engine_of, in_thread, json_body, limit_of, no_body, query
 from pen_backend.engine.scheduler import start_from
@@ -16,7 +16,6 @@ from pen_backend.engine.wire.errors import ApiError, invalid_value, no_space, un
 from pen_backend.engine.wire.jobs import Creation, read_creation, unknown_model
 
 TRAINED_DIALECTS = ("text-list", "prompt-completion", "data", "text")
-BALLAST = 16 << 20
 
 
 async def create(request: Request) -> Response:
@@ -44,11 +43,9 @@ def _create(engine: Engine, creation: Creation) -> Job:
                                               f"{start.context_length} tokens.")
     hyperparameters, options = resolve(start, creation.options.model_dump(), creation.hyperparameters.model_dump(),
                                        examples=int(training["records"] or 0))
-    needed = 3 * checkpoint_bytes(start, options) + BALLAST
-    free = engine.store.disk.free_bytes(engine.store.directory)
-    if free < needed:
-        raise no_space(f"Training needs {needed / 1e6:,.0f} MB of free disk space for its checkpoints, and "
-                       f"{free / 1e6:,.0f} MB are free; make room and try again.")
+    missing = missing_space(start, options, engine.store.disk.free_bytes(engine.store.directory))
+    if missing is not None:
+        raise no_space(missing)
     return state.create(
         engine.store, model=model.id, root=model.base, training=training, validation=validation, suffix=request.suffix,
         seed=secrets.randbelow(1 << 31) if request.seed is None else request.seed, metadata=request.metadata or {},

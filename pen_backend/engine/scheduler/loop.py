@@ -1,6 +1,7 @@
 """The scheduler: one thread that validates, leases, watches, ends and adopts jobs. It may die at any moment."""
 
 import logging
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -10,7 +11,7 @@ from typing import Any
 from pen_backend.engine.jobs import state
 from pen_backend.engine.jobs.events import add_event, line_data, read_lines, take
 from pen_backend.engine.jobs.running import Handle, JobDirectory, JobRunner, Resources
-from pen_backend.engine.jobs.spec import Start, build, checkpoint_bytes
+from pen_backend.engine.jobs.spec import Start, build, missing_space
 from pen_backend.engine.jobs.state import MAX_ATTEMPTS, Job
 from pen_backend.engine.models import Models
 from pen_backend.engine.scheduler.ending import Ending, publish, publish_snapshot, read_ending, snapshots
@@ -20,7 +21,6 @@ from pen_backend.engine.wire.ids import derived_id
 
 LEASE_SECONDS, RENEW_SECONDS = 60.0, 10.0
 TICK_SECONDS, REST_SECONDS = 0.1, 30.0
-BALLAST = 16 << 20
 CHECK = 0  # the attempt number of a validation
 
 _log = logging.getLogger(__name__)
@@ -153,6 +153,7 @@ class Scheduler:
             return
         ending = read_ending(run.code, directory)
         if ending.kind == "failed":
+            self._store.transact(lambda connection: _tell_findings(connection, job, checked or {}))
             self._fail(job, ending.error or {})
             return
         self._failed_checks[job.id] = self._failed_checks.get(job.id, 0) + 1
@@ -161,14 +162,9 @@ class Scheduler:
 
     def _enqueue(self, job: Job, start: Start, directory: JobDirectory, checked: Mapping[str, Any]) -> None:
         directory.prepare(self._spec(job, start, checked))
-        findings = checked.get("findings") or []
 
-        def queue(connection: Any) -> None:
-            for number, finding in enumerate(findings):
-                where = f"{finding['where']}: " if finding.get("where") else ""
-                add_event(connection, job.id, derived_id("ftevent-", job.id, "finding", number), int(time.time()),
-                          message=f"{where}{finding.get('message')}", level="warn",
-                          data={"kind": "warning", "code": finding.get("code")})
+        def queue(connection: sqlite3.Connection) -> None:
+            _tell_findings(connection, job, checked)
             state.move(connection, job, "queued", message="Files validated, moving job to queued state",
                        total_steps=checked.get("total_steps"))
 
@@ -192,11 +188,9 @@ class Scheduler:
 
     def _refusal(self, job: Job, start: Start, directory: JobDirectory) -> dict[str, Any] | None:
         """Say why a job cannot begin now: too little disk, too little memory."""
-        needed = 3 * checkpoint_bytes(start, job.options) + BALLAST
-        free = self._store.disk.free_bytes(self._store.directory)
-        if free < needed:
-            return {"code": "no_space", "message": f"Training needs {_megabytes(needed)} of free disk space for its "
-                    f"checkpoints, and {_megabytes(free)} are free; make room and create the job again."}
+        missing = missing_space(start, job.options, self._store.disk.free_bytes(self._store.directory))
+        if missing is not None:
+            return {"code": "no_space", "message": missing}
         memory, available = (directory.read("check.json") or {}).get("memory_bytes"), self._memory()
         if memory and available is not None and memory > available:
             return {"code": "out_of_memory", "message": f"Training needs about {_megabytes(memory)} of memory, and "
@@ -247,12 +241,7 @@ class Scheduler:
                 elif line["kind"] == "checkpoint" and data.get("public") and data.get("step") != job.total_steps:
                     self._snapshot(job, directory, data)
 
-            def keep(connection: Any, lines: list[dict[str, Any]] = lines, following: int = following) -> None:
-                for line in lines:
-                    take(connection, job.id, line, total_steps=job.total_steps, model_name=job.model_name)
-                state.update(connection, job.id, {"events_offset": following})
-
-            self._store.transact(keep)
+            self._store.transact(lambda connection: _keep(connection, job, lines, following))  # noqa: B023 - runs at once
             offset = following
 
     def _snapshot(self, job: Job, directory: JobDirectory, data: Mapping[str, Any]) -> None:
@@ -347,6 +336,23 @@ class Scheduler:
 
 def _handle(job: Job) -> Handle:
     return Handle(job.id, job.attempt, job.pid or 0, job.pid_start_time or 0, job.boot_id or "")
+
+
+def _keep(connection: sqlite3.Connection, job: Job, lines: Sequence[Mapping[str, Any]], following: int) -> None:
+    """Keep events together with the place up to which they were read."""
+    for line in lines:
+        take(connection, job.id, line, total_steps=job.total_steps, model_name=job.model_name)
+    state.update(connection, job.id, {"events_offset": following})
+
+
+def _tell_findings(connection: sqlite3.Connection, job: Job, checked: Mapping[str, Any]) -> None:
+    """Make the findings of a check events; each has its file and line."""
+    for number, finding in enumerate(checked.get("findings") or ()):
+        where = f"{finding['where']}: " if finding.get("where") else ""
+        level = "error" if finding.get("level") == "error" else "warn"
+        add_event(connection, job.id, derived_id("ftevent-", job.id, "finding", number), int(time.time()),
+                  message=f"{where}{finding.get('message')}", level=level,
+                  data={"kind": "warning", "code": finding.get("code")})
 
 
 def _lost(directory: JobDirectory, doing: str) -> dict[str, Any]:

@@ -3,11 +3,12 @@
 import json
 import os
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.engine.harness import LINES, EngineProcess, processes_in
+from tests.engine.harness import LINES, SCRIPTED, EngineProcess, engine, processes_in
 
 JOBS = "/v1/fine_tuning/jobs"
 CHAT = b'{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}\n'
@@ -151,6 +152,25 @@ def test_files_that_cannot_be_trained_on_are_refused(served: EngineProcess, cont
     file_id = served.upload(content, purpose=purpose).json["id"]
     found = served.request("POST", JOBS, {"model": "tiny", "training_file": file_id})
     assert (found.status, found.code, found.json["error"]["param"]) == (400, code, "training_file")
+
+
+@pytest.mark.slow
+def test_without_room_for_checkpoints_no_job_is_made(tmp_path: Path, bases: Path) -> None:
+    with engine(tmp_path / "state", bases, disk={"free": 1_000_000}, **SCRIPTED) as small:
+        file_id = small.upload(LINES).json["id"]
+        found = small.request("POST", JOBS, {"model": "tiny", "training_file": file_id})
+        assert (found.status, found.code, found.headers["x-should-retry"]) == (507, "no_space", "false")
+        assert "1 MB are free" in found.message
+        assert small.get(JOBS)["data"] == []
+
+
+@pytest.mark.slow
+def test_an_upload_to_a_full_disk_leaves_nothing(tmp_path: Path, bases: Path) -> None:
+    with engine(tmp_path / "state", bases, disk={"full": True}, **SCRIPTED) as full:
+        found = full.upload(LINES)
+        assert (found.status, found.code, found.headers["x-should-retry"]) == (507, "no_space", "false")
+        assert list((full.state / "tmp").iterdir()) == []
+        assert full.get("/v1/files")["data"] == []
 
 
 @pytest.mark.slow

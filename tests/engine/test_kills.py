@@ -1,0 +1,127 @@
+"""kill -9 of the trainer and of the engine: no step is trained twice, no event comes twice, the weights are the same.
+
+The real trainer on a two-layer random model, with a checkpoint after every step.
+"""
+
+import hashlib
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pen_backend.engine.runners.local import process_start_time
+from tests.engine.harness import EngineProcess, engine
+from tests.engine.nn.tiny import LINES, make_model
+
+pytestmark = [pytest.mark.slow, pytest.mark.reliability, pytest.mark.timeout(400)]
+
+STEPS = 40
+SECONDS = 180  # of patience: a trainer loads torch first, on a busy machine that takes long
+JOB: dict[str, Any] = {"hyperparameters": {"n_epochs": 2, "batch_size": 2},
+                       "pen": {"checkpoint_seconds": 0, "learning_rate": 0.003}}
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineProcess]:
+    directory = tmp_path_factory.mktemp("kills")
+    make_model(directory / "bases" / "tiny")
+    with engine(directory / "state", directory / "bases", threads=1) as running:
+        yield running
+
+
+def create(real: EngineProcess) -> Path:
+    content = "".join(json.dumps(line) + "\n" for line in LINES).encode()
+    job = real.create_job(training_file=real.upload(content).json["id"], **JOB)
+    return real.state / "jobs" / str(job["id"])
+
+
+def weights(real: EngineProcess, jobdir: Path) -> str:
+    assert real.wait(jobdir.name, seconds=SECONDS)["status"] == "succeeded"
+    return hashlib.sha256((real.state / "models" / jobdir.name / "model.safetensors").read_bytes()).hexdigest()
+
+
+@pytest.fixture(scope="module")
+def unkilled(real: EngineProcess) -> str:
+    return weights(real, create(real))
+
+
+def told(jobdir: Path) -> list[dict[str, Any]]:
+    """Read the whole lines of the trainer's journal."""
+    try:
+        lines = (jobdir / "events.jsonl").read_bytes().split(b"\n")[:-1]
+    except FileNotFoundError:
+        return []
+    return [json.loads(line) for line in lines]
+
+
+def trained(jobdir: Path, attempt: int | None = None) -> list[int]:
+    return [each["step"] for each in told(jobdir) if each["kind"] == "metrics" and attempt in (None, each["attempt"])]
+
+
+def wait_for_step(jobdir: Path, step: int) -> None:
+    deadline = time.monotonic() + SECONDS
+    while max(trained(jobdir), default=0) < step:
+        assert time.monotonic() < deadline, (jobdir / "trainer.log").read_text()
+        time.sleep(0.005)
+
+
+def checkpoint(jobdir: Path) -> int:
+    return int((jobdir / "ckpt" / "latest").read_text().strip().rpartition("-")[2])
+
+
+def trainer(real: EngineProcess) -> int:
+    (pid,) = real.get("/pen/status")["trainers"]
+    return int(pid)
+
+
+def check_story(real: EngineProcess, jobdir: Path) -> None:
+    """Every step was told once, in order."""
+    events = real.events(jobdir.name)
+    assert len({each["id"] for each in events}) == len(events)
+    assert [each["data"]["step"] for each in events if each["type"] == "metrics"] == list(range(1, STEPS + 1))
+
+
+def test_a_killed_trainer_goes_on_from_its_checkpoint(real: EngineProcess, unkilled: str) -> None:
+    jobdir = create(real)
+    wait_for_step(jobdir, 5)
+    os.kill(trainer(real), signal.SIGKILL)
+    saved = checkpoint(jobdir)
+    assert weights(real, jobdir) == unkilled
+    assert 1 < saved < STEPS
+    assert min(trained(jobdir, attempt=2)) > saved
+    check_story(real, jobdir)
+    assert real.get(f"/v1/fine_tuning/jobs/{jobdir.name}")["pen"]["attempt"] == 2
+
+
+def test_a_killed_engine_finds_its_trainer_again_or_starts_another(real: EngineProcess, unkilled: str) -> None:
+    jobdir = create(real)
+    wait_for_step(jobdir, 3)
+    pid = trainer(real)
+    os.kill(pid, signal.SIGSTOP)  # so that it cannot end before the next engine is there
+    real.kill()
+    real.start()
+    assert trainer(real) == pid
+    told_before = max(trained(jobdir))
+    os.kill(pid, signal.SIGCONT)
+    wait_for_step(jobdir, told_before + 3)
+    real.kill()
+    os.kill(pid, signal.SIGKILL)
+    wait_until_gone(pid)
+    saved = checkpoint(jobdir)
+    real.start()
+    assert weights(real, jobdir) == unkilled
+    assert told_before < saved < STEPS
+    assert min(trained(jobdir, attempt=2)) > saved
+    check_story(real, jobdir)
+
+
+def wait_until_gone(pid: int) -> None:
+    deadline = time.monotonic() + 10
+    while process_start_time(pid) is not None:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
