@@ -14,6 +14,7 @@ from pen_backend.engine.scheduler import start_from
 from pen_backend.engine.store import find_file
 from pen_backend.engine.wire.errors import ApiError, invalid_value, no_space, unsupported_parameter
 from pen_backend.engine.wire.jobs import Creation, read_creation, unknown_model
+from pen_backend.errors import DataError
 
 TRAINED_DIALECTS = ("text-list", "prompt-completion", "data", "text")
 
@@ -35,7 +36,10 @@ def _create(engine: Engine, creation: Creation) -> Job:
         raise unknown_model(request.model, [each.id for each in engine.models.all()])
     training = _file(engine, "training_file", request.training_file)
     validation = None if request.validation_file is None else _file(engine, "validation_file", request.validation_file)
-    start = start_from(model)
+    try:
+        start = start_from(model)
+    except DataError as error:
+        raise invalid_value("model", str(error)) from error
     if creation.options.tune == "full" and start.adapter is not None:
         raise invalid_value("pen.tune", f"'{model.id}' is a LoRA model; it is continued with 'tune: lora'.")
     if creation.options.max_tokens is not None and creation.options.max_tokens > start.context_length:

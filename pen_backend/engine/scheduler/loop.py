@@ -1,5 +1,6 @@
 """The scheduler: one thread that validates, leases, watches, ends and adopts jobs. It may die at any moment."""
 
+import errno
 import logging
 import sqlite3
 import threading
@@ -12,16 +13,18 @@ from pen_backend.engine.jobs import state
 from pen_backend.engine.jobs.events import add_event, line_data, read_lines, take
 from pen_backend.engine.jobs.running import Handle, JobDirectory, JobRunner, Resources
 from pen_backend.engine.jobs.spec import Start, build, missing_space
-from pen_backend.engine.jobs.state import MAX_ATTEMPTS, Job
+from pen_backend.engine.jobs.state import MAX_ATTEMPTS, TERMINAL, Job
 from pen_backend.engine.models import Models
 from pen_backend.engine.scheduler.ending import Ending, publish, publish_snapshot, read_ending, snapshots
 from pen_backend.engine.scheduler.start import start_from
 from pen_backend.engine.store import Store, find_file
 from pen_backend.engine.wire.ids import derived_id
+from pen_backend.errors import DataError
 
 LEASE_SECONDS, RENEW_SECONDS = 60.0, 10.0
 TICK_SECONDS, REST_SECONDS = 0.1, 30.0
 CHECK = 0  # the attempt number of a validation
+LASTING = (errno.ENOENT, errno.EACCES, errno.ENOEXEC, errno.ENOTDIR)
 
 _log = logging.getLogger(__name__)
 
@@ -117,15 +120,35 @@ class Scheduler:
         self._dismiss()
         running = state.in_states(self._store, "running")
         for job in running:
-            self._watch(job)
+            self._guarded(self._watch, job)
         self._renew(running)
         waiting = state.in_states(self._store, "validating_files")
         if waiting:
-            self._validate(waiting[0])
+            self._guarded(self._validate, waiting[0])
         running = state.in_states(self._store, "running")
         for job in state.in_states(self._store, "queued")[:max(0, self._parallel - len(running))]:
-            self._lease(job)
+            self._guarded(self._lease, job)
         return self.busy()
+
+    def _guarded(self, action: Callable[[Job], None], job: Job) -> None:
+        """Do one thing for one job; a bug ends this job, so that it cannot keep the others from their turn."""
+        try:
+            action(job)
+        except (OSError, sqlite3.OperationalError) as error:
+            if getattr(error, "errno", None) not in LASTING:
+                raise  # a full disk, too many files: the same will work later
+            self._give_up(job, error)
+        except Exception as error:
+            self._give_up(job, error)
+
+    def _give_up(self, job: Job, error: Exception) -> None:
+        _log.error("the job %s fails", job.id, exc_info=error)
+        for handle in (self._handles.pop(job.id, None), self._checks.pop(job.id, None)):
+            if handle is not None:
+                threading.Thread(target=self._runner.stop, args=(handle,), kwargs={"grace": self._grace}).start()
+        current = state.get(self._store, job.id)
+        if current.state not in TERMINAL:
+            self._fail(current, {"code": "internal_error", "message": "The engine failed; its log says more."})
 
     # validating_files -> queued | failed
 
@@ -308,10 +331,13 @@ class Scheduler:
 
     def _start(self, job: Job) -> Start | None:
         model = self._models.find(job.model)
+        message = f"The model '{job.model}' is no longer there."
         if model is not None:
-            return start_from(model)
-        self._fail(job, {"code": "invalid_model", "message": f"The model '{job.model}' is no longer there.",
-                         "param": "model"})
+            try:
+                return start_from(model)
+            except DataError as error:
+                message = str(error)
+        self._fail(job, {"code": "invalid_model", "message": message, "param": "model"})
         return None
 
     def _spec(self, job: Job, start: Start, checked: Mapping[str, Any] | None = None) -> dict[str, Any]:

@@ -6,14 +6,18 @@ from pathlib import Path
 from pen_backend.engine.jobs.spec import Start
 from pen_backend.engine.models import Model, facts, parameters
 from pen_backend.engine.store import hash_directory
+from pen_backend.errors import DataError
 
 CONTEXT_LENGTH = 2048
 
 
 def start_from(model: Model) -> Start:
-    """Describe MODEL as the start of a job."""
-    newest = max(path.stat().st_mtime_ns for path in model.path.iterdir())
-    sha256, total, rank = _measure(model.path, newest)
+    """Describe MODEL as the start of a job; raise DataError if its files cannot be read."""
+    try:
+        newest = max(path.stat().st_mtime_ns for path in model.path.iterdir())
+        sha256, total, rank = _measure(model.path, newest)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"The files of the model '{model.id}' cannot be read ({type(error).__name__}).") from error
     return Start(name=model.base, path=model.path, sha256=sha256, parameters=total, rank_parameters=rank,
                  context_length=facts(model).context_length or CONTEXT_LENGTH, adapter=model.adapter)
 

@@ -297,6 +297,29 @@ def test_a_model_that_is_gone_fails_the_job(desk: Desk) -> None:
     assert found.error["code"] == "invalid_model"
 
 
+def test_a_model_whose_files_are_spoilt_fails_the_job(desk: Desk) -> None:
+    job = make_job(desk.store)
+    (desk.store.directory / "given" / "tiny" / "model.safetensors").write_bytes(b"\xff" * 100)
+    desk.scheduler.tick()
+    found = desk.get(job)
+    assert found.error is not None
+    assert found.error["code"] == "invalid_model"
+
+
+def test_a_result_that_makes_no_sense_fails_its_job_and_not_the_others(desk: Desk) -> None:
+    job = desk.running()
+    write(desk.runner.newest / "result.json", {"steps": 10})
+    desk.runner.end(0)
+    other = make_job(desk.store)
+    desk.scheduler.tick()
+    found = desk.get(job)
+    assert found.error is not None
+    assert (found.state, found.error["code"]) == ("failed", "internal_error")
+    desk.checked()
+    desk.scheduler.tick()
+    assert desk.get(other).state == "running"
+
+
 @pytest.mark.parametrize("checked", [False, True])
 def test_a_cancelled_jobs_process_is_sent_home(desk: Desk, checked: bool) -> None:
     job = desk.running() if checked else make_job(desk.store)
