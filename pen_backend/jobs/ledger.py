@@ -30,6 +30,7 @@ class Entry:
     status: str = "queued"
     fine_tuned_model: str | None = None
     finished_at: int | None = None
+    tokens_per_second: float | None = None
 
     @property
     def ended(self) -> bool:
@@ -60,13 +61,14 @@ class Ledger:
         found = [entry for path in self._directory.glob("*.json") if (entry := _read(path)) is not None]
         return sorted(found, key=lambda entry: (entry.created_at, entry.job), reverse=True)
 
-    def saw(self, job: Mapping[str, Any]) -> None:
-        """Bring a known job's entry up to date with the provider's object."""
+    def saw(self, job: Mapping[str, Any], tokens_per_second: float | None = None) -> None:
+        """Bring a known job's entry up to date with the provider's object, and with how fast it trained."""
         entry = self.find(str(job["id"]))
         if entry is None:
             return
         seen = replace(entry, status=str(job["status"]), fine_tuned_model=job.get("fine_tuned_model"),
-                       finished_at=job.get("finished_at"))
+                       finished_at=job.get("finished_at"),
+                       tokens_per_second=tokens_per_second or entry.tokens_per_second)
         if seen != entry:
             with contextlib.suppress(OSError):  # only a memory of what the provider knows
                 self.remember(seen)
@@ -78,6 +80,11 @@ class Ledger:
             if here and entry.prompt == prompt and entry.status == "succeeded" and entry.fine_tuned_model:
                 return entry.fine_tuned_model
         return None
+
+    def rate(self, model: str) -> float | None:
+        """Return the tokens a second of the newest job on MODEL that was seen training, or None."""
+        return next((entry.tokens_per_second for entry in self.entries()
+                     if entry.model == model and entry.tokens_per_second), None)
 
     def entry_of(self, model: str) -> Entry | None:
         """Return the job that made a tuned model, or that a checkpoint is of."""

@@ -173,7 +173,7 @@ class Datasets:
                    own: Path | None) -> Plan:
         report, config = done.report, self._context.config
         train, valid = report.examples["train"], report.examples["valid"]
-        seconds = estimate(report.tokens["train"], n_epochs, train, None)
+        seconds = estimate(report.tokens["train"], n_epochs, train, self._context.ledger.rate(model))
         cost = 0.0 if config.local else None
         price = "local: $0.00" if config.local else f"{config.provider}: price unknown"
         sources = ", ".join(one.name for one in report.sources)

@@ -133,6 +133,7 @@ class Jobs:
     def show(self, id: str) -> JobDetail:  # noqa: A002 - the name on the wire
         """Describe one job: its curve, samples, checkpoints and options."""
         from pen_backend.jobs import watch
+        from pen_backend.records import HYPERPARAMETERS
 
         client = self._context.client()
         job, events = client.job(id), client.events(id)
@@ -147,7 +148,8 @@ class Jobs:
             curve=[CurvePoint(point.step, point.loss, point.valid_loss) for point in watch.curve(events)],
             samples=[_sample(note) for note in notes if note.what == "sample"],
             checkpoints=[_checkpoint(each) for each in client.checkpoints(id)],
-            hyperparameters=[Option(name, str(value)) for name, value in options.items() if value is not None],
+            hyperparameters=[Option(name, str(value)) for name, value in options.items()
+                             if name in HYPERPARAMETERS and value is not None],
             trained_tokens=job.get("trained_tokens"),
             finished_at=job.get("finished_at"),
         )
@@ -184,13 +186,13 @@ class Jobs:
                  events: Sequence[Mapping[str, Any]] | None = None) -> JobSummary:
         from pen_backend.jobs import watch
 
-        self._context.ledger.saw(job)
         if events is None:
             # A hosted list would cost one call a job, for figures of jobs that ended long ago.
             worth = job["status"] == "running" or (client.local and job["status"] not in ("validating_files", "queued"))
             events = client.events(job["id"], limit=RECENT) if worth else []
         points = watch.curve(events)
         last = points[-1] if points else None
+        self._context.ledger.saw(job, last.tokens_per_second if last else None)
         valid = next((point.valid_loss for point in reversed(points) if point.valid_loss is not None), None)
         error = job.get("error") or {}
         return JobSummary(

@@ -45,6 +45,17 @@ def test_a_job_that_was_seen_is_brought_up_to_date(tmp_path: Path) -> None:
     assert len(ledger.entries()) == 1
 
 
+def test_the_newest_job_that_was_seen_training_gives_the_rate_of_its_base(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    for each in (entry("a", 1), entry("b", 2), entry("c", 3)):
+        ledger.remember(each)
+    ledger.saw({"id": "a", "status": "succeeded"}, 100.0)
+    ledger.saw({"id": "b", "status": "running"}, 200.0)
+    ledger.saw({"id": "b", "status": "succeeded"})
+    assert ledger.rate("pen-tiny") == 200.0
+    assert ledger.rate("another") is None
+
+
 def test_a_torn_file_is_passed_over(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path)
     ledger.remember(entry("a", 1))
