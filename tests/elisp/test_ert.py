@@ -10,7 +10,8 @@ import pytest
 
 HERE = Path(__file__).parent
 ELISP = HERE.parents[1] / "elisp"
-DEADLINE = 100
+DEADLINE = 100  # seconds of patience with a file
+TRAINING = {"whole-test": 400}  # starts an engine and trains
 INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "OMP_NUM_THREADS", "PEN_SHARED", "PEN_ENGINE_THREADS")
 
 FILES = sorted(HERE.glob("*-test.el"))
@@ -25,6 +26,7 @@ def environment(home: Path) -> dict[str, str]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(max(TRAINING.values()) + 20)
 @pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])
 def test_ert(path: Path, tmp_path: Path) -> None:
     emacs = subprocess.Popen(
@@ -32,11 +34,12 @@ def test_ert(path: Path, tmp_path: Path) -> None:
          "-f", "ert-run-tests-batch-and-exit"],
         env=environment(tmp_path), cwd=tmp_path, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, start_new_session=True, text=True, errors="replace")
+    deadline = TRAINING.get(path.stem, DEADLINE)
     try:
-        said, _ = emacs.communicate(timeout=DEADLINE)
+        said, _ = emacs.communicate(timeout=deadline)
     except subprocess.TimeoutExpired:
         os.killpg(emacs.pid, signal.SIGKILL)  # its service too; an engine has a session of its own
         said, _ = emacs.communicate(timeout=5)
-        pytest.fail(f"{path.name} was not done in {DEADLINE} s\n{said}", pytrace=False)
+        pytest.fail(f"{path.name} was not done in {deadline} s\n{said}", pytrace=False)
     if emacs.returncode != 0:
         pytest.fail(f"{path.name} ended with {emacs.returncode}\n{said}", pytrace=False)
