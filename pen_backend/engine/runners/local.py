@@ -46,12 +46,16 @@ class LocalRunner:
 
     def __init__(self) -> None:
         self._children: dict[int, subprocess.Popen[bytes]] = {}
+        self._handles: dict[tuple[str, int], Handle] = {}
         self._lock = threading.Lock()
         self._boot = boot_id()
 
     def submit(self, job_id: str, attempt: int, argv: list[str], env: Mapping[str, str],
                resources: Resources) -> Handle:
         """Start ARGV, or find it running already: an engine may have died between the start and noting it down."""
+        mine = self._handles.get((job_id, attempt))
+        if mine is not None and self.poll(mine).kind == "running":
+            return mine
         found = _find(argv)
         if found is not None:
             return Handle(job_id, attempt, found[0], found[1], self._boot)
@@ -62,7 +66,9 @@ class LocalRunner:
             os.setpriority(os.PRIO_PROCESS, child.pid, resources.nice)
         with self._lock:
             self._children[child.pid] = child
-        return Handle(job_id, attempt, child.pid, process_start_time(child.pid) or 0, self._boot)
+        handle = Handle(job_id, attempt, child.pid, process_start_time(child.pid) or 0, self._boot)
+        self._handles[job_id, attempt] = handle
+        return handle
 
     def poll(self, handle: Handle) -> RunnerState:
         """Tell how a run stands."""

@@ -68,7 +68,16 @@ def test_output_goes_to_the_log(place: Place) -> None:
 
 @pytest.mark.slow
 def test_the_same_program_is_not_started_twice(place: Place) -> None:
-    assert place.run(SLEEP) == place.run(SLEEP)
+    handle = place.run(SLEEP)
+    assert place.run(SLEEP) == handle
+
+
+@pytest.mark.slow
+def test_a_new_engine_does_not_start_what_the_last_one_started(place: Place) -> None:
+    handle = place.run("print('up', flush=True);" + SLEEP)
+    wait_until(lambda: "up" in place.log())
+    place.runner = LocalRunner()
+    assert place.run("print('up', flush=True);" + SLEEP) == handle
 
 
 @pytest.mark.slow
