@@ -80,10 +80,13 @@ def _train(jobdir: Path, attempt: int, disk: Disk, stop: Stop) -> None:
 
 
 def finish(jobdir: Path, disk: Disk) -> None:
-    """Leave of a finished job's checkpoints the public ones, as plain models."""
+    """Leave of a finished job's checkpoints the public ones, as plain models; if that fails, it is still finished."""
     from pen_backend.engine.nn.checkpoints import prune
 
-    prune(jobdir / "ckpt", disk, keep_last=0)
+    try:
+        prune(jobdir / "ckpt", disk, keep_last=0)
+    except OSError as error:
+        print(f"checkpoints no longer needed could not be removed: {error.strerror}", file=sys.stderr)
 
 
 def superseded_guard(jobdir: Path, attempt: int) -> Callable[[], None]:
@@ -99,10 +102,10 @@ def superseded_guard(jobdir: Path, attempt: int) -> Callable[[], None]:
     return guard
 
 
-def lock_job(jobdir: Path) -> int | None:
+def lock_job(jobdir: Path, *, seconds: float = LOCK_SECONDS) -> int | None:
     """Take the job's lock; wait a little for a trainer that is leaving, then give up."""
     descriptor = os.open(jobdir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    deadline = time.monotonic() + LOCK_SECONDS
+    deadline = time.monotonic() + seconds
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

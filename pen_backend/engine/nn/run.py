@@ -11,6 +11,7 @@ from accelerate import Accelerator  # type: ignore[import-untyped]  # the librar
 from accelerate.utils import set_seed  # type: ignore[import-untyped]  # the same
 from transformers import PreTrainedModel
 
+from pen_backend.engine.nn.attention import use_for_training
 from pen_backend.engine.nn.batches import Plan, plan_steps
 from pen_backend.engine.nn.data import DataSet, read_data
 from pen_backend.engine.nn.device import Device, Precision, choose_device, limit_threads
@@ -75,6 +76,7 @@ def load_run(spec: Spec, root: Path, journal: Journal, *, disk: Disk, stop: Stop
     plan = plan_steps(train.examples, spec.batch, n_epochs=spec.n_epochs, seed=spec.seed)
     set_seed(spec.seed)  # Python's, NumPy's and torch's: a new adapter and dropout draw from the last
     model = load_model(spec.base.path, device.torch)
+    use_for_training(model)
     lean = takes_lean_forward(model, folder.vocab_size)
     adapter = _adapt(model, spec, device)
     loss = WeightedLoss(model, device, lean=lean)
