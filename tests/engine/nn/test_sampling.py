@@ -1,0 +1,54 @@
+from collections import Counter
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pen_backend.engine.nn.sampling import Sampling, draw_token, uniform
+
+LOGITS = torch.tensor([2.0, 1.0, 0.0, -1.0])
+
+
+def draw(number: float, drawn: Counter[int] | None = None, logits: torch.Tensor = LOGITS, **options: float) -> int:
+    return draw_token(logits, drawn or Counter(), Sampling(**options), number)  # type: ignore[arg-type]  # floats only
+
+
+def test_temperature_zero_takes_the_likeliest() -> None:
+    assert [draw(number, temperature=0) for number in (0.0, 0.5, 0.999)] == [0, 0, 0]
+
+
+def test_shares_of_the_draw_are_the_probabilities() -> None:
+    found = Counter(draw(i / 10_000) for i in range(10_000))
+
+    for token, share in enumerate(LOGITS.softmax(-1).tolist()):
+        assert found[token] / 10_000 == pytest.approx(share, abs=2e-4)
+
+
+def test_a_low_temperature_sharpens() -> None:
+    assert Counter(draw(i / 100, temperature=0.1) for i in range(100)) == {0: 100}
+
+
+@given(st.floats(0.05, 0.999), st.floats(0, 0.999999))
+@settings(deadline=None)
+def test_top_p_draws_from_the_fewest_likeliest(top_p: float, number: float) -> None:
+    shares = LOGITS.softmax(-1).tolist()
+    allowed = next(n for n in range(1, 5) if sum(shares[:n]) >= top_p - 1e-6)
+
+    assert draw(number, top_p=top_p) < allowed + 1
+
+
+def test_bias_and_penalties_come_before_the_temperature() -> None:
+    assert draw_token(LOGITS, Counter(), Sampling(0, logit_bias={3: 5.0}), 0.5) == 3
+    assert draw_token(LOGITS, Counter({0: 1}), Sampling(0, presence_penalty=1.5), 0.5) == 1
+    assert draw_token(LOGITS, Counter({0: 3}), Sampling(0, frequency_penalty=0.4), 0.5) == 1
+    assert LOGITS.tolist() == [2.0, 1.0, 0.0, -1.0]
+
+
+def test_a_draw_belongs_to_its_place_alone() -> None:
+    numbers = {uniform(seed, prompt, choice, position)
+               for seed in range(3) for prompt in range(3) for choice in range(3) for position in range(3)}
+
+    assert len(numbers) == 81
+    assert all(0 <= number < 1 for number in numbers)
+    assert uniform(1, 0, 0, 0) == uniform(1, 0, 0, 0)

@@ -1,0 +1,220 @@
+"""The inference worker: frames in, tokens out, turns between requests."""
+
+import io
+import json
+import os
+import queue
+import struct
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import pen_backend.engine
+from pen_backend.engine.infer import Frame, Worker, read_frame, write_frame
+from pen_backend.engine.nn.loaded import Base, Models, Reference
+from pen_backend.engine.nn.models import load_model
+from pen_backend.engine.nn.outcome import Exit, Stop
+from pen_backend.engine.nn.vocabulary import Vocabulary
+from pen_backend.engine.train import run_job
+from tests.engine.nn import tiny
+from tests.engine.nn.disks import QuickDisk
+
+DEADLINE = 60.0
+PEN_TINY = Path(pen_backend.engine.__file__).with_name("base") / "pen-tiny"
+
+
+@pytest.fixture(scope="module")
+def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny.make_model(tmp_path_factory.mktemp("models") / "tiny")
+
+
+class Output(io.BytesIO):
+    """Collects what a worker sends, and calls back after each frame."""
+
+    def __init__(self, *after: Callable[[Frame], None]) -> None:
+        super().__init__()
+        self.frames: list[Frame] = []
+        self.after = list(after)
+
+    def write(self, data: Any) -> int:
+        self.frames.append(json.loads(bytes(data[4:])))
+        for call in self.after:
+            call(self.frames[-1])
+        return len(data)
+
+
+def serve(models: Models, frames: list[Frame], output: Output, inbox: "queue.SimpleQueue[Frame | None]") -> list[Frame]:
+    """Let a worker answer frames until every request has ended."""
+    for frame in frames:
+        inbox.put(frame)
+    open_requests = {frame["id"] for frame in frames if frame["op"] == "generate"}
+
+    def leave_when_done(frame: Frame) -> None:
+        open_requests.discard(frame["id"] if frame["event"] in ("done", "error") else None)
+        if not open_requests:
+            inbox.put(None)
+
+    output.after.append(leave_when_done)
+    Worker(models, inbox, output).run()
+    return output.frames
+
+
+def ask(request_id: str, model: Path, **options: Any) -> Frame:
+    return {"op": "generate", "id": request_id, "model": {"id": "tiny", "path": str(model), "adapter": None},
+            "prompts": ["Question 1"], "max_tokens": 8, "seed": 1} | options
+
+
+def test_frames_survive_the_wire() -> None:
+    stream = io.BytesIO()
+    for frame in ({"op": "stats", "id": "é😀"}, {"op": "cancel", "id": "b"}):
+        write_frame(stream, frame)
+    stream.seek(0)
+
+    assert [read_frame(stream), read_frame(stream), read_frame(stream)] == [
+        {"op": "stats", "id": "é😀"}, {"op": "cancel", "id": "b"}, None]
+
+
+@pytest.mark.parametrize("data", [b"", b"\0\0", struct.pack(">I", 9) + b"{", struct.pack(">I", 1 << 31), b"\0\0\0\2[]"])
+def test_a_torn_or_huge_frame_ends_the_stream(data: bytes) -> None:
+    assert read_frame(io.BytesIO(data)) is None
+
+
+def test_requests_take_turns_so_a_long_one_holds_up_no_short_one(model_folder: Path) -> None:
+    inbox: queue.SimpleQueue[Frame | None] = queue.SimpleQueue()
+    frames = serve(Models(torch.device("cpu")), [ask("long", model_folder, max_tokens=100),
+                                                 ask("short", model_folder, max_tokens=5)], Output(), inbox)
+    ends = [frame["id"] for frame in frames if frame["event"] == "done"]
+    before = [frame for frame in frames[: frames.index(next(f for f in frames if f["event"] == "done"))]
+              if frame["id"] == "long"]
+
+    assert ends == ["short", "long"]
+    assert len(before) < 10
+
+
+def test_a_cancelled_request_stops_within_a_step(model_folder: Path) -> None:
+    inbox: queue.SimpleQueue[Frame | None] = queue.SimpleQueue()
+    seen: list[Frame] = []
+
+    def cancel_at_third(frame: Frame) -> None:
+        seen.append(frame)
+        if len(seen) == 3:
+            inbox.put({"op": "cancel", "id": "a"})
+
+    bias = {str(i): -100 for i in (0, 1, 2, 3)}
+    frames = serve(Models(torch.device("cpu")), [ask("a", model_folder, max_tokens=200, logit_bias=bias)],
+                   Output(cancel_at_third), inbox)
+
+    assert frames[-1]["event"] == "done"
+    assert frames[-1]["cancelled"] is True
+    assert frames[-1]["usage"]["completion_tokens"] <= 8
+
+
+def test_a_bad_request_ends_alone(model_folder: Path) -> None:
+    inbox: queue.SimpleQueue[Frame | None] = queue.SimpleQueue()
+    frames = serve(Models(torch.device("cpu")), [
+        ask("bad", model_folder, prompts=[[9999]]), ask("none", Path("/nowhere")), ask("good", model_folder)],
+        Output(), inbox)
+    errors = {frame["id"]: (frame["code"], frame["param"]) for frame in frames if frame["event"] == "error"}
+
+    assert errors == {"bad": ("invalid_value", "prompt"), "none": ("invalid_model", "model")}
+    assert frames[-1] == {"event": "done", "id": "good", "usage": {
+        "prompt_tokens": frames[-1]["usage"]["prompt_tokens"], "completion_tokens": 8}}
+
+
+def test_the_least_recently_used_model_goes_first(model_folder: Path, tmp_path: Path) -> None:
+    folders = [tiny.make_model(tmp_path / name, seed=seed) for seed, name in enumerate("abc")]
+    one = Models(torch.device("cpu")).get(Reference("a", folders[0], None)).bytes
+    models = Models(torch.device("cpu"), held_bytes=2 * one)
+
+    for name, folder in zip("abac", [folders[0], folders[1], folders[0], folders[2]], strict=True):
+        models.get(Reference(name, folder, None))
+
+    assert set(models.names) == {"a", "c"}
+
+
+@pytest.fixture(scope="module")
+def adapters(model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Two adapters trained on other data."""
+    found = []
+    for seed in (1, 2):
+        job = tiny.make_job(tmp_path_factory.mktemp("jobs") / "job", model_folder, tiny.LINES[10 * seed :], tune="lora",
+                            seed=seed, n_epochs=1, learning_rate=1e-2)
+        assert run_job(job, attempt=1, disk=QuickDisk(), stop=Stop()) == Exit.DONE
+        found.append(Path(json.loads((job / "result.json").read_bytes())["model_path"]))
+    return found
+
+
+def logits(model: torch.nn.Module, ids: list[int]) -> torch.Tensor:
+    with torch.no_grad():
+        return model(torch.tensor([ids])).logits  # type: ignore[no-any-return]  # a module's call is untyped
+
+
+@pytest.mark.slow
+def test_adapters_on_one_base_compute_what_each_computes_alone(model_folder: Path, adapters: list[Path]) -> None:
+    from peft import PeftModel  # takes seconds, which the quick tests do without
+
+    cpu = torch.device("cpu")
+    ids = Vocabulary(model_folder).encode("Question 1: what comes after 1?")
+    alone = [logits(PeftModel.from_pretrained(load_model(model_folder, cpu), adapter), ids) for adapter in adapters]
+    plain = logits(load_model(model_folder, cpu), ids)
+    models = Models(cpu)
+    bases = [models.get(Reference(f"m{i}", model_folder, adapter)) for i, adapter in enumerate(adapters)]
+    base: Base = bases[0]
+
+    assert bases[0] is bases[1] is models.get(Reference("tiny", model_folder, None))
+    for adapter, wanted in [(adapters[0], alone[0]), (None, plain), (adapters[1], alone[1]), (adapters[0], alone[0])]:
+        base.use(adapter)
+        assert torch.equal(logits(base.model, ids), wanted)
+
+
+@pytest.fixture
+def worker() -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen([sys.executable, "-P", "-m", "pen_backend.engine.infer"], stdin=subprocess.PIPE,
+                               stdout=subprocess.PIPE, env={"PATH": os.environ["PATH"], "PEN_ENGINE_THREADS": "1"})
+    with process:
+        yield process
+        process.kill()
+
+
+def exchange(worker: subprocess.Popen[bytes], frame: Frame) -> list[Frame]:
+    """Send a frame; read until its request is over."""
+    assert worker.stdin is not None
+    assert worker.stdout is not None
+    write_frame(worker.stdin, frame)  # type: ignore[arg-type]  # a pipe is a binary stream
+    frames: list[Frame] = []
+    while not frames or frames[-1]["event"] not in ("done", "error", "loaded", "stats"):
+        found = read_frame(worker.stdout)  # type: ignore[arg-type]  # the same
+        assert found is not None
+        frames.append(found)
+    return frames
+
+
+@pytest.mark.slow
+def test_pen_tiny_tuned_with_lora_has_the_logits_of_peft_when_the_program_serves_it(
+        worker: subprocess.Popen[bytes], tmp_path: Path) -> None:
+    from peft import PeftModel
+
+    job = tiny.make_job(tmp_path / "job", PEN_TINY, tune="lora", n_epochs=1)
+    assert run_job(job, attempt=1, disk=QuickDisk(), stop=Stop()) == Exit.DONE
+    adapter = json.loads((job / "result.json").read_bytes())["model_path"]
+    model = {"id": "tuned", "path": str(PEN_TINY), "adapter": adapter}
+    ids = Vocabulary(PEN_TINY).encode("Question 1: what comes after 1?")
+    logs = logits(PeftModel.from_pretrained(load_model(PEN_TINY, torch.device("cpu")), adapter), ids)[0].log_softmax(-1)
+
+    loaded = exchange(worker, {"op": "load", "model": model})
+    scored = exchange(worker, {"op": "generate", "id": "a", "model": model, "prompts": [ids], "max_tokens": 0,
+                               "echo": True, "logprobs": 0})
+    stats = exchange(worker, {"op": "stats", "id": "s"})
+
+    assert loaded[0] == {"event": "loaded", "model": "tuned", "context_length": 2048, "vocab_size": 4096, "bos": 0,
+                         "eos": 0}
+    assert scored[0]["logprobs"]["token_logprobs"] == [None, *(logs[i, t].item() for i, t in enumerate(ids[1:]))]
+    assert stats == [{"event": "stats", "id": "s", "generated_tokens": 0, "loaded": ["tuned"]}]
+    assert worker.stdin is not None
+    worker.stdin.close()
+    assert worker.wait(DEADLINE) == 0
