@@ -86,7 +86,8 @@ def test_unknown_keys_beside_a_row_are_kept_as_meta() -> None:
 
 
 @pytest.mark.parametrize(("line", "expected"), [
-    (b"", "json"), (b"{", "json"), (b"[" * 9000, "json"), (b"9" * 6000, "json"), (b"\xff", "encoding"),
+    (b"", "json"), (b"{", "json"), (b"[" * 9000, "json"), (b"9" * 6000, "nan"), (b"[-Infinity]", "nan"),
+    (b"\xff", "encoding"),
     (b'{"data": NaN}', "nan"), (b'{"data": 1e999}', "nan"), (b'{"data": "\\ud800"}', "surrogate"),
     (b'"' + b"x" * LINE_LIMIT + b'"', "line-too-long"), ([], "not-an-object"), ({}, "no-data"),
     ({"data:": "x"}, "no-data"),

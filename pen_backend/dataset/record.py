@@ -8,6 +8,7 @@ from pen_backend.errors import CancelledError, DataError, Finding
 from pen_backend.records import Example, Origin
 
 Side = Literal["train", "valid"]
+SIDES: tuple[Side, Side] = ("train", "valid")
 
 # Losses that are no fault of the file: counted, never limited by `max-bad` (datasets.md, section 7).
 CONTENT_CODES = frozenset(("empty", "unlabelled", "duplicate", "near-duplicate", "filtered", "too-long", "too-short",

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
-from pen_backend.dataset.record import Side
+from pen_backend.dataset.record import SIDES, Side
 from pen_backend.prompts.training import Valid
 
 
@@ -52,16 +52,17 @@ def split(found: Sequence[Unit], spec: Valid, seed: int, *, least: int = 1) -> l
     sides: list[Side] = [unit.side or ("valid" if place < share else "train")
                          for unit, place in zip(found, places, strict=True)]
     if share > 0:
-        _fill("valid", sides, found, places, share, least)
-    _fill("train", sides, found, places, share, least)
+        enough = [_fill(side, sides, found, places, share, least) for side in SIDES]
+        if not all(enough):
+            return [unit.side or "train" for unit in found]
     return sides
 
 
 def _fill(side: Side, sides: list[Side], found: Sequence[Unit], places: Sequence[float], share: float,
-          least: int) -> None:
-    """Bring units to a side that is too small."""
+          least: int) -> bool:
+    """Bring units to a side that is too small; say whether it has enough now."""
     sizes = {each: sum(len(unit.members) for unit, at in zip(found, sides, strict=True) if at == each)
-             for each in ("train", "valid")}
+             for each in SIDES}
     other: Side = "train" if side == "valid" else "valid"
     nearest = sorted((abs(place - share), unit.key, index)
                      for index, (unit, place) in enumerate(zip(found, places, strict=True))
@@ -75,6 +76,8 @@ def _fill(side: Side, sides: list[Side], found: Sequence[Unit], places: Sequence
             moved.append(index)
             sizes[side] += size
             sizes[other] -= size
-    if sizes[side] >= least:
-        for index in moved:
-            sides[index] = side
+    if sizes[side] < least:
+        return False
+    for index in moved:
+        sides[index] = side
+    return True

@@ -10,7 +10,7 @@ from pen_backend.dataset.examples import bundles, continuation, group_of, lists_
 from pen_backend.dataset.items import Wanted
 from pen_backend.dataset.ledger import Ledger
 from pen_backend.dataset.output import Directory, Lines, Written
-from pen_backend.dataset.record import Item, Pulse, Rejected, Side, place, rejected
+from pen_backend.dataset.record import SIDES, Item, Pulse, Rejected, Side, place, rejected
 from pen_backend.dataset.report import ROWS_SHOWN, Report, Row, RowSegment, count
 from pen_backend.dataset.sides import Sides
 from pen_backend.dataset.statistics import Counter, Totals, table
@@ -21,7 +21,6 @@ from pen_backend.prompts.training import TrainingSpec
 from pen_backend.records import Dialect, Example, Segment, make_example, to_line
 from pen_backend.tokens import Encoder
 
-SIDES: tuple[Side, Side] = ("train", "valid")
 _BOUNDARY_SAMPLE = 1_000  # rows whose tokens are also counted joined
 _VALID_SHOWN = 10
 

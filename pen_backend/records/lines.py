@@ -7,6 +7,7 @@ message names places and counts, never the row's text.
 import difflib
 import json
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping
 from itertools import takewhile
 from typing import BinaryIO, Literal, get_args
@@ -19,6 +20,7 @@ from pen_backend.records.example import Example, Origin, Segment, bad, make_exam
 Dialect = Literal["text-list", "prompt-completion", "data", "text", "chat", "preference"]
 DIALECTS: tuple[Dialect, ...] = get_args(Dialect)
 LINE_LIMIT = 1_000_000  # bytes of one line
+_NOT_FINITE = re.compile(r"NaN|Infinity")
 _BOM = b"\xef\xbb\xbf"
 _ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 _MESSAGE_KEYS = ("role", "content", "name", "weight", "tool_calls", "tool_call_id", "function_call", "refusal")
@@ -85,34 +87,18 @@ def parse_json(raw: bytes | str, *, where: str) -> object:
 
 def _json_finding(raw: bytes | str, error: json.JSONDecodeError, where: str) -> DataError:
     """Say which rule a text breaks that is not strict JSON."""
+    text = raw
     if isinstance(raw, bytes):
         try:
-            raw.decode()
+            text = raw.decode()
         except UnicodeDecodeError as broken:
             return bad("encoding", f"byte 0x{raw[broken.start]:02x} at offset {broken.start} of the line is not UTF-8",
                        where=where, hint="save the file as UTF-8")
-    try:
-        json.loads(raw, parse_constant=_refuse_constant, parse_float=_refuse_infinite)
-    except _NotFiniteError:
+    if "surrogate" in error.msg:
+        return bad("surrogate", f"half of a surrogate pair at column {error.colno}; no text can hold it", where=where)
+    if "infinity" in error.msg or _NOT_FINITE.search(str(text)[max(error.pos - 1, 0):error.pos + 9]):
         return bad("nan", "JSON has no NaN or infinite numbers", where=where)
-    except (ValueError, RecursionError):
-        return bad("json", f"not valid JSON at column {error.colno}: {error.msg}", where=where)
-    return bad("surrogate", f"half of a surrogate pair at column {error.colno}; no text can hold it", where=where)
-
-
-class _NotFiniteError(ValueError):
-    """A number that is not finite."""
-
-
-def _refuse_constant(text: str) -> float:
-    raise _NotFiniteError(text)
-
-
-def _refuse_infinite(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise _NotFiniteError(text)
-    return number
+    return bad("json", f"not valid JSON at column {error.colno}: {error.msg}", where=where)
 
 
 def parse_object(value: object, *, origin: Origin, where: str,

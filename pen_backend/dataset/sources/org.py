@@ -14,17 +14,19 @@ from orgparse.node import OrgNode
 from pen_backend.dataset.record import Read, Record, Rejected, Side, rejected
 from pen_backend.dataset.sources.document import Document, Request
 from pen_backend.dataset.sources.org_body import Block, blocks, unlinked
-from pen_backend.errors import DataError
 from pen_backend.prompts.sources import Source
 from pen_backend.records import bad
 
 _STRUCTURE = re.compile(r"\*+ |#\+(?:todo|seq_todo|typ_todo|filetags|property):|[ \t]*:(?!effort:)[^\s:]+:",
                         re.IGNORECASE)
-# orgparse stops at any date that does not exist, wherever it stands; hidden from it, dates stay text.
 _DATE = re.compile(r"[<\[](?=\d)")
+_LONG = 400  # characters of a heading's tags, or of a line with a property
+_HEAD = 60  # characters of a heading, which hold its keyword and priority
+_HIDE = {ord("<"): 0xE0F0, ord("["): 0xE0F1}
+_REST = "\ue0f2"
+_SHOW = {hidden: sign for sign, hidden in _HIDE.items()}
 _SENTENCE = re.compile(r"[.!?…][\"'”’)\]]*$")
 _INHERITED = frozenset(("PEN_WEIGHTS", "LABEL"))
-_HIDE, _SHOW = {"<": "\ue0f0", "[": "\ue0f1"}, {0xE0F0: "<", 0xE0F1: "["}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,27 +68,28 @@ def read(document: Document, request: Request) -> Iterator[Read]:
 
 def _sections(document: Document, source: Source) -> list[_Section]:
     lines = document.text().split("\n")
-    try:
-        root = orgparse.loadi([_masked(line) for line in lines])
-        nodes = [node for node in root[1:] if isinstance(node, OrgNode)]
-        places = {id(node): index for index, node in enumerate(nodes, 1)}
-        starts = [*(node.linenumber for node in nodes), len(lines) + 1]
-        sections = [_Section("", 0, tuple(blocks(lines[:starts[0] - 1], 1)), frozenset(root.tags),
-                             selected=_is_selected(source, frozenset(root.tags), None))]
-        for node, start, end in zip(nodes, starts, starts[1:], strict=False):
-            tags = frozenset(node.tags)
-            parent = places.get(id(node.parent))
-            properties = {key: value for key, value in (sections[parent].properties if parent else {}).items()
-                          if key in _INHERITED}
-            properties.update((str(key).upper(), str(value).translate(_SHOW))
-                              for key, value in node.properties.items())
-            sections.append(_Section(
-                heading=unlinked(node.get_heading(format="raw").translate(_SHOW)).strip(), line=start,
-                body=tuple(blocks(lines[start:end - 1], start + 1)), tags=tags, todo=node.todo,
-                properties=properties, parent=parent, is_leaf=not node.children,
-                selected=_is_selected(source, tags, node.todo)))
-    except RecursionError as error:
-        raise DataError(f"{document.name} has headings inside headings too deep to follow.") from error
+    root = orgparse.loadi([_masked(line) for line in lines])
+    nodes = [node for node in root if isinstance(node, OrgNode)]
+    starts = [*(node.linenumber for node in nodes), len(lines) + 1]
+    filetags = frozenset(root.tags)
+    sections = [_Section("", 0, tuple(blocks(lines[:starts[0] - 1], 1)), filetags,
+                         selected=_is_selected(source, filetags, None))]
+    # Who stands below whom is kept here: orgparse looks for parents and children from the start each time.
+    above: list[tuple[int, int]] = []
+    for index, (node, start, end) in enumerate(zip(nodes, starts, starts[1:], strict=False)):
+        while above and above[-1][0] >= node.level:
+            above.pop()
+        parent = above[-1][1] if above else None
+        around = sections[parent or 0]
+        above.append((node.level, index + 1))
+        tags = around.tags | node.shallow_tags
+        properties = {key: value for key, value in around.properties.items() if key in _INHERITED}
+        properties.update((str(key).upper(), str(value).translate(_SHOW)) for key, value in node.properties.items())
+        sections.append(_Section(
+            heading=_heading_of(node, lines[start - 1]), line=start,
+            body=tuple(blocks(lines[start:end - 1], start + 1)), tags=tags, todo=node.todo, properties=properties,
+            parent=parent, is_leaf=index + 1 == len(nodes) or nodes[index + 1].level <= node.level,
+            selected=_is_selected(source, tags, node.todo)))
     return sections
 
 
@@ -97,10 +100,39 @@ def _is_selected(source: Source, tags: frozenset[str], todo: str | None) -> bool
 
 
 def _masked(line: str) -> str:
-    """Keep what orgparse is asked for, headings and properties, and hide dates from it."""
+    """Keep what orgparse is asked for, keyword, tags and properties, without what it stops or stumbles at.
+
+    It stops at any date that does not exist, wherever it stands, and its patterns go over a heading again from each
+    of its characters. Dates are hidden behind private characters, and the rest of a long heading behind one.
+    """
     if not _STRUCTURE.match(line):
         return ""
-    return _DATE.sub(lambda found: _HIDE[found[0]], line)
+    if not line.startswith("*"):
+        return _DATE.sub(_hidden, line) if len(line) <= _LONG else ""
+    head, rest, tags = _parts(line)
+    return _DATE.sub(_hidden, head) + (_REST if rest else "") + (f" {tags}" if tags else "")
+
+
+def _parts(line: str) -> tuple[str, str, str]:
+    """Cut a heading into its beginning, which holds keyword and priority, the rest of its text, and its tags."""
+    line = line.rstrip()
+    tags = line[line.rfind(" ") + 1:]
+    if not (2 < len(tags) <= _LONG and tags.startswith(":") and tags.endswith(":")):
+        tags = ""
+    text = line[:len(line) - len(tags)].rstrip()
+    return text[:_HEAD] or line[:1], text[_HEAD:], tags
+
+
+def _heading_of(node: OrgNode, line: str) -> str:
+    """Return a heading's text, with all that was hidden from orgparse."""
+    text = node.get_heading(format="raw").translate(_SHOW)
+    if _REST in text:
+        text = text.replace(_REST, _parts(line)[1], 1)
+    return unlinked(text).strip()
+
+
+def _hidden(found: re.Match[str]) -> str:
+    return chr(_HIDE[ord(found[0])])
 
 
 def _pairs(sections: list[_Section]) -> dict[int, tuple[int, int]]:
