@@ -44,9 +44,19 @@
   "Print TEXT as a heading."
   (pen-demo--say "\n== %s" text))
 
+(defvar pen-demo-terminal nil
+  "Non-nil if a line of the output can be drawn over.")
+
+(defvar pen-demo--said 0
+  "When the last line of progress was printed where lines stay.")
+
 (defun pen-demo--live (text)
-  "Show TEXT on the last line of the terminal, over what stood there."
-  (send-string-to-terminal (format "\r%-78s" text)))
+  "Show TEXT over the last line of a terminal; elsewhere a line in 5 seconds."
+  (cond (pen-demo-terminal
+         (send-string-to-terminal (format "\r%-78s\r" text)))
+        ((and (not (equal text "")) (> (- (float-time) pen-demo--said) 5))
+         (setq pen-demo--said (float-time))
+         (pen-demo--say "%s" text))))
 
 (defun pen-demo--time (seconds)
   "Return SECONDS as minutes and seconds; a dash for none."
@@ -74,13 +84,16 @@
 
 (defun pen-demo--progress (plist)
   "Show the progress PLIST as one live line."
-  (let ((loss (plist-get plist :loss)))
-    (pen-demo--live
-     (format "step %s/%s  loss %s  %s tokens/s  ETA %s"
-             (plist-get plist :step) (plist-get plist :steps)
-             (if loss (format "%.3f" loss) "–")
-             (if-let ((rate (plist-get plist :tokens-per-second))) (round rate) "–")
-             (pen-demo--time (plist-get plist :eta))))))
+  (pen-demo--live
+   (format "step %s/%s  loss %s  %s tokens/s  ETA %s"
+           (plist-get plist :step) (plist-get plist :steps)
+           (pen-demo--loss (plist-get plist :loss))
+           (if-let ((rate (plist-get plist :tokens-per-second))) (round rate) "–")
+           (pen-demo--time (plist-get plist :eta)))))
+
+(defun pen-demo--loss (loss)
+  "Return LOSS in nats a token; a dash for none."
+  (if loss (format "%.3f" loss) "–"))
 
 (defun pen-demo--event (kind plist)
   "Print what a running job says: KIND and PLIST of one event."
@@ -88,15 +101,20 @@
     ('progress (pen-demo--progress plist))
     ((and 'log (guard (equal "sample" (format "%s" (plist-get plist :what)))))
      (pen-demo--live "")
-     (send-string-to-terminal "\r")
-     (pen-demo--say "sample  %s" (string-trim (plist-get plist :text))))))
+     (pen-demo--say "sample after step %s:\n%s"
+                    (cadr (assoc "step" (plist-get plist :data)))
+                    (pen-demo--indent (string-trim (plist-get plist :text)))))))
 
 (defun pen-demo--follow (job)
   "Wait for JOB, printing its progress; return its details at the end."
   (let* ((id (plist-get job :id))
          (end (pen-stream-wait #'pen-rpc-jobs-watch (list :id id)
                                pen-demo-deadline #'pen-demo--event)))
-    (send-string-to-terminal "\n")
+    (pen-demo--live "")
+    (pen-demo--say "%s after %s steps, loss %s, held out %s"
+                   (plist-get end :status) (plist-get end :step)
+                   (pen-demo--loss (plist-get end :train-loss))
+                   (pen-demo--loss (plist-get end :valid-loss)))
     (unless (equal "succeeded" (format "%s" (plist-get end :status)))
       (signal 'pen-job-error
               (list (format "Job %s %s: %s" id (plist-get end :status)
@@ -135,7 +153,15 @@
   "Return the prompt of a held-out row of PLAN, as a list of jokes in lines."
   (let ((row (cl-find "valid" (plist-get plan :rows) :test #'equal
                       :key (lambda (row) (format "%s" (plist-get row :side))))))
-    (string-trim (plist-get (car (plist-get row :segments)) :text))))
+    (string-remove-suffix (pen-demo--prompt-end)
+                          (plist-get (car (plist-get row :segments)) :text))))
+
+(defun pen-demo--prompt-end ()
+  "Return what the definition puts behind the jokes of a prompt."
+  (string-remove-prefix
+   "x" (plist-get (pen-rpc-prompts-render :prompt "pun-complete"
+                                          :values '(("jokes" "x") ("more" "x")))
+                  :prompt)))
 
 (defun pen-demo--complete (model jokes)
   "Return the candidates of MODEL that continue JOKES."
@@ -199,18 +225,20 @@ Return (JOKES . TEXTS), TEXTS a list of (NAME CANDIDATE…)."
     (pen-demo--check results)))
 
 (defun pen-demo ()
-  "Run the demo in batch Emacs; arguments are `--' and the Python to use."
-  (setq pen-python-command (car (last command-line-args-left))
+  "Run the demo in batch Emacs.
+The arguments are `--', the Python to use, and whether this is a terminal."
+  (setq pen-python-command (nth 1 command-line-args-left)
+        pen-demo-terminal (equal "terminal" (nth 2 command-line-args-left))
         command-line-args-left nil
         standard-output t)
   (condition-case err
       (pen-demo--run)
     (pen-error
-     (send-string-to-terminal "\n")
+     (pen-demo--live "")
      (message "make demo: %s" (pen-stream-sentence (pen-stream-error-plist err)))
      (kill-emacs 1))
     (error
-     (send-string-to-terminal "\n")
+     (pen-demo--live "")
      (message "make demo: %s" (error-message-string err))
      (kill-emacs 1)))
   (pen-rpc-stop)

@@ -48,7 +48,7 @@ def add_untrained_base(environ: dict[str, str]) -> None:
     out = Path(environ["XDG_DATA_HOME"]) / "pen" / "bases" / "pen-tiny-untrained"
     program = ["pen_backend.engine.pretrain", "--untrained", "--like", str(BASE), "--out", str(out), "--seed", "7"]
     subprocess.run([sys.executable, "-P", "-m", *program], env=environ, cwd=ROOT, check=True, timeout=120,
-                   stdout=subprocess.DEVNULL)
+                   capture_output=True, text=True)
 
 
 def main() -> int:
@@ -62,14 +62,17 @@ def main() -> int:
     shutil.rmtree(STATE)
     environ = environment()
     emacs = [os.environ.get("EMACS", "emacs"), "-Q", "--batch", "-L", str(ROOT / "elisp"),
-             "-l", str(ROOT / "demo" / "demo.el"), "-f", "pen-demo", "--", sys.executable]
+             "-l", str(ROOT / "demo" / "demo.el"), "-f", "pen-demo", "--", sys.executable,
+             "terminal" if sys.stdout.isatty() else "file"]
     try:
         add_untrained_base(environ)
         status = subprocess.run(emacs, env=environ, cwd=ROOT, timeout=DEADLINE, check=False).returncode
         problem = f"make demo: failed, see the line above (Emacs ended with {status})." if status else None
     except subprocess.TimeoutExpired:
         problem = f"make demo: not finished after {DEADLINE} s; is the machine busy?"
-    except (OSError, subprocess.CalledProcessError) as error:
+    except subprocess.CalledProcessError as error:
+        problem = f"make demo: no untrained base: {error.stderr.strip().splitlines()[-1]}"
+    except OSError as error:
         problem = f"make demo: {error}"
     except KeyboardInterrupt:
         problem = "make demo: interrupted."
