@@ -62,7 +62,9 @@ def puns(count: int, kind: str = "What do you call") -> list[str]:
 
 def run(where: Path, text: str | bytes, *, prompt: str = CONTINUATION, training: str = "", source: str = "region",
         reader_name: str = "auto", disk: Disk | None = None, **more: object) -> Build:
-    """Build a training set from one text."""
+    """Build a training set from one text; of lists unless a definition says what."""
+    if prompt is CONTINUATION and not training:
+        training = "{example: {build: continuation}}"
     content = text.decode() if isinstance(text, bytes) else text
     sources = [Source.model_validate({"reader": reader_name, "text": content, "id": source})]
     overrides = more.pop("overrides", None)

@@ -1,0 +1,421 @@
+"""Whole builds: every record accounted for, the same bytes everywhere, nothing published half."""
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pen_backend.dataset.build import Build, build
+from pen_backend.dataset.near import Shingles, pairs
+from pen_backend.dataset.record import Progress
+from pen_backend.errors import BusyError, CancelledError, DataError, Finding, PenError, PromptError
+from pen_backend.files import Disk
+from pen_backend.prompts import library
+from pen_backend.prompts.sources import Source
+from pen_backend.records import Example, read_lines
+from tests.dataset import CONTINUATION, ROWS, Bytes, definition, files, puns, run
+from tests.shared import shared
+
+PUNS = "\n".join(puns(40))
+QUESTIONS = "\n".join(json.dumps({"question": text, "answer": f"answer {number}"})
+                      for number, text in enumerate(puns(40)))
+FOLD = "steps: [{normalise: {newlines: space}}, {dedupe: {exact: casefold, near: 0.7}}]"
+
+
+def rows(directory: Path, side: str) -> list[Example]:
+    with (directory / f"{side}.jsonl").open("rb") as stream:
+        return [row[2] for row in read_lines(stream, source=side) if not isinstance(row, Finding)]
+
+
+def texts(done: Build, side: str) -> list[str]:
+    """Return the texts in the bundles of one side."""
+    return [line for row in rows(done.directory, side) for segment in row.segments for line in segment.text.split("\n")
+            if line]
+
+
+def accounted(done: Build) -> None:
+    """Check the books of a build (datasets.md, section 7)."""
+    report = done.report
+    rejected = done.directory / "rejected.jsonl"
+    lines = rejected.read_text().splitlines() if rejected.exists() else []
+    losses = sum(sum(source.rejected.values()) for source in report.sources)
+    assert all(source.read == source.kept + sum(source.rejected.values()) for source in report.sources)
+    assert sum(source.kept for source in report.sources) == report.items["kept"]
+    assert report.items["kept"] == report.items["used"] + report.items["left_over"]
+    assert report.examples["built"] == (report.examples["train"] + report.examples["valid"]
+                                        + sum(report.rejected.values()))
+    assert len(lines) == losses + sum(report.rejected.values())
+    assert report.examples["train"] == len(rows(done.directory, "train"))
+    assert report.examples["valid"] == len(rows(done.directory, "valid"))
+
+
+def test_a_region_becomes_weighted_rows_of_two_segments(tmp_path: Path) -> None:
+    done = run(tmp_path, PUNS, training="{example: {build: continuation, loss-weights: [0.3, 0.7]}}")
+    for row in rows(done.directory, "train"):
+        assert [segment.weight for segment in row.segments] == [0.3, 0.7]
+        assert row.segments[0].text.endswith("\n")
+        assert row.segments[1].text.endswith("\n\n")
+    assert sorted(texts(done, "train") + texts(done, "valid")) == sorted(puns(40))
+    accounted(done)
+
+
+def test_the_split_comes_before_the_bundles(tmp_path: Path) -> None:
+    done = run(tmp_path, "\n".join(puns(200)), training="{example: {build: continuation}}")
+    assert set(texts(done, "train")).isdisjoint(texts(done, "valid"))
+    assert done.report.examples["valid"] > 0
+
+
+def test_near_texts_are_never_on_both_sides(tmp_path: Path) -> None:
+    base = [f"{text} and then it went home again to {number} friends" for number, text in enumerate(puns(60))]
+    twins = [text.replace("home again", "home early") for text in base]
+    done = run(tmp_path, "\n".join([*base, *twins]), training="{steps: [normalise], example: {build: continuation}}")
+    sides = [*(("train", text) for text in texts(done, "train")), *(("valid", text) for text in texts(done, "valid"))]
+    near = pairs(Shingles([text for _, text in sides]), 0.5)
+    assert all(sides[one][0] == sides[other][0] for one, other in near)
+    assert {side for side, _ in sides} == {"train", "valid"}
+
+
+def test_every_loss_is_counted_and_listed_with_its_reason(tmp_path: Path) -> None:
+    jokes = [{"body": text} for text in puns(30)] + [{"body": ""}, {"body": " "}, {"body": puns(1)[0].upper()}]
+    training = f"{{{FOLD}, example: {{build: continuation}}}}"
+    done = run(tmp_path, json.dumps(jokes), reader_name="jokes", training=training)
+    (source,) = done.report.sources
+    assert source.rejected == {"empty": 2, "duplicate": 1}
+    lines = [json.loads(line) for line in (done.directory / "rejected.jsonl").read_text().splitlines()]
+    assert [(line["code"], line["origin"]["locator"]) for line in lines] == [
+        ("empty", "record 31"), ("empty", "record 32"), ("duplicate", "record 33")]
+    accounted(done)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(lines=st.lists(st.sampled_from([
+    '{"question": "q one", "answer": "a one"}', '{"question": "q two", "answer": ""}',
+    '{"question": "", "answer": "a"}', '{"question": "q three", "answer": "a\\nb"}',
+    '{"question": "Q ONE", "answer": "a one!"}', '{"prompt": "p", "completion": "c"}',
+    '{"data": {"text_list": ["t", "u"], "loss_weights": [1]}}', "{broken", '{"question": 3, "answer": [4]}', "7",
+]), max_size=12), share=st.sampled_from([0, 0.1, 0.5]))
+def test_the_books_balance_whatever_the_lines_are(lines: list[str], share: float, tmp_path: Path) -> None:
+    try:
+        done = run(tmp_path, "\n".join(lines), prompt=ROWS, reader_name="jsonl", training="{on-bad: skip}",
+                   overrides={"valid_share": share})
+    except PenError:
+        return
+    accounted(done)
+
+
+def test_rows_are_rendered_by_the_definition(tmp_path: Path) -> None:
+    done = run(tmp_path, QUESTIONS, prompt=ROWS, training="{example: {loss-weights: [0.1, 0.9]}}")
+    row = rows(done.directory, "train")[0]
+    assert row.segments[0].text.startswith("Q: What do you call")
+    assert row.segments[0].text.endswith("\nA:")
+    assert row.segments[1].text == " answer 0\n"
+    accounted(done)
+
+
+def test_prompt_completion_is_written_where_nothing_is_lost(tmp_path: Path) -> None:
+    done = run(tmp_path / "a", QUESTIONS, prompt=ROWS, training="{output: {format: prompt-completion}}")
+    first = json.loads((done.directory / "train.jsonl").read_text().splitlines()[0])
+    assert set(first) == {"prompt", "completion"}
+    with pytest.raises(DataError, match="without a loss"):
+        run(tmp_path / "b", QUESTIONS, prompt=ROWS,
+            training="{output: {format: prompt-completion}, example: {loss-weights: [0.3, 0.7]}}")
+
+
+def test_finished_rows_skip_the_build_and_may_be_repaired(tmp_path: Path) -> None:
+    content = "\n".join(json.dumps({"prompt": f"Q: {text}", "completion": f"it is {number}"})
+                        for number, text in enumerate(puns(20)))
+    done = run(tmp_path / "a", content, prompt=ROWS)
+    assert any(finding.code == "boundary" for finding in done.report.findings)
+    done = run(tmp_path / "b", content, prompt=ROWS, training="{example: {build: as-is, boundary: repair}}")
+    assert rows(done.directory, "train")[0].segments[0].text.endswith("\nA:")
+    accounted(done)
+
+
+def test_a_row_without_a_completion_waits_to_be_filled_in(tmp_path: Path) -> None:
+    done = run(tmp_path, QUESTIONS + '\n{"question": "open", "answer": ""}', prompt=ROWS)
+    (line,) = (done.directory / "unlabelled.jsonl").read_text().splitlines()
+    assert json.loads(line) == {"prompt": "Q: open", "completion": ""}
+    accounted(done)
+
+
+def test_a_long_example_is_dropped_or_cut_at_its_beginning(tmp_path: Path) -> None:
+    content = QUESTIONS + "\n" + json.dumps({"question": "x" * 500, "answer": "yes"})
+    done = run(tmp_path / "a", content, prompt=ROWS, training="{example: {max-tokens: 200}}")
+    assert done.report.rejected == {"too-long": 1}
+    accounted(done)
+    done = run(tmp_path / "b", content, prompt=ROWS, training="{example: {max-tokens: 200, overlong: truncate}}")
+    lengths = [sum(len(segment.text) for segment in row.segments) for side in ("train", "valid")
+               for row in rows(done.directory, side)]
+    assert max(lengths) == 200
+    with pytest.raises(PenError, match="more than 200"):
+        run(tmp_path / "c", content, prompt=ROWS, training="{example: {max-tokens: 200, overlong: error}}")
+
+
+def test_a_text_that_ends_or_joins_lists_is_dropped_and_counted(tmp_path: Path) -> None:
+    jokes = [{"body": text} for text in puns(30)] + [{"body": "two\nlines of it"}]
+    done = run(tmp_path, json.dumps(jokes), reader_name="jokes", training="{example: {build: continuation}}")
+    assert done.report.sources[0].rejected == {"join-inside": 1}
+    accounted(done)
+
+
+@pytest.mark.parametrize(("content", "says"), [
+    ("", "region is empty"), (" \n\n", "region is empty"), ("Only one pun.", "1 usable text; puns needs at least two"),
+    ("One pun.\nONE PUN!", "1 duplicate")])
+@pytest.mark.parametrize("reader_name", ["auto", "org"])
+def test_too_little_is_said_in_one_sentence(content: str, says: str, reader_name: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=says):
+        run(tmp_path, content, reader_name=reader_name, training="{example: {build: continuation}}")
+    assert not (tmp_path / "out").exists() or list((tmp_path / "out").iterdir()) == []
+
+
+def test_two_puns_are_enough_and_what_is_not_held_out_is_said(tmp_path: Path) -> None:
+    done = run(tmp_path, "\n".join(puns(2)), training="{example: {build: continuation}}")
+    assert done.report.examples == {"built": 1, "train": 1, "valid": 0}
+    assert any(finding.code == "no-valid" for finding in done.report.findings)
+
+
+def test_four_puns_fill_both_sides(tmp_path: Path) -> None:
+    done = run(tmp_path, "\n".join(puns(4)), training="{example: {build: continuation}}")
+    assert done.report.examples == {"built": 2, "train": 1, "valid": 1}
+
+
+def test_too_many_bad_records_publish_nothing_but_their_list(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="1 of 41 records cannot be used") as caught:
+        run(tmp_path, QUESTIONS + "\n{broken", prompt=ROWS, reader_name="jsonl")
+    assert caught.value.findings[0].where == "region:41"
+    (listed,) = (tmp_path / "out").iterdir()
+    assert listed.name.endswith(".rejected.jsonl")
+    assert json.loads(listed.read_text())["raw"] == "{broken"
+
+
+def test_bad_records_may_be_skipped_or_stop_at_once(tmp_path: Path) -> None:
+    content = "{broken\n" + QUESTIONS
+    done = run(tmp_path / "a", content, prompt=ROWS, reader_name="jsonl", training="{on-bad: skip}")
+    assert done.report.sources[0].rejected == {"json": 1}
+    accounted(done)
+    with pytest.raises(DataError, match="not valid JSON") as caught:
+        run(tmp_path / "b", content, prompt=ROWS, reader_name="jsonl", training="{on-bad: stop}")
+    assert caught.value.where == "region:1"
+
+
+@pytest.mark.parametrize(("training", "says"), [
+    ("{example: {build: turns}}", "no build 'turns'"), ("{steps: [anonymise]}", "no step 'anonymise'")])
+def test_what_only_a_later_version_has_is_refused_by_name(training: str, says: str, tmp_path: Path) -> None:
+    with pytest.raises(PromptError, match=says) as caught:
+        run(tmp_path, PUNS, training=training)
+    assert "There are" in str(caught.value.hint)
+
+
+def test_the_same_build_is_up_to_date(tmp_path: Path) -> None:
+    first = run(tmp_path, PUNS)
+    before = {name: (first.directory / name).stat().st_mtime_ns for name in files(first.directory)}
+    again = run(tmp_path, PUNS)
+    assert again.directory == first.directory
+    assert again.report == first.report
+    assert {name: (again.directory / name).stat().st_mtime_ns for name in files(again.directory)} == before
+
+
+def test_another_text_seed_share_or_vocabulary_is_another_build(tmp_path: Path) -> None:
+    done = [run(tmp_path, PUNS), run(tmp_path, PUNS + "x"), run(tmp_path, PUNS, seed=1),
+            run(tmp_path, PUNS, overrides={"valid_share": 0.3})]
+    assert len({each.id for each in done}) == 4
+    assert (tmp_path / "out" / "latest").resolve() == done[-1].directory.resolve()
+
+
+def test_rows_that_come_later_move_no_old_ones(tmp_path: Path) -> None:
+    run(tmp_path, "\n".join(puns(300)), training="{example: {build: continuation}}")
+    grown = run(tmp_path, "\n".join(puns(330)), training="{example: {build: continuation}}")
+    assert grown.report.moved == 0
+
+
+PROGRAM = """
+import sys
+from pathlib import Path
+from tests.dataset import CONTINUATION, run, puns
+done = run(Path(sys.argv[1]), "\\n".join(puns(60)), training="{steps: [normalise, {dedupe: {near: 0.7}}], "
+           "example: {build: continuation, group-by: {opening: 3}}}", reader_name="org")
+print(done.directory)
+"""
+
+
+@pytest.mark.slow
+def test_the_same_inputs_give_the_same_bytes_everywhere(tmp_path: Path) -> None:
+    outputs = []
+    for number, more in enumerate([{"PYTHONHASHSEED": "1", "TZ": "UTC", "LC_ALL": "C"},
+                                   {"PYTHONHASHSEED": "77", "TZ": "Asia/Tokyo", "LC_ALL": "C.UTF-8"}]):
+        where = tmp_path / f"deep {number}" / ("er" * (number + 1))
+        where.mkdir(parents=True)
+        answer = subprocess.run([sys.executable, "-c", PROGRAM, str(where)], env={**os.environ, **more},
+                                cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=60, check=True)
+        outputs.append(files(Path(answer.stdout.strip())))
+    assert outputs[0] == outputs[1]
+
+
+def test_no_output_names_a_directory_or_a_user(tmp_path: Path) -> None:
+    (tmp_path / "mine.jsonl").write_text(QUESTIONS)
+    done = build(definition(tmp_path / "definition", ROWS), sources=[Source(path=str(tmp_path / "mine.jsonl"))],
+                 out=tmp_path / "out", encoder=Bytes())
+    for name, content in files(done.directory).items():
+        assert str(tmp_path).encode() not in content, name
+        assert content.endswith(b"\n") or not content
+    assert json.loads((done.directory / "manifest.json").read_bytes())["sources"][0]["path"] == "mine.jsonl"
+
+
+def test_the_manifest_tells_the_files_and_the_format(tmp_path: Path) -> None:
+    done = run(tmp_path, PUNS, training="{example: {build: continuation}}")
+    manifest = json.loads((done.directory / "manifest.json").read_bytes())
+    for output in manifest["outputs"]:
+        content = (done.directory / output["name"]).read_bytes()
+        assert output["sha256"] == hashlib.sha256(content).hexdigest()
+        assert (output["bytes"], output["rows"]) == (len(content), content.count(b"\n"))
+    assert [output["name"] for output in manifest["outputs"][:2]] == ["train.jsonl", "valid.jsonl"]
+    assert manifest["prompt"] == "puns"
+    assert len(manifest["format_hash"]) == 64
+    assert manifest["build_id"] == done.id == done.directory.name
+
+
+class FailingDisk(Disk):
+    """A disk that is full at its Nth operation, once or from then on."""
+
+    def __init__(self, nth: int, *, forever: bool) -> None:
+        self.calls = 0
+        self.nth = nth
+        self.forever = forever
+
+    def tick(self) -> None:
+        self.calls += 1
+        if self.calls == self.nth or (self.forever and self.calls > self.nth):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def write(self, path: Path, data: bytes) -> None:
+        self.tick()
+        super().write(path, data)
+
+    def append(self, descriptor: int, data: bytes) -> None:
+        self.tick()
+        super().append(descriptor, data)
+
+    def sync(self, descriptor: int) -> None:
+        self.tick()
+        super().sync(descriptor)
+
+    def publish(self, temporary: Path, final: Path) -> None:
+        self.tick()
+        super().publish(temporary, final)
+
+
+TRAINING = "{example: {build: continuation}}"
+
+
+@pytest.mark.parametrize("forever", [False, True])
+def test_a_full_disk_publishes_all_or_nothing_at_every_operation(forever: bool, tmp_path: Path) -> None:
+    whole = files(run(tmp_path / "whole", PUNS, training=TRAINING).directory)
+    nth, failed = 0, 0
+    while True:
+        nth += 1
+        where = tmp_path / str(nth)
+        disk = FailingDisk(nth, forever=forever)
+        done = None
+        with contextlib.suppress(DataError):
+            done = run(where, PUNS, training=TRAINING, disk=disk)
+        if done is not None:
+            assert disk.calls < nth
+            assert files(done.directory) == whole
+            break
+        failed += 1
+        names = [path.name for path in (where / "out").iterdir()]
+        assert not [name for name in names if ".tmp-" in name]
+        for name in names:
+            assert files(where / "out" / name) == whole
+        assert files(run(where, PUNS, training=TRAINING).directory) == whole
+    assert failed > 8
+
+
+def test_a_disk_without_room_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    class Small(Disk):
+        def free_bytes(self, path: Path) -> int:
+            return 1000
+
+    with pytest.raises(DataError, match="too little space"):
+        run(tmp_path, PUNS, disk=Small())
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_cancelled_build_leaves_nothing(tmp_path: Path) -> None:
+    seen: list[Progress] = []
+    content = "\n".join(puns(600))
+    for limit in range(1, 8):
+        with pytest.raises(CancelledError):
+            build(definition(tmp_path / "definition", CONTINUATION, TRAINING),
+                  sources=[Source(text=content, id="region")], out=tmp_path / "out", encoder=Bytes(),
+                  progress=seen.append, cancelled=lambda limit=limit: len(seen) >= limit)  # type: ignore[misc] # bound now
+        assert list((tmp_path / "out").iterdir()) == []
+        seen.clear()
+
+
+def test_progress_names_what_is_done(tmp_path: Path) -> None:
+    seen: list[Progress] = []
+    build(definition(tmp_path / "definition", CONTINUATION, TRAINING), sources=[Source(text=PUNS, id="region")],
+          out=tmp_path / "out", encoder=Bytes(), progress=seen.append)
+    assert {one.stage for one in seen} == {"records read", "texts compared", "rows written"}
+
+
+def test_what_a_dead_build_left_is_swept(tmp_path: Path) -> None:
+    (tmp_path / "out" / "0000.tmp-999999999").mkdir(parents=True)
+    run(tmp_path, PUNS)
+    assert not list((tmp_path / "out").glob("*.tmp-*"))
+
+
+def test_the_same_build_twice_at_once_is_refused(tmp_path: Path) -> None:
+    def again(at: Progress) -> None:
+        run(tmp_path, PUNS)
+
+    with pytest.raises(BusyError):
+        build(definition(tmp_path / "definition", CONTINUATION, TRAINING), out=tmp_path / "out", encoder=Bytes(),
+              progress=again, sources=[Source.model_validate({"text": PUNS, "id": "region", "reader": "auto"})])
+
+
+def test_the_preview_shows_rows_of_both_sides_with_weights_tokens_and_places(tmp_path: Path) -> None:
+    done = run(tmp_path, "\n".join(puns(400)), training="{example: {build: continuation, loss-weights: [0.3, 0.7]}}")
+    shown = done.report.rows
+    assert len(shown) == 50
+    assert {row.side for row in shown} == {"train", "valid"}
+    assert all(part.tokens == len(part.text.encode()) for row in shown for part in row.segments)
+    assert all(row.where.startswith("region:") for row in shown)
+
+
+def test_sources_may_be_put_on_sides(tmp_path: Path) -> None:
+    sources = [Source.model_validate({"text": "\n".join(puns(20)), "id": "a", "side": "train"}),
+               Source.model_validate({"text": "\n".join(puns(60, "Why was")[50:]), "id": "b", "side": "valid"})]
+    done = build(definition(tmp_path / "definition", CONTINUATION, TRAINING), sources=sources, out=tmp_path / "out",
+                 encoder=Bytes())
+    assert all(text.startswith("What") for text in texts(done, "train"))
+    assert all(text.startswith("Why") for text in texts(done, "valid"))
+
+
+def test_a_where_a_limit_and_a_sample_are_counted_as_filtered(tmp_path: Path) -> None:
+    content = "\n".join(json.dumps({"text": text, "score": number}) for number, text in enumerate(puns(50)))
+    source = Source.model_validate({"text": content, "id": "a", "where": {"score": {"min": 10}}, "limit": 30})
+    training = "{steps: [{sample: {n: 12}}], example: {build: continuation}}"
+    done = build(definition(tmp_path / "definition", CONTINUATION, training), sources=[source], out=tmp_path / "out",
+                 encoder=Bytes())
+    assert done.report.sources[0].rejected == {"filtered": 38}
+    accounted(done)
+
+
+def test_the_real_collection_builds_with_all_its_losses_counted(tmp_path: Path) -> None:
+    path = shared("data/jokes/taivop_stupidstuff.json.gz")
+    done = build(library.find("pun-complete", project=None, config_dir=None), sources=[Source(path=str(path))],
+                 out=tmp_path, encoder=Bytes())
+    (source,) = done.report.sources
+    assert (source.read, source.rejected["empty"]) == (3773, 573)
+    accounted(done)
+    assert set(texts(done, "train")).isdisjoint(texts(done, "valid"))
