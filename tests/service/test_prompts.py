@@ -28,7 +28,7 @@ def test_shipped_definitions_are_listed_with_what_a_command_needs(prompts: Promp
 
 def test_render_gives_what_the_model_reads(prompts: Prompts) -> None:
     rendered = prompts.render("pun-complete", {"jokes": "one\n\ntwo\n"})
-    assert (rendered.prompt, rendered.completion, rendered.stop) == ("one\ntwo\n", None, ["\n\n"])
+    assert (rendered.prompt, rendered.completion, rendered.stop) == ("one\ntwo\n", None, [" END"])
 
 
 def test_what_cannot_be_rendered_says_why(prompts: Prompts) -> None:
