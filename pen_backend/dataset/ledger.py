@@ -90,7 +90,7 @@ class Ledger:
 
     def losses(self) -> str:
         """List the kinds of loss in brackets, for the error of a set that is too small."""
-        counts: dict[str, int] = {}
+        counts = dict(self.examples)
         for source in self.sources:
             for code, number in source.rejected.items():
                 counts[code] = counts.get(code, 0) + number

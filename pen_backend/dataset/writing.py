@@ -89,6 +89,7 @@ class Writing:
         """Close both files; a build without anything to train on is an error."""
         if not self._lines["train"].rows:
             raise DataError(f"No example is left to train on{self._ledger.losses()}; nothing was published.",
+                            hint="Relax the definition's filters, lengths or checks, or add texts.",
                             findings=self._ledger.findings())
         return [self._lines[side].close() for side in SIDES]
 
