@@ -23,7 +23,7 @@
    `(("pen-tiny, training" "#3465a4" ,(pen-demo-report--points tuned :train-loss))
      ("held out" "#cc6600" ,(pen-demo-report--points tuned :valid-loss))
      ("random weights, training" "#999999" ,(pen-demo-report--points scratch :train-loss)))
-   720 360 "step"))
+   720 360 "step (loss in nats a token)"))
 
 (defun pen-demo-report--block (text)
   "Return TEXT as an org example block, inert whatever it holds."
