@@ -131,10 +131,8 @@ def directories(environ: Mapping[str, str]) -> Directories:
 
 
 def builtin_prompts() -> Path:
-    """Find the definitions that come with pen: packaged ones, or `prompts/` of a checkout."""
-    package = Path(__file__).parent
-    packaged = package / "builtin_prompts"
-    return packaged if packaged.is_dir() else package.parent / "prompts"
+    """Find the definitions that come with pen; in a checkout the packaged folder is a link to `prompts/`."""
+    return (Path(__file__).parent / "builtin_prompts").resolve()
 
 
 def load(environ: Mapping[str, str], *, path: Path | None = None,
