@@ -10,6 +10,7 @@ from pen_backend.dataset.record import Item, Pulse, place
 from pen_backend.prompts.training import Dedupe
 
 _OTHER = re.compile(r"[\W_]+")
+_OTHER_ASCII = bytes(sign for sign in range(128) if not chr(sign).isalnum())
 
 
 def exact(items: Iterable[Item], spec: Dedupe, reject: Reject) -> Iterator[Item]:
@@ -46,6 +47,8 @@ def near_groups(texts: Sequence[str], threshold: float, pulse: Pulse) -> list[in
 
 def folded_key(text: str) -> bytes:
     """Hash a text's letters and digits, case-folded; a text without any is compared as it is."""
+    if text.isascii():
+        return blake2b(text.lower().encode().translate(None, _OTHER_ASCII) or text.encode(), digest_size=16).digest()
     folded = _OTHER.sub("", text.casefold()) or text
     return blake2b(folded.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 

@@ -20,18 +20,17 @@ Reject = Callable[[Rejected], None]
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a build takes of a record: the fields whose texts are learned, and others that decide about it."""
+    """What a build takes of a record: the fields whose texts are learned, and others that decide about it.
 
+    PROMPT and COMPLETION are the fields of a row that must not be empty.
+    """
+
+    texts: tuple[str, ...]
     prompt: tuple[str, ...]
     completion: tuple[str, ...]
     items: str | None
     columns: tuple[str, ...]
     optional: frozenset[str]
-
-    @property
-    def texts(self) -> tuple[str, ...]:
-        """The fields whose texts are learned."""
-        return (self.items,) if self.items is not None else tuple(dict.fromkeys((*self.prompt, *self.completion)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +56,12 @@ def wanted(definition: Definition, spec: TrainingSpec) -> Wanted:
             columns[step.dedupe.keep.max] = None
     prompt = placeholders.used(definition.prompt_parts)
     completion = placeholders.used(definition.completion_parts)
+    items = example.items if example.build == "continuation" else None
     return Wanted(
-        prompt=tuple(one.name for one in prompt), completion=tuple(one.name for one in completion),
-        items=example.items if example.build == "continuation" else None, columns=tuple(columns),
+        texts=(items,) if items is not None else tuple(dict.fromkeys(one.name for one in (*prompt, *completion))),
+        prompt=tuple(one.name for one in prompt if one.default is None),
+        completion=tuple(one.name for one in completion if one.default is None),
+        items=items, columns=tuple(columns),
         optional=frozenset(one.name for one in (*prompt, *completion) if one.default is not None))
 
 
@@ -105,7 +107,7 @@ def text_of(fields: Mapping[str, object], want: Wanted) -> str:
     """Join the texts that are learned, for comparing records."""
     if want.items is not None:
         return _plain(fields.get(want.items, ""))
-    return " ".join(_plain(fields[name]) for name in want.texts if name in fields)
+    return " ".join([_plain(fields[name]) for name in want.texts if name in fields])
 
 
 def emptiness(item: Item, want: Wanted) -> Rejected | None:
@@ -114,10 +116,9 @@ def emptiness(item: Item, want: Wanted) -> Rejected | None:
         return item.reject("empty", "there is no text")
     if item.example is not None or want.items is not None:
         return None
-    if want.completion and all(_is_blank(item.fields.get(name, "")) for name in want.completion
-                               if name not in want.optional):
+    if _all_blank(item.fields, want.completion):
         return item.reject("unlabelled", "the completion is empty")
-    if want.prompt and all(_is_blank(item.fields.get(name, "")) for name in want.prompt if name not in want.optional):
+    if _all_blank(item.fields, want.prompt):
         return item.reject("empty", "the prompt is empty")
     return None
 
@@ -155,6 +156,9 @@ def _plain(value: object) -> str:
     return "" if value is None else str(value)
 
 
-def _is_blank(value: object) -> bool:
-    text = _plain(value)
-    return not text or text.isspace()
+def _all_blank(fields: Mapping[str, object], names: tuple[str, ...]) -> bool:
+    for name in names:
+        text = _plain(fields.get(name))
+        if text and not text.isspace():
+            return False
+    return bool(names)

@@ -2,8 +2,9 @@
 
 A prefix-filter join (Chaudhuri et al. 2006; Bayardo et al. 2007): order every text's shingles from rare to common. Two
 texts of at least |x| and similarity t share one of the first |x| - ceil(t |x|) + 1, so only texts that meet in such a
-prefix are compared. Shingles are 64-bit hashes in one array; how common they are is counted in 2^22 hashed counters
-instead of a dictionary. Any fixed order keeps the join exact, so colliding counters cost time, never a pair.
+prefix are compared. Shingles are 64-bit hashes in one array; how common they are is counted in 2^24 hashed counters
+of a byte instead of a dictionary. Any fixed order keeps the join exact, so counters that collide or are full cost
+time, never a pair.
 """
 
 import math
@@ -13,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from hashlib import blake2b
 
 _WORD = re.compile(r"\w+")
-_MASK = (1 << 22) - 1
+_MASK = (1 << 24) - 1
 _SHINGLE = 3  # words
 _FACTORS = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 1)  # odd, so that nothing of a word's hash is lost
 _64 = (1 << 64) - 1
@@ -28,13 +29,14 @@ class Shingles:
     def __init__(self, texts: Iterable[str], beat: Beat = lambda done: None) -> None:
         self._hashes = array("Q")
         self._starts = array("Q", [0])
-        self._counts = array("I", bytes(4 * (_MASK + 1)))
+        self._counts = bytearray(_MASK + 1)
         self._words: dict[str, int] = {}
         counts = self._counts
         for done, text in enumerate(texts):
             beat(done)
             for shingle in (own := self._shingles(text)):
-                counts[shingle & _MASK] += 1
+                if (number := counts[shingle & _MASK]) < 255:
+                    counts[shingle & _MASK] = number + 1
             self._hashes.extend(own)
             self._starts.append(len(self._hashes))
 
@@ -83,7 +85,8 @@ class Shingles:
 
 def pairs(shingles: Shingles, threshold: float, beat: Beat = lambda done: None) -> Iterator[tuple[int, int]]:
     """Yield every pair of texts at or above the threshold, once, the earlier text first."""
-    index: dict[int, array[int]] = {}
+    first: dict[int, int] = {}  # most prefix shingles are in one text so far; the few others have a list
+    later: dict[int, array[int]] = {}
     order = sorted(range(len(shingles)), key=shingles.size)
     for done, text in enumerate(order):
         beat(done)
@@ -92,19 +95,21 @@ def pairs(shingles: Shingles, threshold: float, beat: Beat = lambda done: None) 
             continue
         # The tolerance keeps rounding from shortening a prefix; a longer one is only slower.
         prefix = shingles.prefix(text, size - math.ceil(threshold * size - 1e-9) + 1)
-        candidates = {other for shingle in prefix for other in index.get(shingle, ())
-                      if shingles.size(other) >= threshold * size - 1e-9}
-        if candidates:
+        met = {first[shingle] for shingle in prefix if shingle in first}
+        met.update(*(later[shingle] for shingle in prefix if shingle in later))
+        if candidates := [other for other in met if shingles.size(other) >= threshold * size - 1e-9]:
             own = frozenset(shingles.of(text))
             for other in sorted(candidates):
                 common = len(own.intersection(shingles.of(other)))
                 if common / (size + shingles.size(other) - common) >= threshold:
                     yield min(text, other), max(text, other)
         for shingle in prefix:
-            if shingle in index:
-                index[shingle].append(text)
+            if shingle not in first:
+                first[shingle] = text
+            elif shingle in later:
+                later[shingle].append(text)
             else:
-                index[shingle] = array("I", [text])
+                later[shingle] = array("I", [text])
 
 
 def clusters(count: int, found: Iterable[tuple[int, int]]) -> list[int]:

@@ -8,13 +8,13 @@ from pen_backend.prompts.training import Normalise
 
 # Control characters, soft hyphens, zero-width spaces and direction marks. Zero-width joiners stay: they make one sign
 # of several in emoji, and change letters in Persian and Hindi.
-_INVISIBLE = re.compile("[\x00-\x08\x0e-\x1f\x7f\xad\u180e\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
-_BREAK = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
-_SPACES = re.compile("[ \t\xa0\u1680\u2000-\u200a\u202f\u205f\u3000]+")
+_INVISIBLE = re.compile("[\x00-\x08\x0e-\x1b\x7f\xad\u180e\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
+_BREAK = re.compile("\r\n|[\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
+_LINES = re.compile("[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
+_SPACES = re.compile("[ \t\x1f\xa0\u1680\u2000-\u200a\u202f\u205f\u3000]+")
 _AROUND_BREAK = re.compile(" ?\n ?")
 _BREAKS = re.compile(r"\s*\n\s*")
 _MANY_BREAKS = re.compile(r"\n[^\S\n]*\n(?:[^\S\n]*\n)+")
-_PLAIN = re.compile(r"[!-~]+(?: [!-~]+)*").fullmatch  # ASCII words between single spaces: nothing to do
 
 
 def normaliser(spec: Normalise, *, keep_edges: bool = False) -> Callable[[str], str]:
@@ -29,11 +29,13 @@ def normaliser(spec: Normalise, *, keep_edges: bool = False) -> Callable[[str], 
     collapse, newlines = spec.space == "collapse", spec.newlines
 
     def normalise(text: str) -> str:
-        if not text.isascii():
-            if nfc and not unicodedata.is_normalized("NFC", text):
-                text = unicodedata.normalize("NFC", text)
-        elif _PLAIN(text):
-            return text
+        if nfc and not text.isascii() and not unicodedata.is_normalized("NFC", text):
+            text = unicodedata.normalize("NFC", text)
+        if collapse and (newlines == "space" or not _LINES.search(text)):
+            # Most texts: str.split knows the same white space as the patterns above, and is five times as fast.
+            joined = " ".join(text.split())
+            if joined.isprintable():
+                return text if joined == text else joined
         if strip:
             text = _INVISIBLE.sub("", text)
         text = _BREAK.sub("\n", text)

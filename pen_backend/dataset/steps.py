@@ -1,5 +1,6 @@
 """The steps of a definition, each a function from items to items; what they drop is rejected with a reason."""
 
+import operator
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +52,9 @@ def _normalise(spec: Normalise, items: Iterable[Item], around: Surroundings) -> 
     for item in items:
         if item.example is None:
             fields = {name: _changed(value, change) if name in names else value for name, value in item.fields.items()}
+            if all(map(operator.is_, fields.values(), item.fields.values())):
+                yield item
+                continue
             new = Item(text_of(fields, want), fields, item.origin, item.side, item.weights)
         else:
             new = _normalised_example(item, inside)

@@ -16,7 +16,7 @@ NEWLINES = ["keep", "space", "blank"]
 @pytest.mark.parametrize(("given_", "expected"), [
     ("a  b\t c", "a b c"), ("  a \r\n b ", "a\nb"), ("a\rb", "a\nb"), ("a\u200bb\u200e", "ab"), ("e\u0301", "\u00e9"),
     ("a\xa0b", "a b"), ("a\u2028b", "a\nb"), ("\U0001f468\u200d\U0001f469", "\U0001f468\u200d\U0001f469"), ("", ""),
-    ("a\n\n\n\nb", "a\n\n\n\nb"), ("plain text", "plain text"),
+    ("a\x1cb\x1fc", "a\nb c"), ("a\n\n\n\nb", "a\n\n\n\nb"), ("plain text", "plain text"),
 ])
 def test_the_default_keeps_lines_and_little_else(given_: str, expected: str) -> None:
     assert normaliser(Normalise())(given_) == expected
@@ -41,6 +41,14 @@ def test_normalising_twice_changes_nothing_more(newlines: str, text: str) -> Non
     assert unicodedata.is_normalized("NFC", once)
     assert once == once.strip()
     assert newlines != "space" or "\n" not in once
+
+
+@given(TEXT)
+def test_the_quick_way_gives_what_the_thorough_one_gives(text: str) -> None:
+    # A zero-width joiner is kept and not printable, so it sends a text the thorough way.
+    for newlines in NEWLINES:
+        normalise = normaliser(Normalise.model_validate({"newlines": newlines, "unicode": "keep"}))
+        assert normalise(f"a{text}b\u200d") == normalise(f"a{text}b") + "\u200d"
 
 
 @given(TEXT)

@@ -31,4 +31,5 @@ def read(document: Document, request: Request) -> Iterator[Read]:
             yield Rejected(origin, "empty", "the joke has no body", value.raw)
         else:
             text = f"{title} {body}" if title else body
-            yield Record({**joke, "joke": text, "text": text}, origin)
+            joke["joke"] = joke["text"] = text
+            yield Record(joke, origin)

@@ -73,14 +73,14 @@ def _read(raw: bytes, locator: str, where: str, parsed: object = None) -> Value:
 def _items(stream: BinaryIO, document: Document) -> Iterator[Value]:
     """Cut an array into its items; each begins where the last one and its comma ended."""
     window = _Window(stream, document)
-    window.take(b"[")
+    window.next_sign()
+    window.step()
     number = 0
     if window.next_sign() == b"]":
         window.close()
         return
     while True:
         number += 1
-        window.next_sign()
         line = window.line()
         raw = window.item()
         yield _read(raw, f"record {number}", f"{document.name}:{line}", window.parsed)
@@ -90,7 +90,8 @@ def _items(stream: BinaryIO, document: Document) -> Iterator[Value]:
             return
         if sign != b",":
             raise window.torn(f"after record {number} of the array a comma or ] is missing")
-        window.take(b",")
+        window.step()
+        window.next_sign()
 
 
 class _Window:
@@ -117,10 +118,9 @@ class _Window:
             if not self._more():
                 raise self.torn("the array is not closed")
 
-    def take(self, sign: bytes) -> None:
-        """Step over one byte that is known to be next."""
-        if self.next_sign() == sign:
-            self._at += 1
+    def step(self) -> None:
+        """Step over one byte."""
+        self._at += 1
 
     def line(self) -> int:
         """Return the line of the next byte."""
