@@ -1,16 +1,22 @@
 """From files and regions to a training set that is checked, counted and reproducible.
 
+sources/       one file a reader, from bytes to records
 record.py      what readers yield and steps pass on
-sources/       one file a reader
+items.py       records under the names that the definition uses
+steps.py       the definition's steps, in order
 normalise.py   one spelling of every text
 filters.py     keep the records that fit
 dedupe.py      drop equal and nearly equal records
 near.py        find nearly equal texts, exactly
-split.py       decide what is held out
-examples.py    turn records into examples
+sides.py       keep what belongs together on one side
+split.py       decide by hash what is held out
+examples.py    turn items into examples
 boundary.py    test or repair where prompt and completion meet
+writing.py     render, check, count and write examples
 statistics.py  tokens, words and characters, as a table
-report.py      what was read, kept and dropped, and why
-output.py      write the files, and publish them by one rename
+ledger.py      every record read, and why it was dropped
+report.py      the build in numbers and words
+manifest.py    what a build was made from
+output.py      files beside their place, published by one rename
 build.py       run it all
 """

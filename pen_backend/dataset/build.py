@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from pen_backend.dataset.sides import decide
 from pen_backend.dataset.sources import reader
 from pen_backend.dataset.sources.document import documents
 from pen_backend.dataset.writing import Writing, unlabelled_line
-from pen_backend.errors import BadParamsError, BusyError, DataError, PromptError
+from pen_backend.errors import BadParamsError, BusyError, DataError, PromptError, RefusedError
 from pen_backend.files import Disk, sweep
 from pen_backend.prompts.definition import Definition
 from pen_backend.prompts.sources import Source
@@ -53,7 +54,7 @@ def build(definition: Definition, *, sources: Sequence[Source] | None = None, ou
     """
     disk = disk or Disk()
     spec = effective(definition, sources, seed, overrides or {})
-    opened = _open(definition, spec)
+    opened = _open(definition, spec, trusted=sources is not None)
     identity = build_id(definition, spec, opened, encoder)
     final = out / identity
     with _lock:
@@ -112,17 +113,37 @@ def effective(definition: Definition, sources: Sequence[Source] | None, seed: in
     return spec
 
 
-def _open(definition: Definition, spec: TrainingSpec) -> list[Opened]:
-    """Find, hash and recognise every source's documents before anything is written."""
+def _open(definition: Definition, spec: TrainingSpec, *, trusted: bool) -> list[Opened]:
+    """Find, hash and recognise every source's documents before anything is written.
+
+    Sources that a caller names are TRUSTED. A definition may come from somebody else, so its own sources are only
+    opened below its project (reliability.md, T14).
+    """
     found: dict[str, Opened] = {}
+    inside = partial(_refuse_outside, definition)
     for index, source in enumerate(spec.sources):
         name = source.id or ("region" if source.text is not None else source.path or f"source {index + 1}")
-        for document in documents(source, name, definition.directory):
+        for document in documents(source, name, definition.directory, _anything if trusted else inside):
             if document.name in found:
                 raise DataError(f"{document.name} is a source twice.", hint="Name each file once.")
             chosen, read = reader(source.reader, document)
             found[document.name] = Opened(document, source, chosen, read)
     return list(found.values())
+
+
+def _anything(path: Path) -> None:
+    """Permit any path."""
+
+
+def _refuse_outside(definition: Definition, path: Path) -> None:
+    """Refuse a path that leads out of the definition's project: its directory, or the one that holds `prompts/`."""
+    directory = definition.directory.resolve()
+    project = directory.parent if directory.name == "prompts" else directory
+    path = path.resolve()
+    if not path.is_relative_to(project):
+        raise RefusedError(f"{definition.name} would read {path}, which is outside of {project}.",
+                           where=definition.where("training", "sources"),
+                           hint="If that is what you want, name the file yourself as the source.")
 
 
 def _refuse_full_disk(opened: Iterable[Opened], out: Path, disk: Disk) -> None:

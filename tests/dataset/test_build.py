@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pen_backend.dataset.build import Build, build
 from pen_backend.dataset.near import Shingles, pairs
 from pen_backend.dataset.record import Progress
-from pen_backend.errors import BusyError, CancelledError, DataError, Finding, PenError, PromptError
+from pen_backend.errors import BusyError, CancelledError, DataError, Finding, PenError, PromptError, RefusedError
 from pen_backend.files import Disk
 from pen_backend.prompts import library
 from pen_backend.prompts.sources import Source
@@ -347,6 +347,25 @@ def test_a_disk_without_room_is_refused_before_anything_is_written(tmp_path: Pat
     with pytest.raises(DataError, match="too little space"):
         run(tmp_path, PUNS, disk=Small())
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("path", ["../outside.org", "/etc/hostname", "~/outside.org", "link.org", "li*.org"])
+def test_a_definition_reads_nothing_outside_its_project(path: str, tmp_path: Path) -> None:
+    training = f"{{sources: [{{path: '{path}'}}], example: {{build: continuation}}}}"
+    one = definition(tmp_path / "project", training=training)
+    (tmp_path / "outside.org").write_text(PUNS)
+    (tmp_path / "project" / "link.org").symlink_to(tmp_path / "outside.org")
+    with pytest.raises(RefusedError, match="outside"):
+        build(one, out=tmp_path / "out", encoder=Bytes())
+
+
+def test_a_definition_in_prompts_reads_the_files_of_its_project(tmp_path: Path) -> None:
+    training = "{sources: [{path: ../data/puns.txt}], example: {build: continuation}}"
+    one = definition(tmp_path / "prompts", training=training)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "puns.txt").write_text(PUNS)
+    done = build(one, out=tmp_path / "out", encoder=Bytes())
+    assert done.report.sources[0].name == "../data/puns.txt"
 
 
 def test_a_cancelled_build_leaves_nothing(tmp_path: Path) -> None:

@@ -1,7 +1,16 @@
-"""Readers: one file each, from a document's bytes to records.
+"""Readers: from a document's bytes to records.
 
 A reader is a function of a Document and a Request. It yields records, finished examples, and what it cannot use with
 the reason; a fault of the whole file is a DataError.
+
+document.py  a file or region: hashed, unpacked, decoded
+values.py    the JSON values of a document, one by one
+auto.py      which reader fits
+jokes.py     joke collections
+jsonl.py     training rows of every dialect, or records
+org.py       headings, items and tables
+org_body.py  what stands below a heading
+text.py      lines, paragraphs or a whole file
 """
 
 from collections.abc import Callable, Iterator, Mapping

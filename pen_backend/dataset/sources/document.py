@@ -6,7 +6,7 @@ import gzip
 import hashlib
 import io
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -102,8 +102,12 @@ class Document:
         return _encoding_finding(self, rest[0] if rest else 0, offset, lines)
 
 
-def documents(source: Source, name: str, base: Path) -> Iterator[Document]:
-    """Find and hash a source's files, in order of their names, or its text; DataError if there is none."""
+def documents(source: Source, name: str, base: Path,
+              permit: Callable[[Path], None] = lambda path: None) -> Iterator[Document]:
+    """Find and hash a source's files, in order of their names, or its text; DataError if there is none.
+
+    PERMIT is called with each path before anything of it is looked at, and may raise.
+    """
     if source.text is not None:
         try:
             content = source.text.encode()
@@ -114,6 +118,7 @@ def documents(source: Source, name: str, base: Path) -> Iterator[Document]:
     written = source.path or ""
     path = Path(written).expanduser()
     found = [path if path.is_absolute() else base / path]
+    permit(found[0])
     if not found[0].exists() and glob.has_magic(written):
         found = [Path(each) for each in sorted(glob.glob(str(found[0]), recursive=True))]  # noqa: PTH207 - absolute patterns
     if not found or not found[0].exists():
@@ -121,6 +126,7 @@ def documents(source: Source, name: str, base: Path) -> Iterator[Document]:
         raise DataError(message, where=name, findings=[Finding("not-found", message, where=name)],
                         hint=f"Relative paths begin at {base}." if not path.is_absolute() else None)
     for each in found:
+        permit(each)
         if each.is_dir():
             raise DataError(f"{written} is a directory.", where=name, hint=f"Name its files, as in {written}/*.jsonl.")
         # No absolute path goes into any output: it would differ between machines, and name the user.
