@@ -66,7 +66,7 @@ def _train(jobdir: Path, attempt: int, disk: Disk, stop: Stop) -> None:
     spec = read_spec(jobdir / "spec.json")
     guard = superseded_guard(jobdir, attempt)
     guard()
-    from pen_backend.engine.nn.trainer import train  # torch takes seconds to load
+    from pen_backend.engine.nn.trainer import train
 
     journal = Journal(jobdir / "events.jsonl", attempt=attempt, disk=disk)
     try:
@@ -144,7 +144,7 @@ def main(arguments: list[str] | None = None) -> int:
     if not options.jobdir.is_dir():
         parser.error(f"{options.jobdir} is not a directory")
     os.umask(0o077)
-    os.environ |= {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "PYTHONFAULTHANDLER": "1"}
+    os.environ |= {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
     stop = Stop()
 
     def ask_to_stop(_number: int, _frame: object) -> None:
@@ -155,6 +155,9 @@ def main(arguments: list[str] | None = None) -> int:
     jobdir = options.jobdir.resolve()
     if options.check:
         return check_job(jobdir, disk=Disk())
+    from pen_backend.engine.nn.device import keep_memory  # torch takes seconds to load
+
+    keep_memory()
     return run_job(jobdir, attempt=int(os.environ.get("PEN_ATTEMPT", "1")), disk=Disk(), stop=stop)
 
 

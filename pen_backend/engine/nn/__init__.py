@@ -1,1 +1,37 @@
-"""Everything that needs torch: tokens with weights, batches, loss, training, checkpoints, generation."""
+"""Everything that needs torch: tokens with weights, batches, loss, training, checkpoints, generation.
+
+Training, in the order data goes:
+spec.py         the order a trainer works to: spec.json
+folder.py       a model's folder, judged before anything in it is loaded
+vocabulary.py   a model's tokenizer: text to ids, ids to bytes
+tokenise.py     examples to tokens with exact weights
+data.py         a job's data file, every refusal with its line
+batches.py      which examples a step trains on
+check.py        what can be said of a job without torch: check.json
+device.py       where numbers are computed, and how precisely
+models.py       load a model folder, and write one
+attention.py    attention for training on a CPU in bf16
+adapters.py     LoRA adapters as PEFT folders
+loss.py         the one loss
+optimiser.py    AdamW and its schedule
+run.py          everything the loop works with, loaded
+trainer.py      the loop
+validation.py   loss and accuracy on held-out examples
+samples.py      completions while training
+checkpoints.py  checkpoints on disk
+resume.py       a run's whole state as files, and back
+journal.py      events.jsonl
+reporting.py    what a run tells
+results.py      what a finished job leaves beside its model
+outcome.py      exit codes and error.json
+
+Inference:
+requests.py     what a worker is asked for
+loaded.py       the models a worker holds
+sampling.py     draw one token
+generation.py   generate for a batch of prompts, score given tokens
+textstream.py   tokens to whole characters, stop texts held back
+answers.py      one request, a model step at a time
+
+The base: base.py (its shape), corpus.py (its texts), pretraining.py (its loop).
+"""

@@ -17,7 +17,7 @@ def make_optimiser(module: nn.Module, rate: float) -> torch.optim.AdamW:
     trainable = [parameter for parameter in module.parameters() if parameter.requires_grad]
     return torch.optim.AdamW(
         [{"params": [p for p in trainable if p.ndim >= 2], "weight_decay": DECAY},
-         {"params": [p for p in trainable if p.ndim < 2], "weight_decay": 0.0}], lr=rate, betas=BETAS)
+         {"params": [p for p in trainable if p.ndim < 2], "weight_decay": 0.0}], lr=rate, betas=BETAS, fused=True)
 
 
 def learning_rate(step: int, total: int, rate: float) -> float:
@@ -42,4 +42,4 @@ def restore_optimiser(optimiser: torch.optim.Optimizer, module: nn.Module, tenso
     for label, tensor in tensors.items():
         name, _, key = label.rpartition("|")
         parameter = parameters[name]
-        optimiser.state[parameter][key] = tensor if key == "step" else tensor.to(parameter.device)
+        optimiser.state[parameter][key] = tensor.to(parameter.device)

@@ -68,7 +68,7 @@ def load_run(spec: Spec, root: Path, journal: Journal, *, disk: Disk, stop: Stop
     folder = read_model_folder(spec.base.path)
     limit_threads(spec.threads)
     device = choose_device(spec.device, precision)
-    accelerator = Accelerator(mixed_precision="no", cpu=device.name == "cpu")
+    accelerator = Accelerator(mixed_precision="no", cpu=device.name == "cpu", device_placement=False)
     vocabulary = Vocabulary(spec.base.path)
     train = read_data(spec.train, "training_file", spec, vocabulary, context=folder.context_length)
     valid = read_data(spec.valid, "validation_file", spec, vocabulary,

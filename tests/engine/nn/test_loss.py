@@ -7,7 +7,7 @@ import pytest
 import torch
 from transformers import CohereConfig, CohereForCausalLM, PreTrainedModel
 
-from pen_backend.engine.nn.attention import NAME, use_for_training
+from pen_backend.engine.nn.attention import BLOCK, NAME, use_for_training
 from pen_backend.engine.nn.batches import plan_steps
 from pen_backend.engine.nn.device import Device
 from pen_backend.engine.nn.loss import WeightedLoss, collate, count_right, takes_lean_forward
@@ -125,8 +125,9 @@ def test_a_tie_goes_to_the_first_entry_as_arg_max_has_it() -> None:
     assert count_right(logits, torch.tensor([1, 2]), torch.tensor([True, True])).item() == 1
 
 
-def test_the_attention_for_short_texts_computes_what_the_library_s_does(model: PreTrainedModel) -> None:
-    batch = collate(EXAMPLES, PAD, torch.device("cpu"))
+@pytest.mark.parametrize("length", [1, BLOCK + 40, 3 * BLOCK - 20])
+def test_attention_in_blocks_computes_what_the_library_s_does(model: PreTrainedModel, length: int) -> None:
+    batch = collate([*EXAMPLES, example((length, 0.3), (1, 1.0), seed=6)], PAD, torch.device("cpu"))
     loss = WeightedLoss(model, Device("cpu", "bf16"), lean=True)
     loss(batch).weighted_nll.backward()
     wanted, expected = loss(batch).weighted_nll.item(), gradients(model)
