@@ -178,14 +178,16 @@ Where that is not a terminal, it is a line of its own."
 
 (defun pen-batch--launch (file options)
   "Launch a job on FILE with OPTIONS and return it.
-FILE may also be the directory of a training set that was built before."
-  (let ((arguments (append options
-                           (list :confirm (plist-get options :yes)))))
+FILE may also be the directory of a training set that was built
+before; then only the service knows where its data would go, and
+refuses what --yes did not allow."
+  (let ((confirmed (plist-get options :yes)))
     (if (file-directory-p file)
-        (apply #'pen-rpc-jobs-launch :deadline 120 :confirmed (plist-get options :yes)
-               (pen-finetune-request (list :id (expand-file-name file) :provider 'local)
-                                     arguments))
-      (pen-finetune-wait (pen-source-file file) (pen-dataset-arguments arguments)
+        (apply #'pen-rpc-jobs-launch :deadline 120
+               (pen-finetune-request (expand-file-name file) options confirmed))
+      (pen-finetune-wait (pen-source-file file)
+                         (pen-dataset-arguments
+                          (append options (list :confirm confirmed)))
                          #'pen-batch--show-plan))))
 
 (defun pen-batch--event (kind plist)

@@ -44,11 +44,13 @@
 
 ;;;; Functions
 
-(defun pen-finetune-request (plan arguments)
-  "Return the arguments of the method jobs-launch for PLAN and ARGUMENTS."
-  (append (list :plan (plist-get plan :id))
-          (unless (pen-finetune--local-p plan)
-            (list :confirmed t))        ; `pen-finetune--confirm' has asked
+(defun pen-finetune-request (id arguments confirmed)
+  "Return the arguments of the method jobs-launch for the training set ID.
+ARGUMENTS are what to launch it with.  CONFIRMED says that somebody
+let the data leave this machine; else the service refuses where they
+would."
+  (append (list :plan id)
+          (and confirmed (list :confirmed t))
           (cl-loop for (key value) on arguments by #'cddr
                    when (and value (assq key pen-finetune-launch-options))
                    append (list key value))))
@@ -83,22 +85,26 @@
 
 (defun pen-finetune--confirm (plan confirmed)
   "Ask whether the data of PLAN may leave this machine, unless CONFIRMED.
-Signal `pen-refused-error' if they may not or nobody can be asked."
-  (unless (or confirmed (pen-finetune--local-p plan)
-              (and (not noninteractive) (y-or-n-p (pen-finetune--question plan))))
-    (signal 'pen-refused-error
-            (list "The training set was not sent; confirm that it may leave this machine."
-                  (list :kind 'refused)))))
+Return non-nil if somebody said so, nil if they stay here and nobody
+had to.  Signal `pen-refused-error' if they may not leave or nobody
+can be asked."
+  (cond (confirmed t)
+        ((pen-finetune--local-p plan) nil)
+        ((and (not noninteractive) (y-or-n-p (pen-finetune--question plan))) t)
+        (t (signal 'pen-refused-error
+                   (list "The training set was not sent; confirm that it may leave this machine."
+                         (list :kind 'refused))))))
 
 (defun pen-finetune--launch (plan arguments)
   "Ask what must be asked, launch PLAN with ARGUMENTS and show the job."
-  (condition-case err
-      (progn
-        (pen-finetune--check plan)
-        (pen-finetune--confirm plan (plist-get arguments :confirm)))
-    (pen-error (user-error "%s" (pen-stream-sentence (pen-stream-error-plist err)))))
-  (message "Launching the job; the engine starts if it must…")
-  (let ((window (get-buffer-window "*pen-dataset*")))
+  (let ((confirmed (condition-case err
+                       (progn
+                         (pen-finetune--check plan)
+                         (pen-finetune--confirm plan (plist-get arguments :confirm)))
+                     (pen-error (user-error "%s" (pen-stream-sentence
+                                                  (pen-stream-error-plist err))))))
+        (window (get-buffer-window "*pen-dataset*")))
+    (message "Launching the job; the engine starts if it must…")
     (apply #'pen-rpc-jobs-launch
            :then (lambda (job)
                    (message "Job %s is launched." (plist-get job :id))
@@ -107,7 +113,7 @@ Signal `pen-refused-error' if they may not or nobody can be asked."
                      (quit-window nil window))
                    (pen-job (plist-get job :id)))
            :else (lambda (err) (pen-stream-report (pen-stream-error-plist err)))
-           (pen-finetune-request plan arguments))))
+           (pen-finetune-request (plist-get plan :id) arguments confirmed))))
 
 (defun pen-finetune--now (source arguments)
   "Build the training set of SOURCE with ARGUMENTS and launch it unseen."
@@ -135,8 +141,10 @@ Wait for both; FUNCTION gets the plan before anything is sent."
     (when function
       (funcall function plan))
     (pen-finetune--check plan)
-    (pen-finetune--confirm plan (plist-get arguments :confirm))
-    (apply #'pen-rpc-jobs-launch :deadline 120 (pen-finetune-request plan arguments))))
+    (apply #'pen-rpc-jobs-launch :deadline 120
+           (pen-finetune-request
+            (plist-get plan :id) arguments
+            (pen-finetune--confirm plan (plist-get arguments :confirm))))))
 
 (defun pen-finetune--run (source options)
   "Fine-tune on SOURCE as OPTIONS say; in :show, how much to show."

@@ -8,6 +8,8 @@
 ;;; Code:
 
 (require 'ert)
+(require 'cl-lib)
+(require 'pen-rpc-fake)
 (require 'pen-batch)
 
 (defun pen-batch-test--code (condition)
@@ -61,9 +63,25 @@
                  '((:tune lora)))))
 
 (ert-deftest pen-batch-test-only-options-of-a-launch-are-sent-with-it ()
-  (should (equal (pen-finetune-request '(:id "p" :provider local)
-                                       '(:wait t :prompt "x" :n-epochs 2 :model nil))
+  (should (equal (pen-finetune-request "p" '(:wait t :prompt "x" :n-epochs 2 :model nil) nil)
                  '(:plan "p" :n-epochs 2))))
+
+(ert-deftest pen-batch-test-only-yes-lets-a-training-set-leave-this-machine ()
+  (let ((directory (directory-file-name (file-name-as-directory temporary-file-directory))))
+    (pen-rpc-fake-with
+        (list (list "jobs-launch"
+                    (lambda (plist)
+                      (if (eq (plist-get plist :confirmed) t)
+                          '(:id "ftjob-1")
+                        (signal 'pen-refused-error (list "Not sent." '(:kind refused)))))))
+      (should (= 5 (cl-letf (((symbol-function 'pen-batch--say) #'ignore))
+                     (pen-batch--run
+                      (lambda () (pen-batch--launch directory '(:n-epochs 2)))))))
+      (should (equal (pen-rpc-fake-last "jobs-launch")
+                     (list :plan directory :n-epochs 2)))
+      (should (equal (pen-batch--launch directory '(:yes t)) '(:id "ftjob-1")))
+      (should (equal (pen-rpc-fake-last "jobs-launch")
+                     (list :plan directory :confirmed t))))))
 
 (provide 'pen-batch-test)
 ;;; pen-batch-test.el ends here

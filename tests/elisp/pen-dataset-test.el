@@ -248,6 +248,17 @@
       (should-error (pen-finetune-region 1 8) :type 'pen-refused-error)
       (should (equal (pen-finetune-region 1 8 :confirm t) "ftjob-1")))))
 
+(ert-deftest pen-dataset-test-service-hears-of-a-confirmation-and-of-no-other ()
+  (with-temp-buffer
+    (insert "one\ntwo")
+    (pen-rpc-fake-with (pen-dataset-test-answer (pen-dataset-test-good-plan))
+      (cl-letf (((symbol-function 'y-or-n-p) (lambda (_) (error "Asked for nothing"))))
+        (let ((noninteractive nil))
+          (pen-finetune-region 1 8)))
+      (should (equal (pen-rpc-fake-last "jobs-launch") '(:plan "plan-1")))
+      (pen-finetune-region 1 8 :confirm t)
+      (should (equal (pen-rpc-fake-last "jobs-launch") '(:plan "plan-1" :confirmed t))))))
+
 (ert-deftest pen-dataset-test-looking-returns-the-plan-and-launches-nothing ()
   (pen-rpc-fake-with (pen-dataset-test-answer (pen-dataset-test-plan))
     (save-window-excursion
