@@ -90,6 +90,8 @@ Return the stream."
   "Call the streaming stub METHOD with ARGS and return the value of its end.
 Signal its error, or `pen-deadline-error' after DEADLINE seconds
 \(nil: none).  FUNCTION gets (KIND PLIST) of the events before the end."
+  (when pen-rpc--delivering             ; nothing is delivered before it returns
+    (error "A function that takes events must not wait for %s" method))
   (let* ((end nil)
          (until (and deadline (+ (float-time) deadline)))
          (stream (pen-stream-start

@@ -62,6 +62,20 @@
     (should-error (pen-stream-wait #'pen-rpc-jobs-watch '(:id "j") 2)
                   :type 'pen-cancelled-error)))
 
+(ert-deftest pen-stream-test-wait-for-an-event-within-an-event-is-refused ()
+  (pen-rpc-fake-with '(("jobs-watch" events (log :text "a")))
+    (let (result)
+      (pen-stream-start
+       #'pen-rpc-jobs-watch '(:id "j")
+       (lambda (_kind _plist)
+         (setq result (condition-case err
+                          (pen-stream-wait #'pen-rpc-jobs-watch '(:id "k") 0.2)
+                        (error err)))))
+      (pen-rpc-fake-settle 0.4)
+      (should (eq (car result) 'error))
+      (should (string-match-p "must not wait" (cadr result)))
+      (should (= 1 (length pen-rpc-fake-calls))))))
+
 (ert-deftest pen-stream-test-sentence-has-place-and-advice-in-one-line ()
   (should (equal (pen-stream-sentence '(:message "Two\nlines" :where "a.org:3"
                                                  :hint "Mend it."))
