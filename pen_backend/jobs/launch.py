@@ -17,7 +17,7 @@ def launch(client: Client, ledger: Ledger, spec: JobSpec, *, confirmed: bool = F
            key: str | None = None) -> dict[str, Any]:
     """Launch SPEC and return the provider's job; KEY names the launch, so that a repetition is not a second job."""
     if not client.local:
-        refuse_hosted(spec, confirmed=confirmed)
+        refuse_hosted(spec, client.host, confirmed=confirmed)
     with spec.train.open("rb") as stream:
         training_file = client.upload(spec.train.name, stream)
     validation_file = None
@@ -34,8 +34,8 @@ def launch(client: Client, ledger: Ledger, spec: JobSpec, *, confirmed: bool = F
     return job
 
 
-def refuse_hosted(spec: JobSpec, *, confirmed: bool) -> None:
-    """Refuse, before anything is uploaded, what hosted OpenAI cannot train; nothing is rounded unasked."""
+def refuse_hosted(spec: JobSpec, host: str, *, confirmed: bool) -> None:
+    """Refuse, before anything is uploaded, what hosted OpenAI cannot train, and anything nobody said yes to."""
     examples = fractional = foreign = 0
     first = first_foreign = ""
     with spec.train.open("rb") as stream:
@@ -60,9 +60,10 @@ def refuse_hosted(spec: JobSpec, *, confirmed: bool) -> None:
         raise DataError(f"hosted-limit: {foreign:,} of {examples:,} examples are no chats (first: {first_foreign}). "
                         "OpenAI trains chat messages only.",
                         hint="Use the local engine, or build with output: {format: chat}.")
-    if spec.own_options and not confirmed:
-        raise RefusedError(f"Ignored by this provider: {', '.join(sorted(spec.own_options))}.",
-                           hint="Leave them out, use the local engine, or confirm to launch without them.")
+    if not confirmed:
+        own = ", ".join(sorted(spec.own_options))
+        raise RefusedError(f"Launching sends the training set to {host}." + (f" Ignored there: {own}." if own else ""),
+                           hint="Confirm the launch, or use the local engine.")
 
 
 def _fractional(example: Example) -> float | None:

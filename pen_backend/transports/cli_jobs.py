@@ -3,7 +3,7 @@
 import argparse
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TextIO
 
 from pen_backend.errors import BadParamsError, CancelledError, DataError, JobError, RefusedError
 from pen_backend.service.context import Context
@@ -49,8 +49,8 @@ def add_job_options(parser: argparse.ArgumentParser) -> None:
                             choices=option.choices or None)
 
 
-def finetune(context: Context, options: argparse.Namespace, terminal: Terminal) -> None:
-    """Plan, confirm, launch, and with --wait follow."""
+def finetune(context: Context, options: argparse.Namespace, terminal: Terminal, answers: TextIO | None = None) -> None:
+    """Plan, confirm by ANSWERS (stdin), launch, and with --wait follow."""
     overrides = {name: getattr(options, name) for name in LAUNCH_OPTIONS}
     plan = options.source
     if options.source.endswith(".jsonl"):
@@ -67,8 +67,8 @@ def finetune(context: Context, options: argparse.Namespace, terminal: Terminal) 
         if wrong:
             raise DataError(wrong[0].message, where=wrong[0].where, hint=wrong[0].hint)
         plan = planned.id
-    confirm(context, options, terminal)
-    job = Jobs(context).launch(str(plan), **overrides, confirmed=options.yes)
+    confirmed = confirm(context, options, terminal, answers or sys.stdin)
+    job = Jobs(context).launch(str(plan), **overrides, confirmed=confirmed)
     terminal.say(f"launched {job.id}")
     if not options.wait:
         terminal.result(job, job.id)
@@ -77,17 +77,21 @@ def finetune(context: Context, options: argparse.Namespace, terminal: Terminal) 
     terminal.result(ended, ended.fine_tuned_model or "")
 
 
-def confirm(context: Context, options: argparse.Namespace, terminal: Terminal) -> None:
-    """Ask before launching: always before anything leaves this machine, else only at a terminal."""
-    if options.yes or (context.config.local and not sys.stdin.isatty()):
-        return
-    if not sys.stdin.isatty():
+def confirm(context: Context, options: argparse.Namespace, terminal: Terminal, answers: TextIO) -> bool:
+    """Ask before launching, and say whether somebody said yes: always before anything leaves this machine."""
+    if options.yes:
+        return True
+    if context.config.local and not answers.isatty():
+        return False
+    if not answers.isatty():
         raise RefusedError(f"Launching sends the training set to {context.config.provider}.",
                            hint="Give --yes to confirm.")
     terminal.clear()
-    print("Launch? [y/N] ", end="", file=terminal.err, flush=True)
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+    question = "Launch?" if context.config.local else f"Send the training set to {context.config.provider} and launch?"
+    print(f"{question} [y/N] ", end="", file=terminal.err, flush=True)
+    if answers.readline().strip().lower() not in ("y", "yes"):
         raise RefusedError("Not launched.")
+    return True
 
 
 def list_jobs(context: Context, options: argparse.Namespace, terminal: Terminal) -> None:

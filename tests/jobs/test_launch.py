@@ -61,6 +61,17 @@ def test_options_a_hosted_provider_ignores_need_a_confirmation(tmp_path: Path) -
     assert "pen" not in server.requests[-1].json
 
 
+def test_nothing_leaves_the_machine_without_a_yes(tmp_path: Path) -> None:
+    spec = from_plan(make_plan(tmp_path / "plan", CHAT, CHAT), default_model="gpt")
+    with ScriptedServer(by_path={"/files": Answer(FILE), "/jobs": Answer(job())}) as server:
+        client = Client(server.base_url, None, local=False)
+        with pytest.raises(RefusedError, match=f"sends the training set to {client.host}"):
+            launch(client, Ledger(tmp_path / "l"), spec)
+        assert server.requests == []
+        launch(client, Ledger(tmp_path / "l"), spec, confirmed=True)
+    assert len(server.requests) == 3
+
+
 def test_a_bad_row_is_said_with_its_line(tmp_path: Path) -> None:
     spec = from_plan(make_plan(tmp_path / "plan", [*CHAT, {"nothing": 1}]), default_model="gpt")
     with ScriptedServer() as server, pytest.raises(DataError, match=r"train\.jsonl:4"):

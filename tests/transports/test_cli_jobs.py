@@ -1,0 +1,41 @@
+import argparse
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from pen_backend.errors import RefusedError
+from pen_backend.service.context import Context
+from pen_backend.transports import cli_jobs
+from pen_backend.transports.terminal import Terminal
+from tests.conftest import environment
+from tests.scripted_server import Answer, ScriptedServer, job
+
+
+class Keyboard(io.StringIO):
+    """Somebody at a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("answer", "asked"), [("y\n", 2), ("n\n", 0), ("\n", 0)])
+def test_an_answer_at_the_terminal_is_the_yes(answer: str, asked: int, tmp_path: Path) -> None:
+    train = tmp_path / "t.jsonl"
+    chat = {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}
+    train.write_text(f"{json.dumps(chat)}\n" * 3)
+    given: dict[str, object] = dict.fromkeys(cli_jobs.LAUNCH_OPTIONS) | {"tune": "full"}
+    options = argparse.Namespace(**given, source=str(train), plan=False, yes=False, wait=False)
+    err = io.StringIO()
+    with ScriptedServer(by_path={"/files": Answer({"id": "file-1", "object": "file"}), "/jobs": Answer(job())}
+                        ) as server:
+        context = Context(environ={**environment(tmp_path), "PEN_PROVIDER": server.base_url, "PEN_API_KEY": "k"})
+        terminal = Terminal(out=io.StringIO(), err=err)
+        if asked:
+            cli_jobs.finetune(context, options, terminal, Keyboard(answer))
+        else:
+            with pytest.raises(RefusedError, match="Not launched"):
+                cli_jobs.finetune(context, options, terminal, Keyboard(answer))
+        assert len(server.requests) == asked
+        assert f"Send the training set to {server.base_url} and launch? [y/N]" in err.getvalue()
