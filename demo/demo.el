@@ -173,8 +173,11 @@
                       120)
                      :candidates)))
 
-(defun pen-demo--check (results)
-  "Signal an error unless RESULTS show what the demo claims."
+(defun pen-demo--check (results curve)
+  "Signal an error unless RESULTS and CURVE show what the demo claims."
+  (unless (>= (length curve) 40)
+    (signal 'pen-job-error
+            (list (format "The loss curve has %d points instead of 40." (length curve)))))
   (let ((bits (lambda (name) (plist-get (cdr (assoc name results)) :bits-per-byte))))
     (unless (< (funcall bits "tuned") (funcall bits "base"))
       (signal 'pen-job-error (list "The tuned model is not better than its base on the held-out puns.")))
@@ -222,7 +225,7 @@ Return (JOKES . TEXTS), TEXTS a list of (NAME CANDIDATE…)."
                (results (pen-demo--compare plan tuned scratch)))
     (pen-demo-report-write pen-demo-directory plan tuned scratch results jokes texts)
     (pen-demo--say "\nWrote demo/report.org and demo/loss.svg.")
-    (pen-demo--check results)))
+    (pen-demo--check results (plist-get tuned :curve))))
 
 (defun pen-demo ()
   "Run the demo in batch Emacs.

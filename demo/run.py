@@ -34,13 +34,20 @@ def pen(arguments: list[str], environ: dict[str, str], deadline: float) -> subpr
                           capture_output=True, text=True, timeout=deadline, check=False)
 
 
-def stop_engine(environ: dict[str, str]) -> None:
-    """Stop the demo's engine, found through its own state directory, and wait for its end."""
-    before = pen(["engine", "status", "--json"], environ, 60)
-    if before.returncode != 0 or not (status := json.loads(before.stdout)).get("pid"):
-        return
-    stopped = pen(["engine", "stop"], environ, 60)
-    print(f"stopped engine {status['pid']}" if stopped.returncode == 0 else stopped.stderr.strip(), flush=True)
+def stop_engine(environ: dict[str, str]) -> str | None:
+    """Stop the demo's engine, found through its own state directory; return what went wrong."""
+    try:
+        before = pen(["engine", "status", "--json"], environ, 60)
+        pid = json.loads(before.stdout).get("pid") if before.returncode == 0 else None
+        if pid is None:
+            return None
+        stopped = pen(["engine", "stop"], environ, 60)
+    except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+        return f"make demo: the engine could not be stopped ({error}); run `pen engine status`."
+    if stopped.returncode != 0:
+        return f"make demo: the engine {pid} could not be stopped: {stopped.stderr.strip()}"
+    print(f"stopped engine {pid}", flush=True)
+    return None
 
 
 def add_untrained_base(environ: dict[str, str]) -> None:
@@ -64,23 +71,26 @@ def main() -> int:
     emacs = [os.environ.get("EMACS", "emacs"), "-Q", "--batch", "-L", str(ROOT / "elisp"),
              "-l", str(ROOT / "demo" / "demo.el"), "-f", "pen-demo", "--", sys.executable,
              "terminal" if sys.stdout.isatty() else "file"]
+    failed, problem = True, None
     try:
         add_untrained_base(environ)
         status = subprocess.run(emacs, env=environ, cwd=ROOT, timeout=DEADLINE, check=False).returncode
-        problem = f"make demo: failed, see the line above (Emacs ended with {status})." if status else None
+        failed = status != 0
+        # With 1, Emacs has said what failed; anything else is an Emacs that could not say it.
+        problem = f"make demo: Emacs ended with {status}." if status not in (0, 1) else None
     except subprocess.TimeoutExpired:
         problem = f"make demo: not finished after {DEADLINE} s; is the machine busy?"
     except subprocess.CalledProcessError as error:
         problem = f"make demo: no untrained base: {error.stderr.strip().splitlines()[-1]}"
     except OSError as error:
-        problem = f"make demo: {error}"
+        problem = f"make demo: {error.filename or 'the system'}: {error.strerror}"
     except KeyboardInterrupt:
         problem = "make demo: interrupted."
     finally:
-        stop_engine(environ)
-    if problem:
-        print(problem, file=sys.stderr)
-    return 1 if problem else 0
+        left = stop_engine(environ)
+    for line in filter(None, (problem, left)):
+        print(line, file=sys.stderr)
+    return 1 if failed or left else 0
 
 
 if __name__ == "__main__":
