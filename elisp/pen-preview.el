@@ -59,7 +59,8 @@
   (note "…")                            ; what is going on, while nothing else is shown
   warning                               ; what the service warned of, or nil
   (candidates nil)                      ; alist: index → (TEXT CHUNK…), newest chunk first
-  (index 0) (expected nil) (done nil)
+  (index 0)                             ; key in CANDIDATES of the one shown
+  (expected nil) (done nil)
   (taken 0)                             ; characters accepted word by word
   tick)                                 ; of the buffer's text when last seen
 
@@ -131,18 +132,29 @@
 ;;;; Functions: candidates
 
 (defun pen-preview-add (preview index text)
-  "Append TEXT to the candidate INDEX of PREVIEW."
+  "Append TEXT to the candidate INDEX of PREVIEW.
+The first of them to have any is the one shown."
   (let ((candidate (assq index (pen-preview-candidates preview))))
-    (if candidate
-        (push text (cddr candidate))
-      (setf (pen-preview-candidates preview)
-            (sort (cons (list index "" text) (pen-preview-candidates preview))
-                  #'car-less-than-car)))))
+    (cond (candidate (push text (cddr candidate)))
+          ((not (equal text ""))
+           (unless (pen-preview-candidates preview)
+             (setf (pen-preview-index preview) index))
+           (setf (pen-preview-candidates preview)
+                 (sort (cons (list index "" text) (pen-preview-candidates preview))
+                       #'car-less-than-car))))))
+
+(defun pen-preview--place (preview)
+  "Return how many candidates of PREVIEW come before the one shown."
+  (or (seq-position (pen-preview-candidates preview) (pen-preview-index preview)
+                    (lambda (candidate index) (eql (car candidate) index)))
+      0))
 
 (defun pen-preview-text (preview &optional index)
   "Return the candidate INDEX of PREVIEW, by default the one shown."
-  (let ((candidate (assq (or index (pen-preview-index preview))
-                         (pen-preview-candidates preview))))
+  (let ((candidate (if index
+                       (assq index (pen-preview-candidates preview))
+                     (nth (pen-preview--place preview)
+                          (pen-preview-candidates preview)))))
     (when (cddr candidate)
       (setcdr candidate
               (list (apply #'concat (cadr candidate) (reverse (cddr candidate))))))
@@ -186,7 +198,7 @@
   (let ((count (pen-preview--count preview)))
     (propertize (concat " ["
                         (if (pen-preview-candidates preview)
-                            (format "%d/%d" (1+ (pen-preview-index preview)) count)
+                            (format "%d/%d" (1+ (pen-preview--place preview)) count)
                           (pen-preview-note preview))
                         (and (pen-preview-candidates preview)
                              (not (pen-preview-done preview)) "…")
@@ -244,13 +256,15 @@
   "Show the next candidate, or the one STEP further."
   (interactive)
   (let* ((preview (pen-preview--here))
-         (count (length (pen-preview-candidates preview))))
+         (candidates (pen-preview-candidates preview))
+         (count (length candidates)))
     (unless (zerop (pen-preview-taken preview))
       (user-error "Words of this candidate are in the buffer; accept or reject it first"))
     (when (< count 2)
       (user-error "There is no other candidate yet"))
     (setf (pen-preview-index preview)
-          (mod (+ (pen-preview-index preview) (or step 1)) count))
+          (car (nth (mod (+ (pen-preview--place preview) (or step 1)) count)
+                    candidates)))
     (pen-redraw-now (pen-preview-redraw preview))))
 
 (defun pen-preview-previous ()
@@ -275,8 +289,11 @@
          (texts (or (delete-dups (pen-preview-texts preview))
                     (user-error "The last completion has no candidates")))
          (chosen (completing-read "Completion: " texts nil t nil nil (car texts)))
-         (dressed (pen-context-dress (pen-context-at-point) chosen)))
+         (context (pen-context-at-point))
+         (dressed (pen-context-dress context chosen)))
     (pen-preview-close)
+    (goto-char (pen-context-position context))
+    (deactivate-mark)
     (undo-boundary)
     (insert dressed)))
 
