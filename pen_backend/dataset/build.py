@@ -1,5 +1,7 @@
 """Build a training set: read, clean, split, render, count, and publish it by one rename."""
 
+import errno
+import os
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,14 +9,12 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 
-import orjson
-
 from pen_backend.dataset import items as reading
 from pen_backend.dataset import steps
 from pen_backend.dataset.examples import lists_of
 from pen_backend.dataset.items import Opened
 from pen_backend.dataset.ledger import Ledger
-from pen_backend.dataset.manifest import build_id, manifest_of, read_manifest
+from pen_backend.dataset.manifest import build_id, manifest_of, read_manifest, read_whole
 from pen_backend.dataset.output import Directory, Lines, directory, link_latest, pretty
 from pen_backend.dataset.record import Item, Progress, Pulse, Rejected
 from pen_backend.dataset.report import Report
@@ -62,20 +62,37 @@ def build(definition: Definition, *, sources: Sequence[Source] | None = None, ou
             raise BusyError("This training set is being built already.", hint="Wait for it to end.")
         _building.add(final)
     try:
-        if (manifest := read_manifest(final)) is not None:
-            report = Report.from_json(orjson.loads((final / "report.json").read_bytes()))
+        if (there := read_whole(final)) is not None:
+            manifest, report = there
         else:
             _refuse_full_disk(opened, out, disk)
             if out.is_dir():
                 sweep(out, disk)
             with directory(final, disk) as made:
                 manifest, report = _run(definition, spec, opened, encoder, made, Pulse(progress, cancelled))
-                made.publish(manifest)
+                manifest, report = _publish(made, manifest, report)
         link_latest(final, disk)
         return Build(identity, final, manifest, report)
     finally:
         with _lock:
             _building.discard(final)
+
+
+def _publish(made: Directory, manifest: Mapping[str, object], report: Report) -> tuple[Mapping[str, object], Report]:
+    """Publish a build unless another process has done so meanwhile; what was edited there is set aside first."""
+    for last in (False, True):
+        there = read_whole(made.final)
+        if there is not None:
+            return there
+        if os.path.lexists(made.final):
+            made.set_aside()
+        try:
+            made.publish(manifest)
+            break
+        except OSError as error:
+            if last or error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+    return manifest, report
 
 
 def effective(definition: Definition, sources: Sequence[Source] | None, seed: int | None,

@@ -68,6 +68,24 @@ def read_manifest(directory: Path) -> Mapping[str, object] | None:
     return manifest if isinstance(manifest, dict) and (directory / "report.json").is_file() else None
 
 
+def read_whole(directory: Path) -> tuple[Mapping[str, object], Report] | None:
+    """Read a published build's manifest and report; None unless every output is byte for byte what was built."""
+    manifest = read_manifest(directory)
+    if manifest is None:
+        return None
+    try:
+        outputs = manifest["outputs"]
+        if not isinstance(outputs, list):
+            return None
+        for output in outputs:
+            with (directory / output["name"]).open("rb") as stream:
+                if hashlib.file_digest(stream, "sha256").hexdigest() != output["sha256"]:
+                    return None
+        return manifest, Report.from_json(orjson.loads((directory / "report.json").read_bytes()))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
 def _plain(spec: TrainingSpec) -> dict[str, object]:
     """Write a `training:` block as JSON, without texts and paths: the sources' hashes say what was read."""
     plain: dict[str, object] = spec.model_dump(mode="json", by_alias=True)

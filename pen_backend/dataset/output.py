@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import orjson
@@ -100,6 +101,15 @@ class Directory:
         self.write("manifest.json", pretty(manifest))
         self.disk.sync_directory(self.temporary)
         self.disk.publish(self.temporary, self.final)
+
+    def set_aside(self) -> None:
+        """Keep what stands in the place of the build, an edited one, under the first free name beside it."""
+        for number in count(1):
+            aside = self.final.with_name(f"{self.final.name}.old-{number}")
+            if not os.path.lexists(aside):
+                with contextlib.suppress(FileNotFoundError):
+                    self.disk.publish(self.final, aside)
+                return
 
     def abandon(self) -> None:
         """Close every file."""

@@ -223,6 +223,43 @@ def test_the_same_build_is_up_to_date(tmp_path: Path) -> None:
     assert {name: (again.directory / name).stat().st_mtime_ns for name in files(again.directory)} == before
 
 
+@pytest.mark.parametrize(("name", "spoilt"), [
+    ("train.jsonl", b"{}\n"), ("valid.jsonl", None), ("manifest.json", None), ("manifest.json", b"{}"),
+    ("report.json", b"{}")])
+def test_an_edited_build_is_kept_beside_a_new_one(name: str, spoilt: bytes | None, tmp_path: Path) -> None:
+    first = run(tmp_path, PUNS)
+    before = files(first.directory)
+    (first.directory / name).unlink()
+    if spoilt is not None:
+        (first.directory / name).write_bytes(spoilt)
+    edited = files(first.directory)
+    again = run(tmp_path, PUNS)
+    assert again.directory == first.directory
+    assert {one: files(again.directory)[one] for one in ("train.jsonl", "valid.jsonl", "manifest.json")} == {
+        one: before[one] for one in ("train.jsonl", "valid.jsonl", "manifest.json")}
+    assert files(first.directory.with_name(f"{first.id}.old-1")) == edited
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_another_process_may_publish_the_same_build_first(whole: bool, tmp_path: Path) -> None:
+    first = run(tmp_path, PUNS)
+    first.directory.rename(tmp_path / "other")
+    if not whole:
+        (tmp_path / "other" / "train.jsonl").write_bytes(b"")
+
+    class Late(Disk):
+        def publish(self, temporary: Path, final: Path) -> None:
+            if final == first.directory and (tmp_path / "other").exists():
+                (tmp_path / "other").rename(final)
+            super().publish(temporary, final)
+
+    again = run(tmp_path, PUNS, disk=Late())
+    assert (again.id, again.report.examples) == (first.id, first.report.examples)
+    assert rows(again.directory, "train")
+    assert first.directory.with_name(f"{first.id}.old-1").exists() is not whole
+    assert not list((tmp_path / "out").glob("*.tmp-*"))
+
+
 def test_another_text_seed_share_or_vocabulary_is_another_build(tmp_path: Path) -> None:
     done = [run(tmp_path, PUNS), run(tmp_path, PUNS + "x"), run(tmp_path, PUNS, seed=1),
             run(tmp_path, PUNS, overrides={"valid_share": 0.3})]
