@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).resolve().parents[1]
+ELISP = ROOT / "elisp"
 EMACS = os.environ.get("EMACS", "emacs")
 DEADLINE = 300
 
@@ -28,7 +29,7 @@ def compiled(*names: Path) -> Iterator[Path]:
 
 def link_files() -> list[Path]:
     """List the files of the link's client."""
-    return sorted((ROOT / "elisp").glob("pen-rpc*.el"))
+    return sorted(ELISP.glob("pen-rpc*.el"))
 
 
 def environment(home: Path) -> dict[str, str]:

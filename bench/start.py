@@ -13,25 +13,38 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench.emacs import DEADLINE, EMACS, compiled, environment, link_files
+from bench.emacs import DEADLINE, ELISP, EMACS, compiled, environment, link_files
 from bench.row import Row
 
 STARTS = 15
+COLD_STARTS = 3
+FIRST_TEXT = """(progn (require 'pen-rpc-methods) (catch 'told
+  (pen-stream-wait #'pen-rpc-completions-start
+                   '(:prompt "pun-complete" :values (("jokes" "Why did the clock wait?")) :n 1 :max-tokens 20)
+                   120 (lambda (kind _) (when (eq kind 'delta) (throw 'told t))))))"""
 CALL = b"(call 1 pen-hello ((:protocol 1)))"
 HELLO = b"%06x%b\n" % (len(CALL) + 1, CALL)
 
 
 def rows() -> list[Row]:
-    """Measure the first answer, the first list of definitions, and the service's own part of it."""
-    answer, listed, hello, python = [], [], [], []
-    with compiled(*link_files()) as lisp, TemporaryDirectory(prefix="pen-bench-") as name:
+    """Measure the first answer, the first list of definitions, the service's own part of it, and a cold completion."""
+    answer, listed, hello, python, cold = [], [], [], [], []
+    with compiled(*link_files(), ELISP / "pen-stream.el") as lisp, TemporaryDirectory(prefix="pen-bench-") as name:
         home = Path(name)
         for _ in range(STARTS):
             answer.append(from_emacs(lisp, home, '(pen-rpc-call-sync "pen-hello" (list :protocol 1))'))
             listed.append(from_emacs(lisp, home, '(pen-rpc-call-sync "prompts-list" nil)'))
             hello.append(from_python(home))
             python.append(bare(home))
+        for _ in range(COLD_STARTS):
+            try:
+                cold.append(from_emacs(lisp, home, FIRST_TEXT, "pen-stream"))
+            finally:
+                subprocess.run([sys.executable, "-P", "-m", "pen_backend", "engine", "stop"], env=environment(home),
+                               cwd=home, check=True, timeout=DEADLINE, capture_output=True)
     return [
+        {"name": "start-cold-completion", "ratio": statistics.median(cold) / 1000, "against": "s to the first text",
+         "goal": 10, "better": "lower", "values": cold},
         {"name": "start-first-answer", "ratio": statistics.median(answer), "against": "ms", "goal": 200,
          "better": "lower", "values": answer},
         {"name": "start-prompts-list", "ratio": statistics.median(listed), "against": "ms", "goal": None,
@@ -41,11 +54,11 @@ def rows() -> list[Row]:
     ]
 
 
-def from_emacs(lisp: Path, home: Path, call: str) -> float:
-    """Start Emacs and return the milliseconds until it tells of CALL's answer."""
+def from_emacs(lisp: Path, home: Path, call: str, load: str = "pen-rpc") -> float:
+    """Start Emacs with the file LOAD and return the milliseconds until it tells of CALL's answer."""
     expression = f'(progn (setq pen-python-command "{sys.executable}") {call} (message "answered"))'
     before = time.monotonic()
-    with subprocess.Popen([EMACS, "-Q", "--batch", "-L", str(lisp), "-l", "pen-rpc", "--eval", expression],
+    with subprocess.Popen([EMACS, "-Q", "--batch", "-L", str(lisp), "-l", load, "--eval", expression],
                           env=environment(home), stderr=subprocess.PIPE, text=True) as emacs:
         assert emacs.stderr is not None
         line = emacs.stderr.readline()
