@@ -9,7 +9,7 @@
 
 ;; emacs -Q --batch -l tests/elisp/lint.el [FILE…]
 ;;
-;; Without FILEs, all of elisp/ and tests/elisp/.  Byte-compiles with errors on
+;; Without FILEs, all of elisp/, tests/elisp/ and demo/.  Byte-compiles with errors on
 ;; warnings, counts what checkdoc says (`checkdoc-file' itself always succeeds),
 ;; and looks for names that Emacs 28.1 lacks, for names of other packages, and
 ;; for files and definitions that have grown too long.  Every complaint is
@@ -107,10 +107,10 @@
   (prog1 (or (mapcar #'expand-file-name command-line-args-left)
              (seq-remove
               (lambda (file) (string-match-p "/\\.#" file))
-              (append (directory-files (expand-file-name "elisp" pen-lint-root)
-                                       t "\\.el\\'")
-                      (directory-files (expand-file-name "tests/elisp" pen-lint-root)
-                                       t "\\.el\\'"))))
+              (seq-mapcat (lambda (directory)
+                            (directory-files (expand-file-name directory pen-lint-root)
+                                             t "\\.el\\'"))
+                          '("elisp" "tests/elisp" "demo"))))
     (setq command-line-args-left nil)))
 
 (defun pen-lint ()
