@@ -12,6 +12,7 @@ import random
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, NoReturn, TypeVar
 from urllib.parse import quote, urlsplit
@@ -20,6 +21,7 @@ from pen_backend.errors import (
     AuthError,
     BadParamsError,
     BusyError,
+    CancelledError,
     ConfigError,
     DataError,
     DeadlineError,
@@ -82,40 +84,54 @@ class Completion:
 
 
 class CompletionStream:
-    """Chunks as they arrive; `usage` is known at the end. `cancel` may be called from any thread."""
+    """Chunks as they arrive, asked for when iterating begins; `usage` is known at the end.
 
-    def __init__(self, client: Client, chunks: Any, wanted: int) -> None:
+    `cancel` may be called from any thread at any time, also before the provider has answered.
+    """
+
+    def __init__(self, client: Client, ask: Callable[[CompletionStream], Any], wanted: int) -> None:
         self.usage: Usage | None = None
+        self.cancelled = False
         self._client = client
-        self._chunks = chunks
+        self._ask = ask
         self._open = set(range(wanted))
-        self._cancelled = False
+        self._connection: Any = None
 
     def __iter__(self) -> Iterator[Chunk]:
         """Yield chunks; UpstreamError if the stream ends before every candidate has its finish reason."""
-        try:
-            for answer in self._chunks:
-                for choice in answer.choices or ():
-                    if choice.finish_reason:
-                        self._open.discard(choice.index)
-                    yield Chunk(choice.index, choice.text or "", choice.finish_reason)
-                if answer.usage is not None:
-                    self.usage = Usage(answer.usage.prompt_tokens, answer.usage.completion_tokens)
-        except Exception as error:
-            if not self._cancelled:
-                self._client.fail(error)
-        finally:
-            self._chunks.close()
-        if self._open and not self._cancelled:  # the client calls this short text a success
+        with contextlib.ExitStack() as stack:
+            try:
+                chunks = self._ask(self)
+                stack.callback(chunks.close)
+                for answer in chunks:
+                    for choice in answer.choices or ():
+                        if choice.finish_reason:
+                            self._open.discard(choice.index)
+                        yield Chunk(choice.index, choice.text or "", choice.finish_reason)
+                    if answer.usage is not None:
+                        self.usage = Usage(answer.usage.prompt_tokens, answer.usage.completion_tokens)
+            except Exception as error:
+                if not self.cancelled:
+                    self._client.fail(error)
+        if self._open and not self.cancelled:  # the client calls this short text a success
             raise UpstreamError("The answer ended before it was complete.", hint="Try again.")
 
+    def trace(self, event: str, info: Mapping[str, Any]) -> None:
+        """Note the connection, of which httpx tells as soon as it stands."""
+        if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
+            self._connection = info["return_value"]
+            if self.cancelled:
+                self.cancel()
+
     def cancel(self) -> None:
-        """End the stream now, also while another thread waits for its next chunk."""
-        self._cancelled = True
-        with contextlib.suppress(Exception):  # the answer may be over, or its connection closed already
+        """End the stream now, also while another thread waits for its answer or its next chunk."""
+        self.cancelled = True
+        with contextlib.suppress(Exception):  # there is no connection yet, or it is closed already
             # Closing a socket does not wake a thread that reads from it; shutting it down does.
-            stream = self._chunks.response.extensions["network_stream"]
-            stream.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
+            self._connection.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
+
+
+_asking: ContextVar[CompletionStream | None] = ContextVar("asking", default=None)
 
 
 class Client:
@@ -137,6 +153,7 @@ class Client:
         self._clock = clock
         self._jitter = jitter or random.Random()  # noqa: S311 - spreads retries, guards nothing
         self._openai: OpenAI | None = None
+        self._streaming: Any = None
 
     def complete(self, request: Mapping[str, Any]) -> Completion:
         """Answer a completions request with whole candidates."""
@@ -152,18 +169,27 @@ class Client:
         return self._call(call, COMPLETION_SECONDS)
 
     def stream(self, request: Mapping[str, Any]) -> CompletionStream:
-        """Start a completions request and return its chunks; retried only until the answer begins."""
-        wanted = int(request.get("n") or 1)
-
-        def call(client: OpenAI) -> CompletionStream:
-            answer = client.completions.with_raw_response.create(
-                **request, stream=True, stream_options={"include_usage": True}, timeout=self._timeout())
+        """Prepare a completions request; iterating makes it, and repeats it only until the answer begins."""
+        def call(client: OpenAI, stream: CompletionStream) -> Any:
+            token = _asking.set(stream)
+            try:
+                if stream.cancelled:
+                    raise CancelledError("The request was cancelled.")
+                answer = client.with_options(http_client=self._streaming).completions.with_raw_response.create(
+                    **request, stream=True, stream_options={"include_usage": True}, timeout=self._timeout())
+            except Exception as error:
+                raise CancelledError("The request was cancelled.") if stream.cancelled else error from None
+            finally:
+                _asking.reset(token)
             if "text/event-stream" not in answer.headers.get("content-type", ""):
                 answer.http_response.close()
                 raise _page()
-            return CompletionStream(self, answer.parse(), wanted)
+            return answer.parse()
 
-        return self._call(call, COMPLETION_SECONDS)
+        def ask(stream: CompletionStream) -> Any:
+            return self._call(lambda client: call(client, stream), COMPLETION_SECONDS)
+
+        return CompletionStream(self, ask, int(request.get("n") or 1))
 
     def upload(self, name: str, content: IO[bytes] | bytes) -> str:
         """Upload a training file and return its id."""
@@ -268,10 +294,14 @@ class Client:
 
     def _connected(self) -> OpenAI:
         if self._openai is None:
+            import httpx2
             import openai
 
             # Redirects would carry the key to another host; proxies have no business between us and the loopback.
-            transport = openai.DefaultHttpxClient(follow_redirects=False, trust_env=not self.local)
+            # A stream has a connection of its own, so that its cancel can close it.
+            transport, self._streaming = (openai.DefaultHttpxClient(
+                follow_redirects=False, trust_env=not self.local, event_hooks={"request": [_traced]},
+                limits=httpx2.Limits(max_connections=1000, max_keepalive_connections=kept)) for kept in (100, 0))
             self._openai = openai.OpenAI(base_url=self.base_url, api_key=self._key.reveal() if self._key else "none",
                                          max_retries=0, http_client=transport, timeout=self._timeout())
         return self._openai
@@ -281,6 +311,12 @@ class Client:
         import httpx2
 
         return httpx2.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS, write=write, pool=CONNECT_SECONDS)
+
+
+def _traced(request: Any) -> None:
+    stream = _asking.get()
+    if stream is not None:
+        request.extensions["trace"] = stream.trace
 
 
 def retry_after(error: Exception) -> float | None:

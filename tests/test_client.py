@@ -1,5 +1,6 @@
 import json
 import random
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ import httpx2
 import openai
 import pytest
 
-from pen_backend.client import Client, translate
+from pen_backend.client import Chunk, Client, translate
 from pen_backend.errors import (
     AuthError,
     BadParamsError,
@@ -97,7 +98,7 @@ def test_faults_that_stay_are_errors_after_few_calls(answers: list[Answer], kind
 def test_a_stream_that_does_not_begin_is_the_same(answers: list[Answer], kind: type[PenError], calls: int) -> None:
     with provider(*answers) as (client, server, _):
         with pytest.raises(kind):
-            client.stream(ASK)
+            list(client.stream(ASK))
         assert len(server.requests) == calls
 
 
@@ -141,6 +142,36 @@ def test_cancel_wakes_a_reader_that_waits() -> None:
         hold.set()
     assert not reader.is_alive()
     assert seconds < 1
+
+
+def test_cancel_ends_a_request_that_has_no_answer_yet() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(5)
+        stream = Client(f"http://127.0.0.1:{listener.getsockname()[1]}/v1", None, local=True).stream(ASK)
+        got: list[Chunk] = []
+        reader = threading.Thread(target=lambda: got.extend(stream))
+        reader.start()
+        connection, _ = listener.accept()
+        with connection:
+            connection.settimeout(5)
+            assert connection.recv(1 << 16).startswith(b"POST /v1/completions")
+            stream.cancel()
+            reader.join(2)
+            assert not reader.is_alive()
+            while connection.recv(1 << 16):  # ends when the other side has hung up
+                pass
+        listener.settimeout(0.1)
+        with pytest.raises(TimeoutError):  # and the request is not repeated
+            listener.accept()
+    assert got == []
+
+
+def test_a_stream_that_is_cancelled_before_it_is_read_asks_nothing() -> None:
+    with provider(events(chunk("a"))) as (client, server, _):
+        stream = client.stream(ASK)
+        stream.cancel()
+        assert list(stream) == []
+        assert server.requests == []
 
 
 def test_an_uncertain_job_creation_is_matched_and_never_posted_twice() -> None:
