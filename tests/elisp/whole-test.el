@@ -20,7 +20,7 @@
   (expand-file-name "../../" (file-name-directory (or load-file-name buffer-file-name)))
   "The top of the checkout.")
 
-(defconst whole-test-seconds 90 "How long anything here may take.")
+(defconst whole-test-seconds 240 "How long anything here may take.")
 
 (defvar whole-test-job nil "The job that all tests look at, once it has ended.")
 
@@ -147,6 +147,35 @@
       (should (equal (list got entry arguments) (list code entry arguments)))
       (unless (= code 0)
         (should (= 1 (length (split-string said "\n" t))))))))
+
+;; With --valid-share, so that the third column is there whatever the definition keeps back.
+(ert-deftest whole-test-9-batch-finetunes-and-prints-the-curve-and-the-model ()
+  (let ((file (make-temp-file "whole-test-" nil ".org")))
+    (unwind-protect
+        (progn
+          (whole-test-with-puns
+           (write-region (point-min) (point-max) file nil 'silent))
+          (pcase-let* ((`(,code ,out ,said)
+                        (whole-test-batch "pen-batch-finetune" file "--wait"
+                                          "--n-epochs" "1" "--batch-size" "4" "--seed=2"
+                                          "--valid-share" "0.2" "--completions-every" "100"
+                                          "--deadline" (number-to-string whole-test-seconds)))
+                       (lines (split-string out "\n")))
+            (should (equal (cons code said) (cons 0 said)))
+            (should (equal (car lines) "step\tloss\tvalid"))
+            (should (equal (last lines) '("")))
+            (let ((model (car (last lines 2)))
+                  (rows (butlast (cdr lines) 2))
+                  (step 0))
+              (should (string-match-p "\\`ft:[^ \t]+\\'" model))
+              (should rows)
+              (dolist (row rows)
+                (should (string-match "\\`\\([0-9]+\\)\t[0-9.]+\t\\([0-9.]*\\)\\'" row))
+                (should (< step (string-to-number (match-string 1 row))))
+                (setq step (string-to-number (match-string 1 row))))
+              (should (string-match-p "\t[0-9.]+\\'" (car (last rows)))))
+            (should (string-match-p "^job ftjob-[^ ]+ succeeded$" said))))
+      (delete-file file))))
 
 (provide 'whole-test)
 ;;; whole-test.el ends here
