@@ -47,6 +47,16 @@
       (progn (funcall form) nil)
     (pen-error (list (car err) (cadr err)))))
 
+(defun pen-rpc-test-quickest (limit attempt)
+  "Fail unless the best of three calls of ATTEMPT took less than LIMIT seconds.
+ATTEMPT does everything afresh and returns how long it took; on a
+busy machine somebody else may have had the processor meanwhile."
+  (let ((all nil))
+    (while (and (< (length all) 3)
+                (not (and all (< (car all) limit))))
+      (push (funcall attempt) all))
+    (should (< (apply #'min all) limit))))
+
 (defun pen-rpc-test-kill ()
   "Kill the service with signal 9."
   (signal-process pen-rpc--process 9))
@@ -60,11 +70,14 @@
     (should (eq (pen-rpc-state) 'ready))))
 
 (ert-deftest pen-rpc-test-ensure-never-waits ()
-  (pen-rpc-test-with nil
-    (let ((before (float-time)))
-      (should (eq (pen-rpc-ensure) 'starting))
-      (should (< (- (float-time) before) 0.1)))
-    (pen-rpc-test-until (eq (pen-rpc-state) 'ready))))
+  (pen-rpc-test-quickest
+   0.1 (lambda ()
+         (pen-rpc-test-with nil
+           (let ((before (float-time)) (took nil))
+             (should (eq (pen-rpc-ensure) 'starting))
+             (setq took (- (float-time) before))
+             (pen-rpc-test-until (eq (pen-rpc-state) 'ready))
+             took)))))
 
 (ert-deftest pen-rpc-test-call-returns-before-its-callback ()
   (pen-rpc-test-with nil
@@ -189,31 +202,38 @@
 ;;;; Death
 
 (ert-deftest pen-rpc-test-death-fails-a-waiting-call-at-once ()
-  (pen-rpc-test-with nil
-    (pen-rpc-call-sync "test-ping" nil)
-    (let ((killed nil))
-      (run-at-time 0.3 nil (lambda ()
-                             (setq killed (float-time))
-                             (pen-rpc-test-kill)))
-      (should (eq (car (pen-rpc-test-kind
-                        (lambda () (pen-rpc-call-sync "test-sleep" '(:seconds 5)))))
-                  'pen-connection-lost-error))
-      (should (< (- (float-time) killed) 0.1)))
-    (should (eq (pen-rpc-state) 'lost))
-    (should (zerop (hash-table-count pen-rpc--pending)))
-    (should (equal (pen-rpc-call-sync "test-ping" nil) "pong"))))
+  (pen-rpc-test-quickest
+   0.1 (lambda ()
+         (pen-rpc-test-with nil
+           (pen-rpc-call-sync "test-ping" nil)
+           (let ((killed nil) (took nil))
+             (run-at-time 0.3 nil (lambda ()
+                                    (setq killed (float-time))
+                                    (pen-rpc-test-kill)))
+             (should (eq (car (pen-rpc-test-kind
+                               (lambda () (pen-rpc-call-sync "test-sleep" '(:seconds 5)))))
+                         'pen-connection-lost-error))
+             (setq took (- (float-time) killed))
+             (should (eq (pen-rpc-state) 'lost))
+             (should (zerop (hash-table-count pen-rpc--pending)))
+             (should (equal (pen-rpc-call-sync "test-ping" nil) "pong"))
+             took)))))
 
 (ert-deftest pen-rpc-test-death-fails-asynchronous-calls-at-once ()
-  (pen-rpc-test-with nil
-    (pen-rpc-call-sync "test-ping" nil)
-    (let ((errors nil) (killed (float-time)))
-      (dotimes (_ 3)
-        (pen-rpc-call "test-sleep" '(:seconds 5) #'ignore (lambda (err) (push (car err) errors))))
-      (pen-rpc-test-kill)
-      (pen-rpc-test-until errors 1)
-      (should (< (- (float-time) killed) 0.1))
-      (should (equal errors '(pen-connection-lost-error pen-connection-lost-error
-                                                        pen-connection-lost-error))))))
+  (pen-rpc-test-quickest
+   0.1 (lambda ()
+         (pen-rpc-test-with nil
+           (pen-rpc-call-sync "test-ping" nil)
+           (let ((errors nil) (killed (float-time)) (took nil))
+             (dotimes (_ 3)
+               (pen-rpc-call "test-sleep" '(:seconds 5) #'ignore
+                             (lambda (err) (push (car err) errors))))
+             (pen-rpc-test-kill)
+             (pen-rpc-test-until errors 5)
+             (setq took (- (float-time) killed))
+             (should (equal errors '(pen-connection-lost-error pen-connection-lost-error
+                                                               pen-connection-lost-error)))
+             took)))))
 
 (ert-deftest pen-rpc-test-a-handler-that-ends-the-process ()
   (pen-rpc-test-with nil
@@ -222,12 +242,15 @@
     (should (equal (pen-rpc-call-sync "test-ping" nil) "pong"))))
 
 (ert-deftest pen-rpc-test-waiting-does-not-spin ()
-  (pen-rpc-test-with nil
-    (pen-rpc-call-sync "test-ping" nil)
-    (let ((before (float-time (get-internal-run-time))))
-      (run-at-time 0.8 nil #'pen-rpc-test-kill)
-      (should-error (pen-rpc-call-sync "test-sleep" '(:seconds 5)) :type 'pen-connection-lost-error)
-      (should (< (- (float-time (get-internal-run-time)) before) 0.2)))))
+  (pen-rpc-test-quickest
+   0.2 (lambda ()
+         (pen-rpc-test-with nil
+           (pen-rpc-call-sync "test-ping" nil)
+           (let ((before (float-time (get-internal-run-time))))
+             (run-at-time 0.8 nil #'pen-rpc-test-kill)
+             (should-error (pen-rpc-call-sync "test-sleep" '(:seconds 5))
+                           :type 'pen-connection-lost-error)
+             (- (float-time (get-internal-run-time)) before))))))
 
 (ert-deftest pen-rpc-test-death-ends-requests-with-their-text ()
   (pen-rpc-test-with nil
@@ -236,7 +259,7 @@
       (pen-rpc-on-event id (lambda (kind plist) (push (cons kind plist) events)))
       (pen-rpc-test-until events)
       (pen-rpc-test-kill)
-      (pen-rpc-test-until (cdr events) 1)
+      (pen-rpc-test-until (cdr events) 5)
       (should (eq (caar events) 'error))
       (should (equal (plist-get (cdar events) :kind) 'connection-lost))
       (should (equal (plist-get (cdar events) :partial) "so far"))
@@ -265,25 +288,31 @@
     (should (equal (pen-rpc-call-sync "test-noise" '(:size 1000000)) "printed"))))
 
 (ert-deftest pen-rpc-test-garbage-closes-and-the-next-call-restarts ()
-  (pen-rpc-test-with nil
-    (pen-rpc-call-sync "test-ping" nil)
-    (let ((err nil) (before (float-time)))
-      (pen-rpc-call "test-sleep" '(:seconds 5) #'ignore (lambda (e) (setq err e)))
-      (pen-rpc--filter pen-rpc--process "zzzzzz(no frame)\n")
-      (should (eq (car err) 'pen-connection-lost-error))
-      (should (< (- (float-time) before) 0.1)))
-    (should (equal (pen-rpc-call-sync "test-ping" nil) "pong"))))
+  (pen-rpc-test-quickest
+   0.1 (lambda ()
+         (pen-rpc-test-with nil
+           (pen-rpc-call-sync "test-ping" nil)
+           (let ((err nil) (before (float-time)) (took nil))
+             (pen-rpc-call "test-sleep" '(:seconds 5) #'ignore (lambda (e) (setq err e)))
+             (pen-rpc--filter pen-rpc--process "zzzzzz(no frame)\n")
+             (setq took (- (float-time) before))
+             (should (eq (car err) 'pen-connection-lost-error))
+             (should (equal (pen-rpc-call-sync "test-ping" nil) "pong"))
+             took)))))
 
 (ert-deftest pen-rpc-test-stop-is-quick ()
-  (pen-rpc-test-with nil
-    (pen-rpc-call-sync "test-ping" nil)
-    (let ((process pen-rpc--process) (err nil) (before (float-time)))
-      (pen-rpc-call "test-sleep" '(:seconds 5) #'ignore (lambda (e) (setq err e)))
-      (pen-rpc-stop)
-      (should (< (- (float-time) before) 0.1))
-      (should (eq (car err) 'pen-connection-lost-error))
-      (should (eq (pen-rpc-state) 'stopped))
-      (pen-rpc-test-until (not (process-live-p process)) 1))))
+  (pen-rpc-test-quickest
+   0.1 (lambda ()
+         (pen-rpc-test-with nil
+           (pen-rpc-call-sync "test-ping" nil)
+           (let ((process pen-rpc--process) (err nil) (before (float-time)) (took nil))
+             (pen-rpc-call "test-sleep" '(:seconds 5) #'ignore (lambda (e) (setq err e)))
+             (pen-rpc-stop)
+             (setq took (- (float-time) before))
+             (should (eq (car err) 'pen-connection-lost-error))
+             (should (eq (pen-rpc-state) 'stopped))
+             (pen-rpc-test-until (not (process-live-p process)) 5)
+             took)))))
 
 ;;;; Events
 
