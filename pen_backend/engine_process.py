@@ -23,11 +23,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from pen_backend.errors import ConnectionLostError, StartError
+from pen_backend.errors import ConfigError, ConnectionLostError, StartError
 from pen_backend.secrets import Secret, redact
 
 START_SECONDS = 15.0     # from spawn to the first answer
 STOP_SECONDS = 30.0      # trainers finish a step and write a checkpoint first
+AGAIN_SECONDS = 0.5      # between two tries while another engine holds the directory
 ANSWER_SECONDS = 2.0     # one health check
 RUNTIME_BYTES = 64 * 1024
 LOCK_HELD = 3            # exit status of an engine that found another one in its directory
@@ -66,7 +67,7 @@ class EngineProcess:
     def __init__(self, state: Path, *, log: Path, environ: Mapping[str, str], runtime: Path | None = None,
                  idle_minutes: int | None = None, parallel_jobs: int | None = None, port: int | None = None,
                  spawn: Spawn | None = None, start_seconds: float = START_SECONDS,
-                 needed: Sequence[str] = NEEDED) -> None:
+                 stop_seconds: float = STOP_SECONDS, needed: Sequence[str] = NEEDED) -> None:
         """STATE is its directory, LOG where its output goes, RUNTIME a second place to look for its runtime file."""
         self.state = state
         self.log = log
@@ -79,11 +80,15 @@ class EngineProcess:
         self._port = port
         self._spawn = spawn or _spawn
         self._start_seconds = start_seconds
+        self._stop_seconds = stop_seconds
         self._needed = needed
         self._child: subprocess.Popen[bytes] | None = None
 
     def find(self) -> Running | None:
-        """Return the running engine, or None: no runtime file, a dead process, or one that cannot prove itself."""
+        """Return the running engine, or None: no runtime file, a dead process, or one that cannot prove itself.
+
+        One that is stopping gives no proof any more.
+        """
         for path in self._runtime_files:
             running = read_runtime_file(path)
             if running is not None and running.alive() and proves_itself(running):
@@ -105,25 +110,32 @@ class EngineProcess:
             raise StartError(f"The local engine is not installed ({', '.join(missing)} missing).",
                              hint=f"Run: {sys.executable} -m pip install 'pen-backend[engine]'")
         for directory in (self.state, self.log.parent):
-            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _make(directory)
         argv = [sys.executable, "-P", "-m", "pen_backend.engine", "--state", str(self.state)]
         if self._port is not None:
             argv += ["--port", str(self._port)]
         offset = self.log.stat().st_size if self.log.exists() else 0
         self._child = self._spawn(argv, self._environ, self.log)
-        deadline = time.monotonic() + self._start_seconds
-        while time.monotonic() < deadline:
+        begun = spawned = time.monotonic()
+        seconds = self._start_seconds
+        while (now := time.monotonic()) < begun + seconds:
             running = self.find()
             if running is not None:
                 return running
             status = self._child.poll()
-            if status not in (None, LOCK_HELD):  # 3: somebody else starts one; theirs will answer
+            if status == LOCK_HELD:
+                # Somebody else starts one, and theirs will answer; or one is stopping, and then ours has to come.
+                seconds = self._start_seconds + self._stop_seconds
+                if now > spawned + AGAIN_SECONDS:
+                    self._child = self._spawn(argv, self._environ, self.log)
+                    spawned = now
+            elif status is not None:
                 raise StartError(f"The local engine ended while starting (status {status}).", where=str(self.log),
                                  hint=_last_lines(self.log, offset))
             time.sleep(0.02)
         if self._child.poll() is None:
             self._child.terminate()
-        raise StartError(f"The local engine did not answer within {self._start_seconds:.0f} seconds.",
+        raise StartError(f"The local engine did not answer within {seconds:.0f} seconds.",
                          where=str(self.log), hint=_last_lines(self.log, offset))
 
     def status(self, running: Running) -> dict[str, Any]:
@@ -156,6 +168,17 @@ class EngineProcess:
                 return False
             time.sleep(0.02)
         return True
+
+
+def _make(directory: Path) -> None:
+    """Make a directory of the engine; ConfigError if that cannot be."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except FileExistsError as error:
+        raise ConfigError(f"{directory} is a file.", hint="Name a directory.") from error
+    except OSError as error:
+        raise ConfigError(f"The engine's directory {directory} cannot be made: {error.strerror}.",
+                          hint="Name another one.") from error
 
 
 def child_environment(environ: Mapping[str, str]) -> dict[str, str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from pen_backend.engine.store import Store
-from pen_backend.engine.wire.errors import ApiError, invalid_state, not_found
+from pen_backend.engine.wire.errors import ApiError, invalid_state, unknown_model
 
 HEADER_LIMIT = 1 << 20
 CONFIG_LIMIT = 1 << 20
@@ -82,7 +82,7 @@ class Models:
         """Find a model by its name, or say that there is none."""
         found = self.find(name)
         if found is None:
-            raise not_found("model", name)
+            raise unknown_model(name, [each.id for each in self.all()])
         return found
 
     def delete(self, name: str) -> Model:

@@ -5,18 +5,23 @@ Results go to stdout, all else to stderr; the exit code is the error's (0 ok, 1 
 """
 
 import argparse
+import contextlib
+import math
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from pen_backend import __version__
-from pen_backend.errors import BadParamsError, PenError, PromptError
+from pen_backend.errors import BadParamsError, DataError, PenError, PromptError
 from pen_backend.service.context import Context
 from pen_backend.transports import cli_dataset, cli_engine, cli_jobs
 from pen_backend.transports.arguments import Parser, command, group, help_of
-from pen_backend.transports.terminal import Printed, Terminal, one_line, table
+from pen_backend.transports.terminal import OutputError, Printed, Terminal, one_line, table
+
+if TYPE_CHECKING:
+    from pen_backend.prompts.definition import Definition
 
 INTERRUPTED = 130
 
@@ -40,6 +45,8 @@ def main(argv: Sequence[str] | None = None, *, context: Context | None = None, o
         return options.command(context, options, terminal) or 0
     except PenError as error:
         terminal.fail(error)
+        if isinstance(error, OutputError):
+            _forget_output(terminal)
         if debug:
             raise
         return error.exit_code
@@ -49,7 +56,7 @@ def main(argv: Sequence[str] | None = None, *, context: Context | None = None, o
         return INTERRUPTED
     except BrokenPipeError:
         # Whoever read the results has enough of them; Python must not complain when it flushes at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), terminal.out.fileno())
+        _forget_output(terminal)
         return 0
     except Exception as error:
         if debug:
@@ -59,9 +66,14 @@ def main(argv: Sequence[str] | None = None, *, context: Context | None = None, o
         return 3
 
 
+def _forget_output(terminal: Terminal) -> None:
+    """Let what is still unwritten of the results go nowhere."""
+    with contextlib.suppress(OSError):  # a stream of a test has no descriptor
+        os.dup2(os.open(os.devnull, os.O_WRONLY), terminal.out.fileno())
+
+
 def parser() -> argparse.ArgumentParser:
     """Build the parser of every command; the help of each is its method's first sentence."""
-    from pen_backend.service.completions import Completions
     from pen_backend.service.models import Models
 
     top = Parser(prog="pen", description="Fine-tune and prompt language models on your own machine.")
@@ -74,7 +86,8 @@ def parser() -> argparse.ArgumentParser:
     cli_dataset.add(commands)
     cli_jobs.add(commands)
 
-    complete = command(commands, "complete", complete_prompt, help_of(Completions.start))
+    complete = command(commands, "complete", complete_prompt,
+                       "Run a definition on your text and print what the model writes.")
     complete.add_argument("prompt", metavar="PROMPT", help="a definition's name or file")
     complete.add_argument("values", metavar="ARG", nargs="*", help="its variables, in order; - reads stdin")
     complete.add_argument("--model", help="instead of the newest tuned one")
@@ -107,10 +120,8 @@ def complete_prompt(context: Context, options: argparse.Namespace, terminal: Ter
     """Print candidates, one a line."""
     from pen_backend.service.completions import Completions
 
-    if options.values.count("-") > 1:
-        raise BadParamsError("Only one value can be read from stdin.")
-    values = {str(number): sys.stdin.read() if value == "-" else value
-              for number, value in enumerate(options.values, start=1)}
+    _check_numbers(options)
+    values = _values(context.find_prompt(options.prompt), options.values)
     streams = options.stream and (terminal.as_json or options.n in (None, 1))
     result = Completions(context).start(
         options.prompt, values, model=options.model, n=1 if streams and options.n is None else options.n,
@@ -122,6 +133,46 @@ def complete_prompt(context: Context, options: argparse.Namespace, terminal: Ter
         terminal.write("\n")
     else:
         terminal.result(result, lambda: "".join(f"{one_line(each.text)}\n" for each in result.candidates))
+
+
+def _check_numbers(options: argparse.Namespace) -> None:
+    """Refuse, before anything is started, numbers that no model takes."""
+    heat = options.temperature
+    if heat is not None and not (math.isfinite(heat) and 0 <= heat <= 2):
+        raise BadParamsError(f"temperature must be a number from 0 to 2, got {heat:g}.")
+    for name, least in (("n", 1), ("max_tokens", 1), ("seed", 0)):
+        given = getattr(options, name)
+        if given is not None and given < least:
+            raise BadParamsError(f"{name.replace('_', '-')} must be at least {least}, got {given}.")
+
+
+def _values(definition: "Definition", given: Sequence[str]) -> dict[str, str]:
+    """Give each of a definition's arguments its value, in order; - is all of stdin."""
+    names = [variable.name for variable in definition.asked]
+    if len(given) > len(names):
+        takes = f"{len(names) or 'no'} argument{'' if len(names) == 1 else 's'}"
+        listed = f" ({', '.join(names)})" if names else ""
+        raise BadParamsError(f"{definition.slug} takes {takes}{listed}, but {len(given)} were given.",
+                             hint="Put a text with spaces into quotes.")
+    if given.count("-") > 1:
+        raise BadParamsError("Only one value can be read from stdin.")
+    values = {}
+    for name, value in zip(names, given, strict=False):
+        values[name] = _read_stdin() if value == "-" else value
+        source = "standard input" if value == "-" else f"the value of '{name}'"
+        try:
+            values[name].encode()
+        except UnicodeEncodeError:
+            raise DataError(f"{source} is not UTF-8.", hint="Convert it first, as with iconv.") from None
+        if not values[name].strip():
+            raise BadParamsError(f"{source} is empty.", hint=f"'{name}' needs a text.")
+    return values
+
+
+def _read_stdin() -> str:
+    """Read all of stdin; bytes that are no UTF-8 become surrogates, wherever Python runs."""
+    data: bytes | str = getattr(sys.stdin, "buffer", sys.stdin).read()
+    return data if isinstance(data, str) else data.decode("utf-8", "surrogateescape").replace("\r\n", "\n")
 
 
 def list_models(context: Context, options: argparse.Namespace, terminal: Terminal) -> None:

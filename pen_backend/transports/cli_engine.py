@@ -28,9 +28,11 @@ def start(context: Context, options: argparse.Namespace, terminal: Terminal) -> 
 
 
 def stop(context: Context, options: argparse.Namespace, terminal: Terminal) -> None:
-    """Stop the engine."""
+    """Stop the engine, and say which process that was."""
+    before = context.engine().find()
     told = Engine(context).stop()
-    terminal.result(told, lambda: _text(told))
+    what = f"stopped process {before.pid}" if before else "was not running"
+    terminal.result(told, f"{what} (state in {told.state})")
 
 
 def status(context: Context, options: argparse.Namespace, terminal: Terminal) -> None:

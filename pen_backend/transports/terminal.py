@@ -6,15 +6,24 @@ import math
 import re
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
-from pen_backend.errors import PenError
+from pen_backend.errors import Finding, PenError
 from pen_backend.secrets import redact
 
 CLEAR = "\r\x1b[K"
 REDRAW_SECONDS = 0.1
+SHOWN_FINDINGS = 20
+
+
+class OutputError(PenError):
+    """Standard output cannot be written."""
+
+    kind = "config"
+    exit_code = 1
 
 
 class Terminal:
@@ -36,19 +45,22 @@ class Terminal:
             self.json_line(value)
         else:
             written = text if isinstance(text, str) else text()
-            self.out.write(written if written.endswith("\n") or not written else written + "\n")
-            self.out.flush()
+            self.write(written if written.endswith("\n") or not written else written + "\n")
 
     def json_line(self, value: object) -> None:
         """Print VALUE as JSON on one line."""
         self.clear()
-        self.out.write(json.dumps(plain(value), ensure_ascii=False) + "\n")
-        self.out.flush()
+        self.write(json.dumps(plain(value), ensure_ascii=False) + "\n")
 
     def write(self, text: str) -> None:
-        """Print a piece of a result as it arrives."""
-        self.out.write(text)
-        self.out.flush()
+        """Print a piece of a result as it arrives; OutputError says why it cannot be."""
+        try:
+            self.out.write(text)
+            self.out.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise OutputError(f"standard output cannot be written: {error.strerror}.") from error
 
     def say(self, text: str) -> None:
         """Tell the person at the terminal something that is no result."""
@@ -75,10 +87,7 @@ class Terminal:
     def fail(self, error: PenError) -> None:
         """Print an error: each finding on its line, then what happened and what to do."""
         self.clear()
-        lines = [str(finding) for finding in error.findings]
-        if str(error) not in lines and not (len(lines) == 1 and error.message in lines[0]):
-            lines.append(f"pen: {error}")
-        print(redact("\n".join(lines)), file=self.err, flush=True)
+        print(redact("\n".join(_lines(error))), file=self.err, flush=True)
 
 
 class Printed:
@@ -112,6 +121,36 @@ class Printed:
         elif kind == "log" and data.get("text"):
             what = str(data.get("what"))
             terminal.say(str(data["text"]) if what == "text" else f"{what}: {one_line(str(data['text']))}")
+
+
+def _lines(error: PenError) -> list[str]:
+    """Write an error's findings and itself, nothing twice: after their place where there is one, else after `pen:`."""
+    findings = error.findings
+    first = findings[0] if findings else None
+    if len(findings) == 1 and first is not None and _says(error, first):
+        where = first.where or error.where
+        whole = PenError(error.message, hint=error.hint or first.hint)
+        return [f"{where}: {whole}" if where else f"pen: {whole}"]
+    lines, more = [], Counter(map(_sort, findings))
+    for kind in list(more)[:SHOWN_FINDINGS]:
+        shown = next(finding for finding in findings if _sort(finding) == kind)
+        rest = f" (and {more[kind] - 1} more {'line' if more[kind] == 2 else 'lines'})" if more[kind] > 1 else ""
+        lines.append(f"{'' if shown.where else 'pen: '}{shown}{rest}")
+    if len(more) > SHOWN_FINDINGS:
+        lines.append(f"… and {len(more) - SHOWN_FINDINGS} more")
+    return lines if any(_says(error, finding) for finding in findings) else [*lines, f"pen: {error}"]
+
+
+def _says(error: PenError, finding: Finding) -> bool:
+    """Say whether a finding is the error itself, in other words of the same sentence."""
+    one, other = (text.casefold().rstrip(".") for text in (error.message, finding.message))
+    return one in other or other in one
+
+
+def _sort(finding: Finding) -> tuple[str, str, str]:
+    """Return what findings share that differ only in their lines and numbers."""
+    file = re.sub(r"(:[0-9]+){1,2}$", "", finding.where or "")
+    return file, finding.code, re.sub(r"0x[0-9a-f]+|[0-9]+", "0", finding.message)
 
 
 def progress_line(data: Mapping[str, Any]) -> str:

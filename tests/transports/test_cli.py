@@ -96,6 +96,12 @@ FULL = {"code": "no_space", "message": "no space left", "param": None}
     (["jobs", "frobnicate"], {}, 1, "invalid choice"),
     (["complete"], {}, 1, "PROMPT"),
     (["complete", "p", "--n", "many"], {}, 1, "invalid int value"),
+    (["complete", "pun-complete", "a", "--n", "0"], {}, 1, "n must be at least 1, got 0"),
+    (["complete", "pun-complete", "a", "--temperature", "nan"], {}, 1, "temperature must be a number from 0 to 2"),
+    (["complete", "pun-complete", "a", "--temperature", "inf"], {}, 1, "temperature must be a number from 0 to 2"),
+    (["complete", "pun-complete", "a", "b", "c"], {}, 1, "pun-complete takes 1 argument (jokes), but 3 were given"),
+    (["complete", "pun-complete", ""], {}, 1, "the value of 'jokes' is empty"),
+    (["complete", "pun-complete", "a\udcff"], {}, 2, "the value of 'jokes' is not UTF-8"),
     ([], {}, 1, "COMMAND"),
 ])
 def test_every_failure_is_a_sentence_and_its_own_code(
@@ -171,6 +177,43 @@ def test_an_error_is_said_once_when_its_only_finding_says_it() -> None:
     assert err.getvalue() == "a:1:1: unknown key\n"
 
 
+def said(error: PromptError) -> list[str]:
+    err = io.StringIO()
+    Terminal(err=err).fail(error)
+    return err.getvalue().splitlines()
+
+
+def test_a_single_finding_is_said_as_a_sentence_with_its_place_or_with_the_program() -> None:
+    assert said(PromptError("Too hot.", findings=[Finding("x", "too hot")])) == ["pen: Too hot."]
+    assert said(PromptError("A is not UTF-8.", hint="Save it.", findings=[Finding("x", "A is not UTF-8", "a:3")])) == [
+        "a:3: A is not UTF-8. Save it."]
+
+
+def test_findings_that_differ_only_in_their_line_are_one_line() -> None:
+    findings = [Finding("e", f"byte 0x{60 + number} is not UTF-8", f"a:{number}") for number in range(1, 17)]
+    assert said(PromptError("Too many bad lines.", findings=findings)) == [
+        "a:1: byte 0x61 is not UTF-8 (and 15 more lines)", "pen: Too many bad lines."]
+
+
+def test_a_result_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    err = io.StringIO()
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        code = main(["prompts", "list"], context=Context(environ=environment(tmp_path)), out=full, err=err)
+    assert (code, err.getvalue()) == (1, "pen: standard output cannot be written: No space left on device.\n")
+
+
+def test_an_engine_that_was_not_running_is_not_said_to_be_stopped(tmp_path: Path) -> None:
+    assert run(Context(environ=environment(tmp_path)), "engine", "stop")[1].startswith("was not running ")
+
+
+def test_an_engine_needs_a_directory(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for state, problem in ((tmp_path / "file", "is a file"), (tmp_path / "file" / "below", "cannot be made")):
+        code, _, err = run(Context(environ=environment(tmp_path), engine_state=state), "engine", "start")
+        assert code == 1
+        assert problem in err
+
+
 def test_numbers_that_json_has_not_become_null() -> None:
     assert plain({"loss": float("nan"), "path": Path("/x"), "list": (1, float("inf"))}) == {
         "loss": None, "path": "/x", "list": [1, None]}
@@ -214,7 +257,7 @@ def test_the_engine_starts_tells_where_and_stops(tmp_path: Path) -> None:
         assert told["token"] not in status
     finally:
         stopped = pen(tmp_path, "engine", "stop", "--state", str(state))
-        assert stopped.communicate(timeout=60)[0].startswith("not running")
+        assert stopped.communicate(timeout=60)[0].startswith(f"stopped process {told['pid']} ")
     assert start_time(told["pid"]) is None
 
 

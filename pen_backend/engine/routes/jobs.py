@@ -12,8 +12,8 @@ from pen_backend.engine.jobs.state import Job, no_such_page
 from pen_backend.engine.routes.http import Engine, answer, engine_of, in_thread, json_body, limit_of, no_body, query
 from pen_backend.engine.scheduler import start_from
 from pen_backend.engine.store import find_file
-from pen_backend.engine.wire.errors import ApiError, invalid_value, no_space, unsupported_parameter
-from pen_backend.engine.wire.jobs import Creation, read_creation, unknown_model
+from pen_backend.engine.wire.errors import ApiError, invalid_value, no_space, unknown_model, unsupported_parameter
+from pen_backend.engine.wire.jobs import Creation, read_creation
 from pen_backend.errors import DataError
 
 TRAINED_DIALECTS = ("text-list", "prompt-completion", "data", "text")

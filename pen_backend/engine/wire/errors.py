@@ -55,6 +55,14 @@ def not_found(kind: str, identifier: str) -> ApiError:
     return ApiError(404, f"{kind}_not_found", f"There is no {kind} '{_short(identifier)}'.", param=param)
 
 
+def unknown_model(name: str, known: list[str]) -> ApiError:
+    """Say that there is no such model, and which are."""
+    listed = ", ".join(known[:8]) or "none"
+    short = name if len(name) <= 80 else name[:77] + "…"
+    return ApiError(404, "model_not_found", f"There is no model '{short}'{nearest(name, known)}; there are: {listed}.",
+                    param="model")
+
+
 def invalid_state(message: str) -> ApiError:
     """Say that the object's state forbids the action."""
     return ApiError(409, "invalid_job_state", message)

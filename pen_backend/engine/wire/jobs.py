@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from pen_backend.engine.wire.body import Request, check
-from pen_backend.engine.wire.errors import ApiError, invalid_value, nearest, unknown_parameter, unsupported_parameter
+from pen_backend.engine.wire.errors import invalid_value, unknown_parameter, unsupported_parameter
 from pen_backend.engine.wire.options import NAMES, STANDARD, Options, gather
 
 METADATA_PAIRS, METADATA_KEY, METADATA_VALUE = 16, 64, 512
@@ -121,11 +121,3 @@ def _check_metadata(metadata: Mapping[str, str]) -> None:
         if len(key) > METADATA_KEY or len(value) > METADATA_VALUE:
             raise invalid_value("metadata", f"'metadata' keys have at most {METADATA_KEY} characters and values "
                                             f"{METADATA_VALUE}.")
-
-
-def unknown_model(name: str, known: list[str]) -> ApiError:
-    """Say that a job names a model that is not there, and which are."""
-    listed = ", ".join(known[:8]) or "none"
-    short = name if len(name) <= 80 else name[:77] + "…"
-    return ApiError(404, "model_not_found", f"There is no model '{short}'{nearest(name, known)}; there are: {listed}.",
-                    param="model")
