@@ -120,10 +120,10 @@ def in_states(store: Store, *states: str) -> list[Job]:
         f"SELECT * FROM jobs WHERE state IN ({marks}) ORDER BY seq", states)])  # noqa: S608 - only question marks
 
 
-def cancelled_alive(store: Store) -> list[Job]:
-    """List the cancelled jobs whose trainer may still run."""
+def ended_alive(store: Store) -> list[Job]:
+    """List the jobs that were cancelled or given up and whose trainer may still run."""
     return store.read(lambda connection: [_job(row) for row in connection.execute(
-        "SELECT * FROM jobs WHERE state = 'cancelled' AND pid IS NOT NULL")])
+        "SELECT * FROM jobs WHERE state IN ('cancelled', 'failed') AND pid IS NOT NULL")])
 
 
 def page(store: Store, *, after: str | None, limit: int, metadata: Mapping[str, str]) -> tuple[list[Job], bool]:
@@ -178,13 +178,24 @@ def cancel(store: Store, job_id: str, *, now: float | None = None) -> Job:
         if job.state in ("succeeded", "failed"):
             raise invalid_state(f"The job has already {job.state}; only a job that has not ended can be cancelled.")
         if job.state != "cancelled":
-            # The process stays recorded until it is gone, so that the next engine can still find and stop it.
-            process = {"pid": job.pid, "pid_start_time": job.pid_start_time, "boot_id": job.boot_id}
             move(connection, job, "cancelled", message="The job was cancelled.", now=now, want="cancel")
-            update(connection, job_id, process)
+            _still_alive(connection, job)
         return fetch(connection, job_id)
 
     return store.transact(change)
+
+
+def _still_alive(connection: sqlite3.Connection, job: Job) -> None:
+    """Keep an ended job's process recorded until it is gone, so that the next engine can still find and stop it."""
+    update(connection, job.id, {"pid": job.pid, "pid_start_time": job.pid_start_time, "boot_id": job.boot_id})
+
+
+def fail_alive(connection: sqlite3.Connection, job_id: str, error: Mapping[str, Any]) -> None:
+    """End a job as failed while its trainer still runs, unless it has ended already."""
+    job = fetch(connection, job_id)
+    if job.state not in TERMINAL:
+        fail(connection, job, error)
+        _still_alive(connection, job)
 
 
 def fail(connection: sqlite3.Connection, job: Job, error: Mapping[str, Any], *, now: float | None = None) -> None:

@@ -49,7 +49,8 @@ def read_ending(code: int | None, directory: JobDirectory) -> Ending:
 def publish(store: Store, job: Job, start: Start, base: str, directory: JobDirectory) -> None:
     """Make the result of JOB a model, its tables files, and the job succeeded.
 
-    Every step before the transaction may have been done by an engine that died after it.
+    Every step before the transaction may have been done by an engine that died after it. A job that has been cancelled
+    since it was read stays so, and nothing is kept.
     """
     result = directory.read("result.json") or {}
     home = store.directory / "models" / job.id
@@ -62,7 +63,11 @@ def publish(store: Store, job: Job, start: Start, base: str, directory: JobDirec
     steps = int(result.get("steps") or 0)
     trained_tokens = int(result.get("trained_tokens") or 0)
 
-    def finish(connection: sqlite3.Connection) -> None:
+    def finish(connection: sqlite3.Connection) -> bool:
+        if not state.move(connection, job, "succeeded", message="The job has successfully completed.",
+                          fine_tuned_model=job.model_name, trained_tokens=trained_tokens, total_steps=steps,
+                          result_files=[_file_id(job, name) for name in files]):
+            return False
         register(connection, name=job.model_name, kind=job.options["tune"], base=base,
                  path=start.path if lora else home, adapter=home if lora else None, sha256=sha256, job_id=job.id,
                  step=steps, metadata=job.metadata)
@@ -70,11 +75,10 @@ def publish(store: Store, job: Job, start: Start, base: str, directory: JobDirec
         for name, data in files.items():
             add_file(connection, file_id=_file_id(job, name), filename=name, size=len(data),
                      purpose="fine-tune-results", blob=blobs[name])
-        state.move(connection, job, "succeeded", message="The job has successfully completed.",
-                   fine_tuned_model=job.model_name, trained_tokens=trained_tokens, total_steps=steps,
-                   result_files=[_file_id(job, name) for name in files])
+        return True
 
-    store.transact(finish)
+    if not store.transact(finish) and state.get(store, job.id).state != "succeeded":
+        store.disk.remove(home)
 
 
 def publish_snapshot(store: Store, job: Job, start: Start, base: str, path: Path, data: Mapping[str, Any]) -> None:

@@ -13,7 +13,7 @@ from pen_backend.engine.jobs import state
 from pen_backend.engine.jobs.events import add_event, line_data, read_lines, take
 from pen_backend.engine.jobs.running import Handle, JobDirectory, JobRunner, Resources
 from pen_backend.engine.jobs.spec import Start, build, missing_space
-from pen_backend.engine.jobs.state import MAX_ATTEMPTS, TERMINAL, Job
+from pen_backend.engine.jobs.state import MAX_ATTEMPTS, Job
 from pen_backend.engine.models import Models
 from pen_backend.engine.scheduler.ending import Ending, publish, publish_snapshot, read_ending, snapshots
 from pen_backend.engine.scheduler.start import start_from
@@ -91,16 +91,13 @@ class Scheduler:
         self._wake.set()
         if self._thread.is_alive():
             self._thread.join()
-        ending = [threading.Thread(target=self._runner.stop, args=(handle,), kwargs={"grace": self._grace})
-                  for handle in (*self._handles.values(), *self._checks.values())]
-        for thread in ending:
-            thread.start()
-        for thread in (*ending, *self._leaving.values()):
+        for handle in (*self._handles.values(), *self._checks.values()):
+            self._send_home(handle)
+        for thread in self._leaving.values():
             thread.join()
         for job in state.in_states(self._store, "running"):
             if job.id in self._handles:
-                self._drain(job)
-                self._conclude(job, self._runner.poll(self._handles[job.id]).code)
+                self._guarded(self._watch, job)
 
     # The loop
 
@@ -130,25 +127,34 @@ class Scheduler:
             self._guarded(self._lease, job)
         return self.busy()
 
-    def _guarded(self, action: Callable[[Job], None], job: Job) -> None:
+    def _guarded(self, action: Callable[[Job], None], job: Job,
+                 otherwise: Callable[[Job, Exception], None] | None = None) -> None:
         """Do one thing for one job; a bug ends this job, so that it cannot keep the others from their turn."""
         try:
             action(job)
-        except (OSError, sqlite3.OperationalError) as error:
-            if getattr(error, "errno", None) not in LASTING:
-                raise  # a full disk, too many files: the same will work later
-            self._give_up(job, error)
         except Exception as error:
-            self._give_up(job, error)
+            passing = isinstance(error, OSError | sqlite3.OperationalError)
+            if passing and getattr(error, "errno", None) not in LASTING:
+                raise  # a full disk, too many files: the same will work later
+            (otherwise or self._give_up)(job, error)
 
     def _give_up(self, job: Job, error: Exception) -> None:
+        """Fail a job; its process stays recorded until it is gone, so that also the next engine can stop it."""
         _log.error("the job %s fails", job.id, exc_info=error)
-        for handle in (self._handles.pop(job.id, None), self._checks.pop(job.id, None)):
-            if handle is not None:
-                threading.Thread(target=self._runner.stop, args=(handle,), kwargs={"grace": self._grace}).start()
-        current = state.get(self._store, job.id)
-        if current.state not in TERMINAL:
-            self._fail(current, {"code": "internal_error", "message": "The engine failed; its log says more."})
+        self._store.transact(lambda connection: state.fail_alive(connection, job.id, {
+            "code": "internal_error", "message": "The engine failed; its log says more."}))
+        handle = self._handles.pop(job.id, None) or self._checks.pop(job.id, None)
+        if handle is not None:
+            self._send_home(handle)
+        else:
+            self._directory(job).clean(keep=snapshots(self._store, job))
+
+    def _send_home(self, handle: Handle) -> None:
+        """Stop a job's process without waiting for it here; `_dismiss` cleans up when it is gone."""
+        if handle.job_id not in self._leaving:
+            thread = threading.Thread(target=self._runner.stop, args=(handle,), kwargs={"grace": self._grace})
+            self._leaving[handle.job_id] = thread
+            thread.start()
 
     # validating_files -> queued | failed
 
@@ -263,7 +269,6 @@ class Scheduler:
                     self._progress[job.id] = data
                 elif line["kind"] == "checkpoint" and data.get("public") and data.get("step") != job.total_steps:
                     self._snapshot(job, directory, data)
-
             self._store.transact(lambda connection: _keep(connection, job, lines, following))  # noqa: B023 - runs at once
             offset = following
 
@@ -301,31 +306,34 @@ class Scheduler:
         self._store.transact(lambda connection: state.fail(connection, job, error))
         self._directory(job).clean(keep=snapshots(self._store, job))
 
-    # cancelled
+    # cancelled, or given up
 
     def _dismiss(self) -> None:
-        """Send the processes of cancelled jobs home, without waiting for them here."""
-        cancelled = {job.id: _handle(job) for job in state.cancelled_alive(self._store)}
+        """Send the processes of ended jobs home, without waiting for them here."""
+        for job in state.ended_alive(self._store):
+            self._send_home(_handle(job))
         for job_id in list(self._checks):
             if state.get(self._store, job_id).state == "cancelled":
-                cancelled[job_id] = self._checks.pop(job_id)
-        for job_id, handle in cancelled.items():
-            if job_id not in self._leaving:
-                thread = threading.Thread(target=self._runner.stop, args=(handle,), kwargs={"grace": self._grace})
-                self._leaving[job_id] = thread
-                thread.start()
+                self._send_home(self._checks.pop(job_id))
         for job_id, thread in list(self._leaving.items()):
             if not thread.is_alive():
-                self._gone(state.get(self._store, job_id))
-                del self._leaving[job_id]
+                self._guarded(self._gone, state.get(self._store, job_id), self._forget)
 
     def _gone(self, job: Job) -> None:
-        """Take what a cancelled job's trainer told last, and remove what it left."""
+        """Take what an ended job's trainer told last, and remove what it left."""
         self._drain(job)
-        self._store.transact(lambda connection: state.update(connection, job.id, {"pid": None}))
+        self._leave(job)
+
+    def _forget(self, job: Job, error: Exception) -> None:
+        """Let a job go whose last words or files make no sense."""
+        _log.error("what the ended job %s told last is lost", job.id, exc_info=error)
+        self._leave(job)
+
+    def _leave(self, job: Job) -> None:
         self._directory(job).clean(keep=snapshots(self._store, job))
-        self._handles.pop(job.id, None)
-        self._progress.pop(job.id, None)
+        self._store.transact(lambda connection: state.update(connection, job.id, {"pid": None}))
+        for known in (self._leaving, self._handles, self._progress):
+            known.pop(job.id, None)
 
     # Small things
 
@@ -354,6 +362,7 @@ class Scheduler:
         return JobDirectory(self._store.directory / "jobs" / job.id, self._store.disk)
 
     def _renew(self, running: Sequence[Job]) -> None:
+        """Write down until when a job is surely held: for people; the directory's lock keeps other engines out."""
         if running and time.monotonic() - self._renewed >= RENEW_SECONDS:
             self._renewed = time.monotonic()
             self._store.transact(lambda connection: [state.update(

@@ -93,7 +93,7 @@ def test_cancel_remembers_the_process_that_must_end(store: Store) -> None:
     move(store, state.get(store, job.id), "running")
     store.transact(lambda connection: state.update(connection, job.id, {"pid": 123}))
     state.cancel(store, job.id)
-    assert [each.pid for each in state.cancelled_alive(store)] == [123]
+    assert [each.pid for each in state.ended_alive(store)] == [123]
 
 
 def test_a_job_that_ended_cannot_be_cancelled(store: Store) -> None:

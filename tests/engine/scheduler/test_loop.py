@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -31,6 +32,8 @@ class PretendRunner:
         self.submitted: list[tuple[int, list[str], Mapping[str, str], Path]] = []
         self.stopped: list[int] = []
         self.children = True  # whether exit statuses can be read
+        self.may_leave = threading.Event()
+        self.may_leave.set()
 
     def submit(self, job_id: str, attempt: int, argv: list[str], env: Mapping[str, str],
                resources: Resources) -> Handle:
@@ -46,6 +49,7 @@ class PretendRunner:
         return b"", offset
 
     def stop(self, handle: Handle, *, grace: float = 10.0) -> None:
+        assert self.may_leave.wait(10)
         self.stopped.append(handle.pid)
         self.runs[handle.pid] = RunnerState("exited", 75) if self.children else RunnerState("lost")
 
