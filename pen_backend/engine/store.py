@@ -138,10 +138,11 @@ class Store:
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             result = function(self._connection)
+            self._connection.execute("COMMIT")
         except BaseException:
-            self._connection.execute("ROLLBACK")
+            if self._connection.in_transaction:  # after a full disk, SQLite itself has rolled back
+                self._connection.execute("ROLLBACK")
             raise
-        self._connection.execute("COMMIT")
         return result
 
     def _open(self) -> sqlite3.Connection:

@@ -46,6 +46,31 @@ def test_a_transaction_that_fails_leaves_nothing(store: Store) -> None:
     assert store.read(lambda connection: find_file(connection, "file-1")) is None
 
 
+def test_a_full_disk_is_told_as_such_and_the_store_goes_on(store: Store) -> None:
+    def big(connection: sqlite3.Connection) -> None:
+        for number in range(100):
+            add_file(connection, file_id=f"file-{number}", filename="a" * 30_000, size=1, purpose="batch", blob="b")
+
+    pages = store.read(lambda connection: connection.execute("PRAGMA page_count").fetchone()[0])
+    store.read(lambda connection: connection.execute(f"PRAGMA max_page_count={pages + 10}").fetchone())
+    with pytest.raises(sqlite3.OperationalError, match="disk is full"):
+        store.transact(big)
+    add(store, "file-small")
+    assert store.read(lambda connection: find_file(connection, "file-0")) is None
+
+
+def test_a_transaction_that_cannot_be_finished_leaves_nothing(store: Store) -> None:
+    def orphan(connection: sqlite3.Connection) -> None:
+        connection.execute("PRAGMA defer_foreign_keys=ON")
+        connection.execute("INSERT INTO checkpoints (id, job_id, created_at, model, step, metrics) "
+                           "VALUES ('c', 'nobody', 1, 'm', 1, '{}')")
+
+    with pytest.raises(sqlite3.IntegrityError):
+        store.transact(orphan)
+    add(store, "file-1")
+    assert store.read(lambda connection: connection.execute("SELECT COUNT(*) FROM checkpoints").fetchone()[0]) == 0
+
+
 def test_many_threads_write_without_loss(store: Store) -> None:
     threads = [threading.Thread(target=add, args=(store, f"file-{number}")) for number in range(40)]
     for thread in threads:
