@@ -6,6 +6,7 @@ import json
 import struct
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,15 @@ STATS_SECONDS = 2.0
 CLOSE_SECONDS = 5.0
 
 Event = dict[str, Any]
+Process = asyncio.subprocess.Process
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """Somebody who waits for answers: of this process, or of one that is being started for it."""
+
+    process: Process | None = None
+    events: asyncio.Queue[Event] = field(default_factory=asyncio.Queue)
 
 
 class Worker:
@@ -28,12 +38,11 @@ class Worker:
         self._argv = list(argv)
         self._environ = dict(environ)
         self._log = log
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: Process | None = None
         self._reader: asyncio.Task[None] | None = None
         self._starting = asyncio.Lock()
-        self._open: dict[str, asyncio.Queue[Event]] = {}
+        self._open: dict[str, _Waiting] = {}
         self._deaths = 0
-        self._started = 0.0
         self._not_before = 0.0
         self.used = time.monotonic()
 
@@ -53,31 +62,29 @@ class Worker:
         The last event is `done`; an `error` ends the events too, also when the worker dies.
         """
         identifier = random_text()
-        events: asyncio.Queue[Event] = asyncio.Queue()
-        self._open[identifier] = events
+        waiting = self._open[identifier] = _Waiting()
         finished = False
         try:
-            await self._send({"op": "generate", "id": identifier, "model": dict(model), **request})
+            await self._send(waiting, {"op": "generate", "id": identifier, "model": dict(model), **request})
             while not finished:
-                event = await events.get()
+                event = await waiting.events.get()
                 finished = event["event"] in ("done", "error")
                 yield event
         finally:
             del self._open[identifier]
             self.used = time.monotonic()
             if not finished:
-                self._write({"op": "cancel", "id": identifier})
+                _write(waiting.process, {"op": "cancel", "id": identifier})
 
     async def stats(self) -> Event | None:
         """Ask what the worker has made and holds; None if it does not run or does not answer in time."""
         if self._process is None:
             return None
         identifier = random_text()
-        events: asyncio.Queue[Event] = asyncio.Queue()
-        self._open[identifier] = events
+        waiting = self._open[identifier] = _Waiting(self._process)
         try:
-            self._write({"op": "stats", "id": identifier})
-            answer = await asyncio.wait_for(events.get(), STATS_SECONDS)
+            _write(waiting.process, {"op": "stats", "id": identifier})
+            answer = await asyncio.wait_for(waiting.events.get(), STATS_SECONDS)
         except TimeoutError:
             return None
         finally:
@@ -86,7 +93,7 @@ class Worker:
 
     def unload(self, model: str) -> None:
         """Let the worker forget a model, if it runs."""
-        self._write({"op": "unload", "model": model})
+        _write(self._process, {"op": "unload", "model": model})
 
     async def close(self) -> None:
         """End the worker: its input closes, and it leaves; one that does not is killed."""
@@ -103,37 +110,33 @@ class Worker:
         if reader is not None:
             await reader
 
-    async def _send(self, frame: Mapping[str, Any]) -> None:
+    async def _send(self, waiting: _Waiting, frame: Mapping[str, Any]) -> None:
         async with self._starting:
-            if self._process is None:
-                await self._start()
-        self._write(frame)
+            process = waiting.process = self._process or await self._start()
+        _write(process, frame)
         with contextlib.suppress(ConnectionError):  # its death is told by the reader, to everybody
-            if self._process is not None and self._process.stdin is not None:
-                await self._process.stdin.drain()
+            if process.stdin is not None:
+                await process.stdin.drain()
 
-    def _write(self, frame: Mapping[str, Any]) -> None:
-        body = json.dumps(frame, ensure_ascii=False).encode()
-        if self._process is not None and self._process.stdin is not None and not self._process.stdin.is_closing():
-            self._process.stdin.write(struct.pack(">I", len(body)) + body)
-
-    async def _start(self) -> None:
+    async def _start(self) -> Process:
         wait = self._not_before - time.monotonic()
         if wait > 0:
             raise unavailable(f"The inference worker died and restarts in {wait:.0f} s; try again then.")
         with self._log.open("ab") as log:
             try:
-                self._process = await asyncio.create_subprocess_exec(
+                process = await asyncio.create_subprocess_exec(
                     *self._argv, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=log,
                     env=self._environ, cwd="/", start_new_session=True)
             except OSError as error:
                 raise ApiError(500, "internal_error",
                                f"The inference worker does not start ({error.strerror}).") from error
-        self._started = time.monotonic()
-        self._reader = asyncio.create_task(self._read(self._process))
+        self._process = process
+        self._reader = asyncio.create_task(self._read(process))
+        return process
 
-    async def _read(self, process: asyncio.subprocess.Process) -> None:
-        """Hand out events until the worker ends, then tell everybody who waits."""
+    async def _read(self, process: Process) -> None:
+        """Hand out events until the worker ends, then tell everybody who waits for it; another may run by then."""
+        started = time.monotonic()
         if process.stdout is None:
             return
         try:
@@ -144,18 +147,25 @@ class Worker:
                 event = json.loads(await process.stdout.readexactly(length))
                 waiting = self._open.get(str(event.get("id")))
                 if waiting is not None:
-                    waiting.put_nowait(event)
+                    waiting.events.put_nowait(event)
         except (asyncio.IncompleteReadError, ConnectionError, ValueError):
             pass
         expected = self._process is not process
         if not expected:
             self._process = None
+            self._deaths = 1 if time.monotonic() - started > HEALTHY_SECONDS else self._deaths + 1
+            self._not_before = time.monotonic() + BACK_OFF[min(self._deaths, len(BACK_OFF)) - 1]
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
-            self._deaths = 1 if time.monotonic() - self._started > HEALTHY_SECONDS else self._deaths + 1
-            self._not_before = time.monotonic() + BACK_OFF[min(self._deaths, len(BACK_OFF)) - 1]
         for waiting in self._open.values():
-            waiting.put_nowait({"event": "error", "code": "unavailable",
-                                "message": "The inference worker stopped." if expected else
-                                "The inference worker died; it restarts with the next request."})
+            if waiting.process is process:
+                waiting.events.put_nowait({"event": "error", "code": "unavailable",
+                                           "message": "The inference worker stopped." if expected else
+                                           "The inference worker died; it restarts with the next request."})
+
+
+def _write(process: Process | None, frame: Mapping[str, Any]) -> None:
+    body = json.dumps(frame, ensure_ascii=False).encode()
+    if process is not None and process.stdin is not None and not process.stdin.is_closing():
+        process.stdin.write(struct.pack(">I", len(body)) + body)
