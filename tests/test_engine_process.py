@@ -21,7 +21,7 @@ TOKEN = "token-0123456789abcdef"
 
 
 @contextmanager
-def impostor(token: str) -> Iterator[tuple[str, list[Mapping[str, str]]]]:
+def impostor(token: str, *, status: int = 200, proves: bool = True) -> Iterator[tuple[str, list[Mapping[str, str]]]]:
     """A server that answers health checks with TOKEN's proof and keeps the headers it was sent."""
     seen: list[Mapping[str, str]] = []
 
@@ -30,8 +30,8 @@ def impostor(token: str) -> Iterator[tuple[str, list[Mapping[str, str]]]]:
             seen.append(dict(self.headers))
             nonce = parse_qs(urlsplit(self.path).query).get("nonce", [""])[0]
             proof = hmac.new(token.encode(), nonce.encode(), hashlib.sha256).hexdigest()
-            body = json.dumps({"ok": True, "proof": proof})
-            self.send_response(200)
+            body = json.dumps({"ok": True, **({"proof": proof} if proves else {})})
+            self.send_response(status)
             self.end_headers()
             self.wfile.write(body.encode())
 
@@ -57,14 +57,15 @@ def write_runtime(state: Path, base_url: str, **changes: object) -> Path:
     return path
 
 
-def engine_in(state: Path, *, program: str = "", seconds: float = 5, needed: Sequence[str] = ()) -> EngineProcess:
+def engine_in(state: Path, *, program: str = "", seconds: float = 5, stop_seconds: float = 5,
+              needed: Sequence[str] = ()) -> EngineProcess:
     """An engine process whose program is PROGRAM instead of the real one."""
     def spawn(argv: Sequence[str], environ: Mapping[str, str], log: Path) -> "subprocess.Popen[bytes]":
         with log.open("ab") as stream:
             return subprocess.Popen([sys.executable, "-c", program], stdout=stream, stderr=stream, env=dict(environ))
 
     return EngineProcess(state, log=state.parent / "logs" / "engine.log", environ=os.environ, spawn=spawn,
-                         start_seconds=seconds, needed=needed)
+                         start_seconds=seconds, stop_seconds=stop_seconds, needed=needed)
 
 
 def test_an_engine_that_proves_itself_is_found_without_sending_the_token(tmp_path: Path) -> None:
@@ -132,6 +133,37 @@ def test_losing_the_race_for_the_lock_waits_for_the_winner(tmp_path: Path) -> No
         timer.start()
         assert process.start().base_url == url
         timer.join()
+
+
+@pytest.mark.parametrize(("status", "proves"), [(503, True), (503, False), (200, False)])
+def test_an_engine_that_is_stopping_is_not_found(status: int, proves: bool, tmp_path: Path) -> None:
+    with impostor(TOKEN, status=status, proves=proves) as (url, seen):
+        write_runtime(tmp_path / "s", url)
+        assert engine_in(tmp_path / "s").find() is None
+    assert seen
+
+
+def test_an_engine_is_started_again_once_the_one_that_stops_lets_go(tmp_path: Path) -> None:
+    spawned: list[Sequence[str]] = []
+
+    def spawn(argv: Sequence[str], environ: Mapping[str, str], log: Path) -> "subprocess.Popen[bytes]":
+        spawned.append(argv)
+        if len(spawned) == 3:
+            write_runtime(tmp_path / "s", url)
+        return subprocess.Popen([sys.executable, "-c", f"raise SystemExit({3 if len(spawned) < 3 else 0})"])
+
+    with impostor(TOKEN, status=503) as (old, _), impostor(TOKEN) as (url, _):
+        write_runtime(tmp_path / "s", old)
+        process = EngineProcess(tmp_path / "s", log=tmp_path / "logs" / "engine.log", environ=os.environ, spawn=spawn,
+                                start_seconds=0.8, stop_seconds=10, needed=())
+        assert process.start().base_url == url
+    assert len(spawned) == 3
+
+
+def test_waiting_for_an_engine_that_never_lets_go_has_an_end(tmp_path: Path) -> None:
+    process = engine_in(tmp_path / "s", program="raise SystemExit(3)", seconds=0.5, stop_seconds=0.5)
+    with pytest.raises(StartError, match="did not answer within 1 seconds"):
+        process.start()
 
 
 def test_a_missing_extra_is_one_sentence_with_the_command(tmp_path: Path) -> None:
