@@ -16,6 +16,7 @@ from pen_backend.records import (
     Example,
     Origin,
     Segment,
+    auto_epochs,
     check_hyperparameters,
     example_id,
     make_example,
@@ -239,3 +240,9 @@ def test_all_wrong_options_are_named_at_once() -> None:
         check_hyperparameters({"n_epoch": 1, "seed": -1, "learning_rate": 0.1, "learning_rate_multiplier": 2})
     assert len(caught.value.findings) == 3
     assert "n_epochs" in str(caught.value.findings[0])
+
+
+@pytest.mark.parametrize(("examples", "epochs"), [
+    (0, 3), (1, 25), (4, 25), (10, 10), (33, 3), (34, 3), (270, 3), (8333, 3), (9000, 2), (25_000, 1), (90_000, 1)])
+def test_epochs_follow_the_number_of_examples(examples: int, epochs: int) -> None:
+    assert auto_epochs(examples) == epochs

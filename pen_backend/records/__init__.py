@@ -6,7 +6,7 @@ hyperparameters.py  the one table of job options, for definitions, the command l
 """
 
 from pen_backend.records.example import Example, Origin, Segment, bad, example_id, make_example
-from pen_backend.records.hyperparameters import HYPERPARAMETERS, Hyperparameter, check_hyperparameters
+from pen_backend.records.hyperparameters import HYPERPARAMETERS, Hyperparameter, auto_epochs, check_hyperparameters
 from pen_backend.records.lines import (
     DIALECTS,
     LINE_LIMIT,
@@ -29,6 +29,7 @@ __all__ = [
     "Hyperparameter",
     "Origin",
     "Segment",
+    "auto_epochs",
     "bad",
     "check_hyperparameters",
     "example_id",

@@ -134,6 +134,15 @@ def check_hyperparameters(values: Mapping[str, object], *, where: str | None = N
         raise DataError(findings[0].message, hint=findings[0].hint, where=where, findings=findings)
 
 
+def auto_epochs(examples: int) -> int:
+    """Choose epochs for a number of examples: 3, more for very few, fewer for very many."""
+    if examples < 1:
+        return 3
+    if 3 * examples < 100:
+        return min(25, 100 // examples)
+    return max(1, 25_000 // examples) if 3 * examples > 25_000 else 3
+
+
 def _show(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import pen_backend
 from pen_backend.errors import BadParamsError, DataError, Finding
+from pen_backend.files import instead_of_file
 from pen_backend.service.context import Context
 from pen_backend.service.registry import Events, Json, Text, rpc
 
@@ -143,6 +144,10 @@ class Datasets:
 
         encoder = self._context.encoder(model)
         totals, count = Totals(), Counter(encoder)
+        if not (path / "train.jsonl").exists() and (path / "latest").is_dir():
+            path = path / "latest"  # where `--out` put its builds
+        if odd := None if path.is_dir() else instead_of_file(path):
+            raise DataError(f"{path.name} {odd}.", where=str(path), hint="Name a training file or a build's directory.")
         files = [path / "train.jsonl", path / "valid.jsonl"] if path.is_dir() else [path]
         for example in _examples([file for file in files if file.exists() or not path.is_dir()]):
             text = "".join(segment.text for segment in example.segments)
@@ -201,11 +206,9 @@ def estimate(tokens: int, n_epochs: object, examples: int, rate: float | None) -
     """Estimate the seconds of a job from the tokens a second of the last one on its base; None before the first."""
     if rate is None or rate <= 0:
         return None
-    if isinstance(n_epochs, int):
-        epochs = n_epochs
-    else:  # what `auto` comes to (openai-api.md, section 5)
-        epochs = 3 if 3 * examples >= 100 else min(25, 100 // max(examples, 1))
-        epochs = max(1, 25_000 // examples) if 3 * examples > 25_000 else epochs
+    from pen_backend.records import auto_epochs
+
+    epochs = n_epochs if isinstance(n_epochs, int) else auto_epochs(examples)
     return tokens * epochs / rate
 
 

@@ -134,6 +134,7 @@ def test_the_time_is_tokens_times_epochs_by_the_last_rate() -> None:
     assert estimate(1000, 2, 50, 100.0) == 20
     assert estimate(1000, None, 50, 100.0) == 30
     assert estimate(1000, "auto", 10, 100.0) == 100
+    assert estimate(1000, None, 0, 100.0) == 30  # nothing to train on is no error here, as for the engine
     assert estimate(1000, 2, 50, None) is None
     assert (duration(None), duration(20.2), duration(240)) == (
         "time unknown before the first job", "about 20 s", "about 4 min")

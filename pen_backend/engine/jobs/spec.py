@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pen_backend.engine.jobs.state import Job
+from pen_backend.records import auto_epochs
 
 SPEC_VERSION = 1
 TOKEN_BUDGET = 4096
@@ -56,15 +57,6 @@ def resolve(start: Start, options: Mapping[str, Any], hyperparameters: Mapping[s
          "lora": (options.get("lora") or {"r": 16, "alpha": 32.0, "dropout": 0.0, "target": "all-linear"})
          if tune == "lora" else None},
     )
-
-
-def auto_epochs(examples: int) -> int:
-    """Choose epochs for a number of examples: 3, more for very few, fewer for very many."""
-    if examples < 1:
-        return 3
-    if 3 * examples < 100:
-        return min(25, 100 // examples)
-    return max(1, 25_000 // examples) if 3 * examples > 25_000 else 3
 
 
 def base_rate(tune: Literal["full", "lora"], parameters: int) -> float:

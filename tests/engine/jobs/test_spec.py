@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pen_backend.engine.jobs.spec import Start, auto_epochs, build, checkpoint_bytes, resolve
+from pen_backend.engine.jobs.spec import Start, build, checkpoint_bytes, resolve
 from pen_backend.engine.store import Store
 from pen_backend.engine.wire.jobs import Hyperparameters
 from pen_backend.engine.wire.options import Options
@@ -28,12 +28,6 @@ def store(tmp_path: Path) -> Iterator[Store]:
     found = Store(tmp_path)
     yield found
     found.close()
-
-
-@pytest.mark.parametrize(("examples", "epochs"), [
-    (0, 3), (1, 25), (4, 25), (10, 10), (33, 3), (34, 3), (270, 3), (8333, 3), (9000, 2), (25_000, 1), (90_000, 1)])
-def test_epochs_follow_the_number_of_examples(examples: int, epochs: int) -> None:
-    assert auto_epochs(examples) == epochs
 
 
 @pytest.mark.parametrize(("parameters", "tune", "expected_tune", "rate"), [
