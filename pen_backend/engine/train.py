@@ -145,6 +145,9 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"{options.jobdir} is not a directory")
     os.umask(0o077)
     os.environ |= {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+    # Threads that wait spin by default, at the price of whoever else wants the core. Measured on two cores: 8 % slower
+    # when nothing else runs, and up to five times as fast when two other programs do.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     stop = Stop()
 
     def ask_to_stop(_number: int, _frame: object) -> None:
