@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from pen_backend.files import Disk, write_atomic
+from pen_backend.files import Disk, sweep, write_atomic
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +77,9 @@ class JobDirectory:
         return self.path / "events.jsonl"
 
     def prepare(self, spec: Mapping[str, Any]) -> None:
-        """Write the order down."""
+        """Write the order down, in a directory free of what dead engines and trainers left half written."""
         self.path.mkdir(mode=0o700, exist_ok=True)
+        sweep(self.path, self.disk)
         write_atomic(self.path / "spec.json", json.dumps(spec, indent=1, ensure_ascii=False).encode(), self.disk)
 
     def begin(self, attempt: int) -> None:
@@ -100,3 +101,6 @@ class JobDirectory:
         for entry in checkpoints.iterdir() if checkpoints.is_dir() else ():
             if entry not in keep and entry.is_dir():
                 shutil.rmtree(entry, ignore_errors=True)
+            elif entry.is_dir():
+                sweep(entry, self.disk)
+        sweep(self.path, self.disk)

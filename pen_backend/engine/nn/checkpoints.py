@@ -100,7 +100,7 @@ def prune(root: Path, disk: Disk, *, keep_last: int = 2) -> None:
 
 def sweep_temporary(root: Path, disk: Disk) -> None:
     """Remove what a killed writer left; the caller holds the job's lock, so no writer lives."""
-    for entry in root.glob("*.tmp-*"):
+    for entry in list(root.rglob("*.tmp-*")):  # below checkpoints too: one may have been killed while thinning
         disk.remove(entry)
 
 

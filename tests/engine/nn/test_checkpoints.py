@@ -155,7 +155,11 @@ def test_the_guard_is_asked_before_a_checkpoint_becomes_visible(tmp_path: Path) 
 
 def test_what_a_killed_writer_left_is_swept(tmp_path: Path) -> None:
     (tmp_path / "step-00000009.tmp-1").mkdir()
+    (tmp_path / "step-00000009.tmp-1" / "manifest.json.tmp-1").touch()
+    path = write(tmp_path, 1, public=True)
+    (path / "manifest.json.tmp-1").write_text("half")
 
     sweep_temporary(tmp_path, Disk())
 
-    assert names(tmp_path) == []
+    assert names(tmp_path) == ["latest", "step-00000001"]
+    assert names(path) == ["manifest.json", "model.safetensors", "optim.safetensors", "state.json"]
