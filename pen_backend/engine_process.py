@@ -24,7 +24,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from pen_backend.errors import ConfigError, ConnectionLostError, StartError
-from pen_backend.secrets import Secret, redact
+from pen_backend.files import process_start_time
+from pen_backend.secrets import Secret, child_environment, redact
 
 START_SECONDS = 15.0     # from spawn to the first answer
 STOP_SECONDS = 30.0      # trainers finish a step and write a checkpoint first
@@ -33,9 +34,6 @@ ANSWER_SECONDS = 2.0     # one health check
 RUNTIME_BYTES = 64 * 1024
 LOCK_HELD = 3            # exit status of an engine that found another one in its directory
 NEEDED = ("starlette", "uvicorn", "torch", "transformers")
-INHERITED = ("PATH", "HOME", "LANG", "TZ", "TMPDIR", "USER", "LOGNAME", "VIRTUAL_ENV")
-INHERITED_GROUPS = ("LC_", "XDG_", "PEN_", "OMP_", "CUDA_")
-WITHHELD = ("_TOKEN", "_KEY", "_SECRET", "_PASSWORD")  # by their ends: PEN_MAX_TOKENS is none of them
 
 Spawn = Callable[[Sequence[str], Mapping[str, str], Path], "subprocess.Popen[bytes]"]
 
@@ -57,7 +55,7 @@ class Running:
 
     def alive(self) -> bool:
         """Say whether its process still is the one that was found."""
-        started = start_time(self.pid)
+        started = process_start_time(self.pid)
         return started is not None and self.pid_start_time in (None, started)
 
 
@@ -179,23 +177,6 @@ def _make(directory: Path) -> None:
     except OSError as error:
         raise ConfigError(f"The engine's directory {directory} cannot be made: {error.strerror}.",
                           hint="Name another one.") from error
-
-
-def child_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """Keep what an engine may inherit; no key or token is among it, whatever its prefix."""
-    return {name: value for name, value in environ.items()
-            if (name in INHERITED or name.startswith(INHERITED_GROUPS))
-            and not name.endswith(WITHHELD)}
-
-
-def start_time(pid: int) -> int | None:
-    """Return when process PID started, in the kernel's ticks; None when it is gone or a zombie."""
-    try:
-        content = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return None
-    fields = content.rpartition(")")[2].split()  # the command's name may hold spaces and parentheses
-    return None if fields[0] in ("Z", "X") else int(fields[19])
 
 
 def read_runtime_file(path: Path) -> Running | None:

@@ -1,7 +1,8 @@
 """Write, sync and publish files durably.
 
 A reader sees the old content or the new, never a mix. `Disk` is the seam where tests let a disk be full or fail:
-whoever writes something that must survive takes a `Disk` as an argument (reliability.md, F1).
+whoever writes something that must survive takes a `Disk` as an argument (reliability.md, F1). Files name the
+processes that own them, so what tells a process from a later one of the same id is here, too.
 """
 
 import contextlib
@@ -61,6 +62,13 @@ class Disk:
         return shutil.disk_usage(path).free
 
 
+def instead_of_file(path: Path) -> str | None:
+    """Say what stands where a file should; None if it is a file, or if nothing stands there."""
+    if path.is_dir():
+        return "is a directory"
+    return "is not a regular file" if path.exists() and not path.is_file() else None
+
+
 def temporary_name(final: Path) -> Path:
     """Name the temporary neighbour of FINAL; the process id lets a later start sweep what a dead process left."""
     return final.with_name(f"{final.name}.tmp-{os.getpid()}")
@@ -87,3 +95,13 @@ def sweep(directory: Path, disk: Disk) -> list[Path]:
             disk.remove(entry)
             removed.append(entry)
     return removed
+
+
+def process_start_time(pid: int) -> int | None:
+    """Read when a process started, in the kernel's ticks; None if it is gone or only waits to be buried."""
+    try:
+        content = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    fields = content.rpartition(")")[2].split()  # the command's name may hold spaces and parentheses
+    return int(fields[19]) if len(fields) > 19 and fields[0] not in ("Z", "X") else None

@@ -1,4 +1,4 @@
-"""Secret values that never print, and the one filter that hides them in logs and errors.
+"""Secret values that never print, and the filters that keep them out of logs, errors and child processes.
 
 A key travels as a `Secret`; `reveal()` is called where it is sent or compared, and nowhere else.
 """
@@ -6,7 +6,7 @@ A key travels as a `Secret`; `reveal()` is called where it is sent or compared, 
 import logging
 import re
 import threading
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import NoReturn
 
 HIDDEN = "***"
@@ -17,6 +17,9 @@ _PATTERNS = tuple((re.compile(pattern), to) for pattern, to in (
     (r"(?i)\bbearer\s+[A-Za-z0-9._~+/=-]+", f"Bearer {HIDDEN}"),
     (r"(//)[^/\s:@]+:[^/\s@]+@", rf"\1{HIDDEN}@"),
 ))
+_INHERITED = ("PATH", "HOME", "LANG", "TZ", "TMPDIR", "USER", "LOGNAME", "VIRTUAL_ENV")
+_INHERITED_GROUPS = ("LC_", "XDG_", "PEN_", "OMP_", "CUDA_")
+_WITHHELD = ("_KEY", "_TOKEN", "_SECRET", "_PASSWORD")  # by their ends: PEN_MAX_TOKENS is none of them
 _lock = threading.Lock()
 _known: set[str] = set()
 
@@ -62,6 +65,12 @@ def take(environ: MutableMapping[str, str], *names: str) -> Secret | None:
     values = [environ.pop(name, "") for name in names]
     found = next((value for value in values if value), None)
     return Secret(found) if found else None
+
+
+def child_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """Choose what a process that pen starts may know of ENVIRON; no key or token is among it, whatever its prefix."""
+    return {name: value for name, value in environ.items()
+            if (name in _INHERITED or name.startswith(_INHERITED_GROUPS)) and not name.upper().endswith(_WITHHELD)}
 
 
 def redact(text: str) -> str:

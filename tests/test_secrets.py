@@ -4,7 +4,7 @@ import pickle
 
 import pytest
 
-from pen_backend.secrets import Redaction, Secret, redact, take
+from pen_backend.secrets import Redaction, Secret, child_environment, redact, take
 
 
 def test_a_secret_shows_its_text_only_when_asked() -> None:
@@ -56,3 +56,10 @@ def test_a_taken_secret_leaves_the_environment() -> None:
     assert secret == Secret("value-of-b-key")
     assert environ == {"C": "c"}
     assert take(environ, "A_KEY") is None
+
+
+def test_a_child_inherits_settings_and_no_secrets() -> None:
+    kept = {"PATH": "/bin", "LC_ALL": "C", "XDG_DATA_HOME": "/d", "PEN_MAX_TOKENS": "3", "OMP_NUM_THREADS": "1"}
+    withheld = {"PEN_EPC_TOKEN": "t", "PEN_API_KEY": "k", "OPENAI_API_KEY": "k", "HF_TOKEN": "x", "SECRET": "y",
+                "pen_x": "z", "PEN_api_key": "k", "LD_PRELOAD": "x", "PYTHONPATH": "y"}
+    assert child_environment(kept | withheld) == kept

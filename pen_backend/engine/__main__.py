@@ -14,11 +14,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pen_backend
-from pen_backend.engine.runners.local import process_start_time
 from pen_backend.engine.server import Settings, listen, new_token, serve
 from pen_backend.engine.store import Store
 from pen_backend.errors import ConfigError, PenError, StartError
-from pen_backend.files import Disk, write_atomic
+from pen_backend.files import Disk, process_start_time, write_atomic
 from pen_backend.secrets import Redaction, Secret
 
 ALREADY = 3

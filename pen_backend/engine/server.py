@@ -27,14 +27,14 @@ import pen_backend
 from pen_backend.engine.models import Models
 from pen_backend.engine.routes import completions, files, jobs, models, pen
 from pen_backend.engine.routes.http import CLIENT_GONE, ClientGone, Engine, Resource
-from pen_backend.engine.runners.local import LocalRunner, child_environment
+from pen_backend.engine.runners.local import LocalRunner
 from pen_backend.engine.scheduler import Scheduler
 from pen_backend.engine.store import Store
 from pen_backend.engine.wire.errors import ApiError, no_space, unavailable
 from pen_backend.engine.wire.ids import new_id
 from pen_backend.engine.worker import Worker
 from pen_backend.files import Disk
-from pen_backend.secrets import Secret
+from pen_backend.secrets import Secret, child_environment
 
 HEADER_LIMIT = 64 << 10
 KEEP_ALIVE_SECONDS = 60

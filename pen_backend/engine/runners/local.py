@@ -10,27 +10,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pen_backend.engine.jobs.running import Handle, Resources, RunnerState
+from pen_backend.files import process_start_time
 
-_ALLOWED = ("PATH", "HOME", "LANG", "TZ", "TMPDIR", "USER", "LOGNAME", "VIRTUAL_ENV")
-_ALLOWED_PREFIXES = ("LC_", "XDG_", "PEN_", "OMP_", "CUDA_")
-_SECRET_ENDS = ("_KEY", "_TOKEN", "_SECRET", "_PASSWORD")  # by their ends: PEN_MAX_TOKENS is none of them
 LOG_LIMIT = 1 << 20
-
-
-def child_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """Choose what a trainer or worker may know of the environment; never a key."""
-    return {name: value for name, value in environ.items()
-            if (name in _ALLOWED or name.startswith(_ALLOWED_PREFIXES))
-            and not name.upper().endswith(_SECRET_ENDS)}
-
-
-def process_start_time(pid: int) -> int | None:
-    """Read when a process started, in clock ticks since boot; None if it is gone or only waits to be buried."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except (OSError, ValueError):
-        return None
-    return None if fields[0] in "ZX" else int(fields[19])
 
 
 def boot_id() -> str:

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from pen_backend.engine.jobs.running import Handle, Resources
-from pen_backend.engine.runners.local import LocalRunner, child_environment, process_start_time
+from pen_backend.engine.runners.local import LocalRunner
+from pen_backend.files import process_start_time
+from pen_backend.secrets import child_environment
 
 SLEEP = "import time; time.sleep(60)"
 DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
@@ -111,14 +113,3 @@ def test_stop_ends_the_whole_group(place: Place) -> None:
     child = int(place.log())
     place.runner.stop(handle, grace=5)
     wait_until(lambda: process_start_time(child) is None)
-
-
-def test_children_get_no_keys() -> None:
-    environ = {"PATH": "/bin", "PEN_MAX_TOKENS": "5", "PEN_OPENAI_API_KEY": "sk-1", "OPENAI_API_KEY": "sk-2",
-               "HF_TOKEN": "x", "XDG_DATA_HOME": "/d", "LC_ALL": "C", "SECRET": "y"}
-    assert child_environment(environ) == {"PATH": "/bin", "PEN_MAX_TOKENS": "5", "XDG_DATA_HOME": "/d", "LC_ALL": "C"}
-
-
-def test_a_process_that_is_gone_has_no_start_time() -> None:
-    assert process_start_time(2**22 + 1) is None
-    assert process_start_time(os.getpid()) is not None
