@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from pen_backend.engine.runners.local import process_start_time
+from pen_backend.files import process_start_time
 from tests.engine.harness import EngineProcess, engine
 from tests.engine.nn.tiny import LINES, make_model
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from pen_backend.engine_process import start_time
 from pen_backend.errors import DeadlineError, Finding, PromptError, RefusedError
+from pen_backend.files import process_start_time
 from pen_backend.service.context import Context
 from pen_backend.transports.cli import main, parser
 from pen_backend.transports.terminal import Terminal, duration, plain, progress_line, table
@@ -258,7 +258,7 @@ def test_the_engine_starts_tells_where_and_stops(tmp_path: Path) -> None:
     finally:
         stopped = pen(tmp_path, "engine", "stop", "--state", str(state))
         assert stopped.communicate(timeout=60)[0].startswith(f"stopped process {told['pid']} ")
-    assert start_time(told["pid"]) is None
+    assert process_start_time(told["pid"]) is None
 
 
 @pytest.mark.slow
