@@ -156,6 +156,24 @@ def test_an_orderly_stop_leaves_nothing_behind(tmp_path: Path, bases: Path, how:
 
 
 @pytest.mark.slow
+def test_an_engine_that_is_stopping_proves_nothing(tmp_path: Path, bases: Path) -> None:
+    with engine(tmp_path / "state", bases, **SCRIPTED) as running:
+        job = running.create_job({"steps": 500, "delay": 0.05, "deaf": True})
+        running.wait(job["id"], "running")
+        deadline = time.monotonic() + 10
+        while not running.events(job["id"])[-1]["message"].startswith("Step"):  # it has begun to ignore signals
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        assert running.request("POST", "/pen/stop").status == 200
+        while not running.request("GET", "/pen/status").json["stopping"]:
+            assert time.monotonic() < deadline
+        found = running.request("GET", "/pen/health?nonce=00ff", token="")
+        assert (found.status, found.code) == (503, "unavailable")
+        assert "proof" not in found.json
+        assert running.request("GET", "/pen/health", token="").json == {"ok": True}
+
+
+@pytest.mark.slow
 def test_an_idle_engine_ends_by_itself_but_not_while_a_job_runs(tmp_path: Path, bases: Path) -> None:
     with engine(tmp_path / "state", bases, idle_minutes=0.01, **SCRIPTED) as running:
         running.create_job({"steps": 10, "delay": 0.1})

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from pen_backend.engine.jobs import state
 from pen_backend.engine.routes.http import Engine, answer, engine_of, in_thread, no_body, query
-from pen_backend.engine.wire.errors import invalid_value
+from pen_backend.engine.wire.errors import invalid_value, unavailable
 
 NONCE_LIMIT = 256
 
@@ -23,7 +23,10 @@ async def health(request: Request) -> Response:
         return answer({"ok": True})
     if not nonce or len(nonce) > NONCE_LIMIT or set(nonce) - set("0123456789abcdefABCDEF"):
         raise invalid_value("nonce", f"'nonce' must be 1 to {NONCE_LIMIT} hexadecimal digits.")
-    key = engine_of(request).token.reveal().encode()
+    engine = engine_of(request)
+    if engine.draining:  # whoever takes this engine now would lose it at once
+        raise unavailable("The engine is stopping; start it again.")
+    key = engine.token.reveal().encode()
     return answer({"ok": True, "proof": hmac.new(key, nonce.encode(), hashlib.sha256).hexdigest()})
 
 
