@@ -51,10 +51,11 @@ def test_a_request_during_a_close_has_the_next_process(tmp_path: Path) -> None:
     in_worker(tmp_path, use)
 
 
-def test_a_request_after_a_death_has_the_next_process(tmp_path: Path) -> None:
+@pytest.mark.parametrize("end", ["die", "babble"])
+def test_a_request_after_a_death_has_the_next_process(tmp_path: Path, end: str) -> None:
     async def use(worker: Worker) -> None:
         assert (await ask(worker))["event"] == "done"
-        dying = asyncio.create_task(ask(worker, "die"))
+        dying = asyncio.create_task(ask(worker, end))
         while worker.pid is not None or not worker.busy:
             await asyncio.sleep(0)
         assert (await ask(worker))["event"] == "done"

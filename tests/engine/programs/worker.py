@@ -2,7 +2,8 @@
 
     python -P worker.py DELAY
 
-A prompt of `die` kills it; `refuse` is an error; `count` tokens are made in turns, so that a cancel stops within one.
+A prompt of `die` kills it; `babble` is answered with a frame over the limit; `refuse` is an error; `count` tokens are
+made in turns, so that a cancel stops within one.
 """
 
 import json
@@ -44,6 +45,8 @@ def main() -> None:
                 send({"event": "stats", "id": frame["id"], "generated_tokens": generated, "loaded": ["tiny"]})
             elif frame["op"] == "generate" and frame["prompts"] == ["die"]:
                 os._exit(9)
+            elif frame["op"] == "generate" and frame["prompts"] == ["babble"]:
+                os.write(1, b"\xff" * 4)
             elif frame["op"] == "generate" and frame["prompts"] == ["refuse"]:
                 send({"event": "error", "id": frame["id"], "code": "context_length_exceeded", "message": "too long",
                       "param": "prompt"})
