@@ -121,6 +121,7 @@ class Directory:
 def directory(final: Path, disk: Disk) -> Iterator[Directory]:
     """Make a build's directory under a temporary name; whatever goes wrong, nothing of it stays."""
     made = Directory(final, disk)
+    new = [path for path in (final.parent, *final.parent.parents) if not path.exists()]
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
         if made.temporary.exists():
@@ -134,6 +135,9 @@ def directory(final: Path, disk: Disk) -> Iterator[Directory]:
         with contextlib.suppress(OSError):  # gone after publishing; else the next start sweeps it
             if made.temporary.exists():
                 disk.remove(made.temporary)
+        with contextlib.suppress(OSError):  # up to the first that is not empty: a build, or what another one made
+            for path in new:
+                path.rmdir()
 
 
 def link_latest(final: Path, disk: Disk) -> None:

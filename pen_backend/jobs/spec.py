@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pen_backend.errors import BadParamsError, DataError
+from pen_backend.files import instead_of_file
 from pen_backend.records import HYPERPARAMETERS, check_hyperparameters
 
 STANDARD = ("n_epochs", "batch_size", "learning_rate_multiplier")  # OpenAI's own; every other option is pen's
@@ -88,6 +89,8 @@ def from_files(train: Path, valid: Path | None, *, default_model: str,
                overrides: Mapping[str, Any] | None = None) -> JobSpec:
     """Make the job of training files that no definition has built."""
     for path in (train, *([valid] if valid else [])):
+        if odd := instead_of_file(path):
+            raise DataError(f"The training file {odd}.", where=str(path))
         if not path.is_file():
             raise DataError("There is no such training file.", where=str(path))
     options = _merged({}, overrides)

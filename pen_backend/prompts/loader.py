@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from pen_backend.errors import Finding, NotFoundError, PromptError
+from pen_backend.files import instead_of_file
 from pen_backend.prompts import yaml
 from pen_backend.prompts.definition import Definition
 from pen_backend.prompts.lint import lint
@@ -25,6 +26,8 @@ _WRITTEN = frozenset({"default", "example", "choices"})  # values of a variable:
 def load(path: FilePath) -> Definition:
     """Read a definition; PromptError holds every finding of the file."""
     try:
+        if odd := instead_of_file(path):
+            raise NotFoundError(f"'{path}' {odd}.", hint="Name a definition or its file.")
         if not path.is_file():
             raise NotFoundError(f"There is no file '{path}'.")
         with path.open("rb") as stream:

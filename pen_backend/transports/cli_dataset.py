@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pen_backend.errors import BadParamsError
 from pen_backend.service.context import Context
 from pen_backend.transports.arguments import Parser, command, group
 from pen_backend.transports.terminal import Printed, Terminal
@@ -59,6 +60,8 @@ def describe(planned: "Plan") -> str:
 def build(context: Context, options: argparse.Namespace, terminal: Terminal) -> None:
     """Print the report's table, or the manifest as JSON; findings go to stderr."""
     more = {"out": Path(options.out).absolute()} if options.out else {}
+    if options.out and Path(options.out).exists() and not Path(options.out).is_dir():
+        raise BadParamsError(f"{options.out} is a file; name a directory.")
     planned = plan(context, options, terminal, model=options.model, seed=options.seed, **more)
     terminal.say("\n".join([planned.summary, *_findings(planned), str(planned.directory)]))
     manifest = json.loads((planned.directory / "manifest.json").read_bytes())

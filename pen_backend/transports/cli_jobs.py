@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, TextIO
 
 from pen_backend.errors import BadParamsError, CancelledError, DataError, JobError, RefusedError
@@ -24,7 +25,8 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     cli_dataset.add_source(tune)
     add_job_options(tune)
     tune.add_argument("--plan", action="store_true", help="stop before launching")
-    tune.add_argument("--yes", action="store_true", help="launch without asking")
+    tune.add_argument("--yes", action="store_true",
+                      help="launch without asking; a local job without a terminal needs no answer")
     tune.add_argument("--wait", action="store_true", help="follow the job to its end")
 
     jobs = group(commands, "jobs", "The jobs of the configured provider.")
@@ -51,9 +53,15 @@ def add_job_options(parser: argparse.ArgumentParser) -> None:
 
 def finetune(context: Context, options: argparse.Namespace, terminal: Terminal, answers: TextIO | None = None) -> None:
     """Plan, confirm by ANSWERS (stdin), launch, and with --wait follow."""
+    from pen_backend.records import check_hyperparameters
+
     overrides = {name: getattr(options, name) for name in LAUNCH_OPTIONS}
     plan = options.source
-    if options.source.endswith(".jsonl"):
+    training_file = options.source.endswith(".jsonl")
+    if training_file and not Path(options.source).exists():
+        raise DataError(f"There is no file '{options.source}'.")
+    check_hyperparameters({name: value for name, value in overrides.items() if value is not None})
+    if training_file:
         if options.plan:
             raise BadParamsError("--plan needs a definition; a training file is launched as it is.")
     else:
@@ -127,7 +135,11 @@ def cancel(context: Context, options: argparse.Namespace, terminal: Terminal) ->
 def follow(context: Context, job: str, after: int | None, terminal: Terminal, *, as_lines: bool) -> JobSummary:
     """Follow a job to its end; JobError or CancelledError if it did not succeed."""
     printed = _Progress(terminal, texts=as_lines)
-    ended = Jobs(context).watch(job, after=after, events=printed)
+    try:
+        ended = Jobs(context).watch(job, after=after, events=printed)
+    except KeyboardInterrupt:
+        terminal.say(f"Job {job} goes on. Follow it: pen jobs watch {job}; end it: pen jobs cancel {job}")
+        raise
     printed.end()
     if ended.status == "cancelled":
         raise CancelledError(f"Job {job} was cancelled.")

@@ -138,7 +138,8 @@ def _lines(error: PenError) -> list[str]:
         lines.append(f"{'' if shown.where else 'pen: '}{shown}{rest}")
     if len(more) > SHOWN_FINDINGS:
         lines.append(f"… and {len(more) - SHOWN_FINDINGS} more")
-    return lines if any(_says(error, finding) for finding in findings) else [*lines, f"pen: {error}"]
+    told = error.message.partition(" (and ")[0].casefold().rstrip(".")
+    return lines if told in [one.message.casefold().rstrip(".") for one in findings] else [*lines, f"pen: {error}"]
 
 
 def _says(error: PenError, finding: Finding) -> bool:

@@ -173,7 +173,7 @@ def test_a_text_that_ends_or_joins_lists_is_dropped_and_counted(tmp_path: Path) 
 def test_too_little_is_said_in_one_sentence(content: str, says: str, reader_name: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=says):
         run(tmp_path, content, reader_name=reader_name, training="{example: {build: continuation}}")
-    assert not (tmp_path / "out").exists() or list((tmp_path / "out").iterdir()) == []
+    assert not (tmp_path / "out").exists()
 
 
 def test_two_puns_are_enough_and_what_is_not_held_out_is_said(tmp_path: Path) -> None:
@@ -368,7 +368,8 @@ def test_a_full_disk_publishes_all_or_nothing_at_every_operation(forever: bool, 
             assert files(done.directory) == whole
             break
         failed += 1
-        names = [path.name for path in (where / "out").iterdir()]
+        out = where / "out"
+        names = [path.name for path in out.iterdir()] if out.exists() else []
         assert not [name for name in names if ".tmp-" in name]
         for name in names:
             assert files(where / "out" / name) == whole
@@ -413,7 +414,7 @@ def test_a_cancelled_build_leaves_nothing(tmp_path: Path) -> None:
             build(definition(tmp_path / "definition", CONTINUATION, TRAINING),
                   sources=[Source(text=content, id="region")], out=tmp_path / "out", encoder=Bytes(),
                   progress=seen.append, cancelled=lambda limit=limit: len(seen) >= limit)  # type: ignore[misc] # bound now
-        assert list((tmp_path / "out").iterdir()) == []
+        assert not (tmp_path / "out").exists()
         seen.clear()
 
 

@@ -91,8 +91,15 @@ FULL = {"code": "no_space", "message": "no space left", "param": None}
     (["jobs", "list"], {"/jobs": error(401)}, 3, "pen engine stop"),
     (["jobs", "watch", "ftjob-1"], ended("failed", error=FULL), 4, "no space left"),
     (["jobs", "watch", "ftjob-1"], ended("cancelled"), 4, "was cancelled"),
-    (["finetune", "absent.jsonl"], {}, 2, "no such training file"),
+    (["finetune", "absent.jsonl"], {}, 2, "There is no file 'absent.jsonl'"),
     (["finetune", "x.jsonl", "--learning-rate", "1", "--learning-rate-multiplier", "1"], {}, 2, "x.jsonl"),
+    (["finetune", "absent.jsonl", "--plan"], {}, 2, "There is no file 'absent.jsonl'"),
+    (["finetune", "pun-complete", "--plan", "--learning-rate", "nan"], {}, 2, "pen: learning_rate: expected a number"),
+    (["complete", "/dev/null", "a"], {}, 1, "'/dev/null' is not a regular file"),
+    (["complete", "/dev", "a"], {}, 1, "'/dev' is a directory"),
+    (["dataset", "read", "/dev/null"], {}, 2, "/dev/null is not a regular file"),
+    (["dataset", "stats", "/dev/null"], {}, 2, "null is not a regular file"),
+    (["dataset", "build", "pun-complete", "--out", "/dev/null"], {}, 1, "/dev/null is a file; name a directory"),
     (["jobs", "frobnicate"], {}, 1, "invalid choice"),
     (["complete"], {}, 1, "PROMPT"),
     (["complete", "p", "--n", "many"], {}, 1, "invalid int value"),
@@ -175,6 +182,12 @@ def test_an_error_is_said_once_when_its_only_finding_says_it() -> None:
     err = io.StringIO()
     Terminal(err=err).fail(PromptError("unknown key", where="a:1:1", findings=[Finding("x", "unknown key", "a:1:1")]))
     assert err.getvalue() == "a:1:1: unknown key\n"
+
+
+def test_a_sum_of_findings_that_quotes_the_first_is_said_too() -> None:
+    findings = [Finding("e", f"{word} is bad", f"a:{number}") for number, word in enumerate(("one", "two"))]
+    assert said(PromptError("2 of 9 are bad. The first: one is bad.", findings=findings))[-1] == (
+        "pen: 2 of 9 are bad. The first: one is bad.")
 
 
 def said(error: PromptError) -> list[str]:
@@ -289,7 +302,9 @@ def test_ctrl_c_ends_a_command_with_one_line(tmp_path: Path) -> None:
             time.sleep(0.02)
         os.kill(process.pid, signal.SIGINT)
         out, err = process.communicate(timeout=30)
-    assert (process.returncode, out, err) == (130, "", "pen: interrupted.\n")
+    assert (process.returncode, out) == (130, "")
+    assert err.splitlines() == [
+        "Job ftjob-1 goes on. Follow it: pen jobs watch ftjob-1; end it: pen jobs cancel ftjob-1", "pen: interrupted."]
 
 
 @pytest.mark.slow

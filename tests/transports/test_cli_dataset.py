@@ -58,6 +58,23 @@ def test_statistics_are_a_table_for_each_file(context: Context, source: Path, tm
     assert json.loads(run(context, "dataset", "stats", "--json", files[0])[1])["examples"] > 0
 
 
+def test_the_directory_given_as_out_is_counted_as_its_latest_build(context: Context, source: Path,
+                                                                   tmp_path: Path) -> None:
+    run(context, "dataset", "build", "pun-complete", "--source", str(source), "--out", str(tmp_path / "o"))
+    code, out, _ = run(context, "dataset", "stats", str(tmp_path / "o"))
+    assert (code, out) == run(context, "dataset", "stats", str(tmp_path / "o" / "latest"))[:2]
+    assert code == 0
+
+
+def test_a_refused_build_leaves_no_directory(context: Context, tmp_path: Path) -> None:
+    (tmp_path / "few.org").write_text("- Why? Because.\n")
+    out = tmp_path / "deep" / "out"
+    code, _, err = run(context, "dataset", "build", "pun-complete", "--source", str(tmp_path / "few.org"), "--out",
+                       str(out))
+    assert code == 2, err
+    assert not (tmp_path / "deep").exists()
+
+
 def test_a_plan_shows_everything_and_launches_nothing(context: Context, source: Path) -> None:
     code, out, said = run(context, "finetune", "pun-complete", "--source", str(source), "--plan")
     assert code == 0

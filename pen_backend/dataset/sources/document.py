@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from pen_backend.errors import DataError, Finding
+from pen_backend.files import instead_of_file
 from pen_backend.prompts.sources import Source
 from pen_backend.records import Origin
 
@@ -129,6 +130,8 @@ def documents(source: Source, name: str, base: Path,
         permit(each)
         if each.is_dir():
             raise DataError(f"{written} is a directory.", where=name, hint=f"Name its files, as in {written}/*.jsonl.")
+        if odd := instead_of_file(each):
+            raise DataError(f"{written} {odd}.", where=name, hint="Name a file.")
         # No absolute path goes into any output: it would differ between machines, and name the user.
         shown = each.name if path.is_absolute() else str(each.relative_to(base)) if glob.has_magic(written) else written
         yield _checked(_file(each, shown, source.encoding), source)
@@ -208,8 +211,9 @@ def _not_encoded(document: Document, data: bytes, error: UnicodeDecodeError) -> 
 def _encoding_finding(document: Document, byte: int, offset: int, line: int) -> DataError:
     where = f"{document.name}:{line}"
     message = f"byte 0x{byte:02x} at offset {offset}, in line {line}, is not {document.encoding.upper()}"
-    hint = "Save the file as UTF-8, or name its encoding in the source, as in `encoding: latin-1`."
-    return DataError(message, where=where, hint=hint, findings=[Finding("encoding", message, where=where, hint=hint)])
+    hint = "save the file as UTF-8, or name its encoding in the source, as in `encoding: latin-1`"
+    return DataError(f"{message}.", where=where, hint=f"S{hint[1:]}.",
+                     findings=[Finding("encoding", message, where=where, hint=hint)])
 
 
 def _unreadable(name: str, error: OSError) -> DataError:

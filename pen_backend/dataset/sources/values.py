@@ -187,7 +187,7 @@ class _Window:
     def torn(self, message: str) -> DataError:
         """Make the error that ends the file here."""
         where = f"{self._document.name}:{self.line()}"
-        finding = Finding("json", message, where=where, hint="Check that the file is whole, or use one record a line.")
+        finding = Finding("json", message, where=where, hint="check that the file is whole, or use one record a line")
         return DataError(message, where=where, hint=finding.hint, findings=[finding])
 
 
