@@ -245,7 +245,8 @@ refuses what --yes did not allow."
       "usage: emacs --batch -L elisp -l pen -f pen-batch-complete -- NAME ARG… OPTIONS"
     (unless arguments
       (user-error "Which prompt definition? Give its name, then the values of its variables"))
-    (let ((result (apply #'pen-complete-result (car arguments) (cdr arguments)
+    (let ((result (apply #'pen-complete-result (pen-batch--definition (car arguments))
+                         (cdr arguments)
                          (pen-batch--without options '(:json)))))
       (dolist (candidate (plist-get result :candidates))
         (princ (if (plist-get options :json)
@@ -253,6 +254,10 @@ refuses what --yes did not allow."
                  (replace-regexp-in-string "[ \t]*\n[ \t]*" " "
                                            (plist-get candidate :text))))
         (princ "\n")))))
+
+(defun pen-batch--definition (name)
+  "Return NAME, made absolute if it is a file name: the service stands elsewhere."
+  (if (string-match-p "/\\|\\.ya?ml\\'" name) (expand-file-name name) name))
 
 (defun pen-batch--without (plist keys)
   "Return PLIST without KEYS."

@@ -158,12 +158,12 @@ OPTIONS are those that can be set in the buffer."
                                     (abbreviate-file-name
                                      (plist-get plan :directory)))
                             'face 'shadow))))
-    (insert "\n" (substitute-command-keys (pen-dataset--keys)) "\n")))
+    (setq header-line-format (pen-dataset--keys))))
 
 (defun pen-dataset--keys ()
-  "Return the line that names the keys."
-  (concat "RET source  TAB whole row  n/p findings  C-c C-o options  g again  q quit"
-          (and pen-dataset--launch "  C-c C-c launch")))
+  "Return the line that names the keys; it stands above whatever is scrolled to."
+  (concat (and pen-dataset--launch "C-c C-c launch  ")
+          "C-c C-o options  RET source  TAB whole row  n/p findings  g again  q quit"))
 
 (defun pen-dataset--insert-options ()
   "Insert the options that are not left to the definition."

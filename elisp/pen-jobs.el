@@ -319,7 +319,7 @@
   (if lines
       (dolist (line lines)
         (insert line "\n"))
-    (insert (propertize "none yet\n" 'face 'shadow))))
+    (insert (propertize "none\n" 'face 'shadow))))
 
 ;;;; Commands
 

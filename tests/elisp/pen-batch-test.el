@@ -83,5 +83,11 @@
       (should (equal (pen-rpc-fake-last "jobs-launch")
                      (list :plan directory :confirmed t))))))
 
+(ert-deftest pen-batch-test-a-definition-s-file-is-found-from-where-the-script-stands ()
+  (let ((default-directory "/tmp/"))
+    (should (equal (pen-batch--definition "mine.yaml") "/tmp/mine.yaml"))
+    (should (equal (pen-batch--definition "prompts/mine") "/tmp/prompts/mine"))
+    (should (equal (pen-batch--definition "pun-complete") "pun-complete"))))
+
 (provide 'pen-batch-test)
 ;;; pen-batch-test.el ends here

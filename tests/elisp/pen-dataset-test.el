@@ -277,5 +277,9 @@
   (should-error (pen-dataset-option-value '(:n-epochs integer) "3.5") :type 'user-error)
   (should-error (pen-dataset-option-value '(:tune (full lora)) "half") :type 'user-error))
 
+(ert-deftest pen-dataset-test-the-way-to-launch-is-seen-wherever-one-scrolls ()
+  (pen-dataset-test-with (pen-dataset-test-answer (pen-dataset-test-plan))
+    (should (string-prefix-p "C-c C-c launch" header-line-format))))
+
 (provide 'pen-dataset-test)
 ;;; pen-dataset-test.el ends here
