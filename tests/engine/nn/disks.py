@@ -14,10 +14,15 @@ class QuickDisk(Disk):
         pass
 
 
+def opened(descriptor: int) -> Path:
+    """Say which file or directory is open."""
+    return Path(f"/proc/self/fd/{descriptor}").readlink()
+
+
 class FullDisk(QuickDisk):
     """Counts writes, appends, syncs and renames, and fails at number N, once or for good.
 
-    A failing write leaves half of its bytes. With `below`, only writes and renames under that directory count.
+    A failing write leaves half of its bytes. With `below`, only what happens to files under that directory counts.
     """
 
     def __init__(self, n: int, error: int = errno.ENOSPC, *, for_good: bool = False, below: Path | None = None) -> None:
@@ -43,13 +48,13 @@ class FullDisk(QuickDisk):
         super().write(path, data)
 
     def append(self, descriptor: int, data: bytes) -> None:
-        if self._fails():
+        if self._fails(opened(descriptor)):
             os.write(descriptor, data[: len(data) // 2])
             self._raise()
         super().append(descriptor, data)
 
     def sync(self, descriptor: int) -> None:
-        if self._fails():
+        if self._fails(opened(descriptor)):
             self._raise()
 
     def publish(self, temporary: Path, final: Path) -> None:
