@@ -39,6 +39,7 @@ def test_no_bytes_raise_anything_but_a_data_error(name: str, content: bytes, tmp
             assert isinstance(each, Rejected | Example) or isinstance(each.fields["text"], str)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", READERS)
 @pytest.mark.parametrize("garbage", [
     b"\x00", b"[", b"{", b'"', b"* ", b"*", b"::", b"#+begin_abcdefghijklmno\n", b":abcdefghijklmn:\n",
