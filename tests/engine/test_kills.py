@@ -23,7 +23,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.reliability, pytest.mark.timeout(400
 STEPS = 40
 SECONDS = 180  # of patience: a trainer loads torch first, on a busy machine that takes long
 JOB: dict[str, Any] = {"hyperparameters": {"n_epochs": 2, "batch_size": 2},
-                       "pen": {"checkpoint_seconds": 0, "learning_rate": 0.003}}
+                       "pen": {"checkpoint_seconds": 0, "learning_rate": 0.003, "completions_every": 5,
+                               "num_completions": 2}}
+KINDS = {"metrics", "sample", "checkpoint"}
 
 
 @pytest.fixture(scope="module")
@@ -79,10 +81,19 @@ def trainer(real: EngineProcess) -> int:
     return int(pid)
 
 
+def place(kind: str, data: dict[str, Any]) -> tuple[str, int, int]:
+    """Say what an event is about; two attempts may both tell of it."""
+    return kind, data["step"], data.get("index", 0)
+
+
 def check_story(real: EngineProcess, jobdir: Path) -> None:
-    """Every step was told once, in order."""
+    """Every step was told once, in order, and whatever the trainer told, however often, is kept once."""
     events = real.events(jobdir.name)
-    assert len({each["id"] for each in events}) == len(events)
+    kept = [place(each["data"]["kind"], each["data"]) for each in events if (each["data"] or {}).get("kind") in KINDS]
+    journal = {place(each["kind"], each["data"]) for each in told(jobdir)
+               if each["kind"] in KINDS and each["data"].get("public", True)}
+    assert {kind for kind, *_ in journal} == KINDS
+    assert sorted(kept) == sorted(journal)
     assert [each["data"]["step"] for each in events if each["type"] == "metrics"] == list(range(1, STEPS + 1))
 
 
