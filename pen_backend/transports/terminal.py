@@ -129,8 +129,7 @@ def _lines(error: PenError) -> list[str]:
     first = findings[0] if findings else None
     if len(findings) == 1 and first is not None and _says(error, first):
         where = first.where or error.where
-        whole = PenError(error.message, hint=error.hint or first.hint)
-        return [f"{where}: {whole}" if where else f"pen: {whole}"]
+        return [f"{where or 'pen'}: {_whole(error.message, error.hint or first.hint)}"]
     lines, more = [], Counter(map(_sort, findings))
     for kind in list(more)[:SHOWN_FINDINGS]:
         shown = next(finding for finding in findings if _sort(finding) == kind)
@@ -138,8 +137,15 @@ def _lines(error: PenError) -> list[str]:
         lines.append(f"{'' if shown.where else 'pen: '}{shown}{rest}")
     if len(more) > SHOWN_FINDINGS:
         lines.append(f"… and {len(more) - SHOWN_FINDINGS} more")
+    place = f"{error.where}: " if error.where else ""
+    whole = f"pen: {place}{_whole(error.message, error.hint)}"
     told = error.message.partition(" (and ")[0].casefold().rstrip(".")
-    return lines if told in [one.message.casefold().rstrip(".") for one in findings] else [*lines, f"pen: {error}"]
+    return lines if told in [one.message.casefold().rstrip(".") for one in findings] else [*lines, whole]
+
+
+def _whole(message: str, hint: str | None) -> str:
+    """Join what is wrong and what to do, as two sentences or as two halves of one."""
+    return message if not hint else f"{message} {hint}" if message.endswith((".", "?", "!")) else f"{message}; {hint}"
 
 
 def _says(error: PenError, finding: Finding) -> bool:

@@ -200,6 +200,9 @@ def test_a_single_finding_is_said_as_a_sentence_with_its_place_or_with_the_progr
     assert said(PromptError("Too hot.", findings=[Finding("x", "too hot")])) == ["pen: Too hot."]
     assert said(PromptError("A is not UTF-8.", hint="Save it.", findings=[Finding("x", "A is not UTF-8", "a:3")])) == [
         "a:3: A is not UTF-8. Save it."]
+    assert said(PromptError("no text", hint="save it", findings=[Finding("x", "no text", "a:3", "save it")])) == [
+        "a:3: no text; save it"]
+    assert said(PromptError("no text", hint="save it", where="a:3")) == ["pen: a:3: no text; save it"]
 
 
 def test_findings_that_differ_only_in_their_line_are_one_line() -> None:
