@@ -138,9 +138,19 @@ def _lines(error: PenError) -> list[str]:
     if len(more) > SHOWN_FINDINGS:
         lines.append(f"… and {len(more) - SHOWN_FINDINGS} more")
     place = f"{error.where}: " if error.where else ""
-    whole = f"pen: {place}{_whole(error.message, error.hint)}"
+    whole = f"pen: {place}{_whole(_folded(error.message), error.hint)}"
     told = error.message.partition(" (and ")[0].casefold().rstrip(".")
     return lines if told in [one.message.casefold().rstrip(".") for one in findings] else [*lines, whole]
+
+
+def _folded(message: str) -> str:
+    """Fold the lines of an engine's message that differ only in their numbers into the first of them."""
+    lines = message.split("\n")
+    kinds = [re.sub(r"0x[0-9a-f]+|[0-9]+", "0", line) for line in lines]
+    number = Counter(kinds)
+    first = dict(zip(reversed(kinds), reversed(lines), strict=True))
+    return "\n".join(first[kind] + (f" (and {times - 1} more {'line' if times == 2 else 'lines'})" if times > 1 else "")
+                     for kind, times in number.items())
 
 
 def _whole(message: str, hint: str | None) -> str:

@@ -209,6 +209,8 @@ def test_findings_that_differ_only_in_their_line_are_one_line() -> None:
     findings = [Finding("e", f"byte 0x{60 + number} is not UTF-8", f"a:{number}") for number in range(1, 17)]
     assert said(PromptError("Too many bad lines.", findings=findings)) == [
         "a:1: byte 0x61 is not UTF-8 (and 15 more lines)", "pen: Too many bad lines."]
+    assert said(PromptError("\n".join([*map(str, findings), "b:1: empty"]))) == [
+        "pen: a:1: byte 0x61 is not UTF-8 (and 15 more lines)", "b:1: empty"]
 
 
 def test_a_result_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
