@@ -1,37 +1,20 @@
-"""The one place that imports openai: every call to a provider, with its faults and errors translated to ours.
-
-Answers are small records or the provider's objects as plain JSON. What is retried, and why job creation never is,
-stands in openai-api.md, section 9.
-"""
+"""Call a provider: completions, files, jobs and models over the openai client, with faults repeated or translated."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import random
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, NoReturn, TypeVar
 from urllib.parse import quote, urlsplit
 
-from pen_backend.errors import (
-    AuthError,
-    BadParamsError,
-    BusyError,
-    CancelledError,
-    ConfigError,
-    DataError,
-    DeadlineError,
-    InternalError,
-    NotFoundError,
-    PenError,
-    TooLargeError,
-    UpstreamError,
-)
-from pen_backend.secrets import Secret, redact
+from pen_backend.client.answers import Choice, Chunk, Completion, Usage
+from pen_backend.client.faults import login_page, retry_after, translate
+from pen_backend.errors import CancelledError, ConfigError, DeadlineError, PenError, UpstreamError
+from pen_backend.secrets import Secret
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -45,42 +28,6 @@ CALLS = 3                                # of one request, the first included
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.5, 8.0
 MATCH_SECONDS = 30.0                     # how long a job that may have been created is looked for
 PAGES = 1000                             # of one list; a provider that says has_more for ever is stopped
-
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """A piece of one candidate of a stream; the last of each has the finish reason."""
-
-    index: int
-    text: str
-    finish_reason: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """Tokens read and written."""
-
-    prompt_tokens: int
-    completion_tokens: int
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """One whole candidate; LOGPROBS as the provider's object, when asked for."""
-
-    index: int
-    text: str
-    finish_reason: str
-    logprobs: Mapping[str, Any] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Completion:
-    """A whole answer."""
-
-    model: str
-    choices: tuple[Choice, ...]
-    usage: Usage
 
 
 class CompletionStream:
@@ -183,7 +130,7 @@ class Client:
                 _asking.reset(token)
             if "text/event-stream" not in answer.headers.get("content-type", ""):
                 answer.http_response.close()
-                raise _page()
+                raise login_page()
             return answer.parse()
 
         def ask(stream: CompletionStream) -> Any:
@@ -319,87 +266,10 @@ def _traced(request: Any) -> None:
         request.extensions["trace"] = stream.trace
 
 
-def retry_after(error: Exception) -> float | None:
-    """Say how many seconds to wait at least before ERROR's call is worth repeating; None: never."""
-    import openai
-
-    if isinstance(error, json.JSONDecodeError | openai.APIConnectionError):
-        return 0.0
-    if not isinstance(error, openai.APIStatusError):
-        return None
-    headers = error.response.headers
-    passing = error.status_code in (408, 429) or error.status_code >= 500
-    if not passing or error.code == "insufficient_quota" or headers.get("x-should-retry") == "false":
-        return None
-    with contextlib.suppress(ValueError):
-        return min(float(headers.get("retry-after", "0")), COMPLETION_SECONDS)
-    return 0.0
-
-
-def translate(error: Exception, *, host: str, local: bool) -> PenError:
-    """Turn any error of a call into ours; a hosted provider's own words are not passed on: they may quote a key."""
-    import openai
-
-    if isinstance(error, PenError):
-        return error
-    if isinstance(error, openai.APITimeoutError):
-        return DeadlineError(f"{host} did not answer in time.", hint="Try again.")
-    if isinstance(error, openai.APIConnectionError):
-        what = "The local engine" if local else host
-        return UpstreamError(f"{what} could not be reached, or broke the connection.",
-                             hint="Try again; `pen engine status` says whether it runs." if local else "Try again.")
-    if isinstance(error, openai.APIStatusError):
-        return _from_status(error, host, local)
-    if isinstance(error, openai.APIResponseValidationError | json.JSONDecodeError):
-        return UpstreamError(f"{host} sent an answer that is no valid JSON.", hint="Try again.")
-    if isinstance(error, openai.APIError):  # in the middle of a stream
-        own = redact(error.message) if local else f"{host} reported an error"
-        return UpstreamError(f"{own}{_details(error)}".rstrip(".") + ".")
-    if isinstance(error, openai.OpenAIError):
-        return UpstreamError(f"The answer of {host} could not be used ({type(error).__name__}).")
-    return InternalError(f"A call to {host} failed in an unexpected way ({type(error).__name__}).")
-
-
-def _from_status(error: Any, host: str, local: bool) -> PenError:
-    status = error.status_code
-    message = f"{host} answered {status}{_details(error)}."
-    if local and isinstance(error.body, dict) and error.body.get("message"):
-        message = redact(str(error.body["message"]))
-    if status in (400, 422):
-        kind = {"invalid_file": DataError, "context_length_exceeded": TooLargeError}.get(error.code, BadParamsError)
-        return kind(message)
-    if status in (401, 403):
-        hint = "Restart the engine: `pen engine stop`." if local else "Check the key: PEN_API_KEY or OPENAI_API_KEY."
-        return AuthError(message, hint=hint)
-    if status == 404:
-        return NotFoundError(message)
-    if status == 409:
-        return BadParamsError(message)
-    if status == 413:
-        return TooLargeError(message)
-    if status == 429 and error.code != "insufficient_quota":
-        wait = error.response.headers.get("retry-after")
-        return BusyError(message, hint=f"Try again in {wait} seconds." if wait else "Try again later.")
-    return UpstreamError(message, hint="Look at the account's quota." if status == 429 else None)
-
-
-def _details(error: Any) -> str:
-    """Return what identifies a fault and quotes nobody: code, parameter, request id."""
-    request = getattr(error, "request_id", None)
-    parts = [redact(str(part)) for part in (error.code, error.param and f"param {error.param}",
-                                            request and f"request {request}") if part]
-    return f" ({', '.join(parts)})" if parts else ""
-
-
-def _page() -> UpstreamError:
-    return UpstreamError("The provider answered with something that looks like a login page.",
-                         hint="Check the provider's address, and whether a proxy is in the way.")
-
-
 def _checked(answer: Any) -> Any:
     """Refuse an answer that is no object: openai returns an HTML page's text as a success."""
     if isinstance(answer, str | bytes):
-        raise _page()
+        raise login_page()
     return answer
 
 
@@ -425,6 +295,6 @@ def _some(page: Any, limit: int | None) -> Iterator[Object]:
             seen += 1
             if seen == limit:
                 return
-        if not page.has_next_page():
+        if not page.has_nextlogin_page():
             return
-        page = _checked(page.get_next_page())
+        page = _checked(page.get_nextlogin_page())
