@@ -295,6 +295,6 @@ def _some(page: Any, limit: int | None) -> Iterator[Object]:
             seen += 1
             if seen == limit:
                 return
-        if not page.has_nextlogin_page():
+        if not page.has_next_page():
             return
-        page = _checked(page.get_nextlogin_page())
+        page = _checked(page.get_next_page())
