@@ -19,11 +19,8 @@ REDRAW_SECONDS = 0.1
 SHOWN_FINDINGS = 20
 
 
-class OutputError(PenError):
-    """Standard output cannot be written."""
-
-    kind = "config"
-    exit_code = 1
+class OutputError(ConfigError):
+    """Standard output cannot be written: where it leads was the caller's choice."""
 
 
 class Terminal:
