@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
-from pen_backend.errors import Finding, PenError
+from pen_backend.errors import ConfigError, Finding, PenError
 from pen_backend.secrets import redact
 
 CLEAR = "\r\x1b[K"
