@@ -190,7 +190,8 @@ def _run(definition: Definition, spec: TrainingSpec, opened: Sequence[Opened], e
     around = steps.Surroundings(want, encoder, definition.directory, spec.seed, ledger.reject, pulse)
     weight = spec.hyperparameters.get("prompt_loss_weight")
     stream: Iterable[Item] = chain.from_iterable(
-        reading.read(one, want, float(weight or 0), pulse, ledger.reject, ledger.count) for one in opened)
+        reading.read(one, want, float(weight or 0), pulse, ledger.reject, ledger.count, ledger.warn)
+        for one in opened)
     for step in spec.steps:
         stream = steps.apply(step, stream, around)
     writing = Writing(definition, spec, encoder, made, ledger, pulse)

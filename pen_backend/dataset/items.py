@@ -8,7 +8,7 @@ from pen_backend.dataset.filters import failed
 from pen_backend.dataset.record import Item, Pulse, Record, Rejected, Side, rejected
 from pen_backend.dataset.sources import Reader
 from pen_backend.dataset.sources.document import Document, Request
-from pen_backend.errors import DataError
+from pen_backend.errors import DataError, Finding
 from pen_backend.prompts import placeholders
 from pen_backend.prompts.definition import Definition
 from pen_backend.prompts.sources import Source
@@ -16,6 +16,7 @@ from pen_backend.prompts.training import TrainingSpec
 from pen_backend.records import Example, bad
 
 Reject = Callable[[Rejected], None]
+Warn = Callable[[Finding], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +67,20 @@ def wanted(definition: Definition, spec: TrainingSpec) -> Wanted:
 
 
 def read(opened: Opened, want: Wanted, prompt_loss_weight: float, pulse: Pulse, reject: Reject,
-         count: Callable[[str], None]) -> Iterator[Item]:
-    """Yield a document's items; every record is counted, and rejected with a reason if it is not yielded."""
+         count: Callable[[str], None], warn: Warn) -> Iterator[Item]:
+    """Yield a document's items; every record is counted, and rejected with a reason if it is not yielded.
+
+    What the reader has to say about the file as a whole goes to WARN.
+    """
     source, document = opened.source, opened.document
     request = Request(source, frozenset(want.texts) - want.optional, prompt_loss_weight)
     side: Side | None = None if source.side == "split" else source.side
     kept = 0
     for done, each in enumerate(opened.reader(document, request)):
         pulse.beat("records read", done)
+        if isinstance(each, Finding):
+            warn(each)
+            continue
         count(document.name)
         if isinstance(each, Rejected):
             reject(each)

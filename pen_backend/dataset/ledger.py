@@ -1,6 +1,7 @@
 """Count every record that is read, and write every one that is dropped, with the reason."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Literal
 
 from pen_backend.dataset.items import Opened
@@ -20,6 +21,7 @@ class Ledger:
         self._on_bad = on_bad
         self._on_unlabelled = on_unlabelled
         self._bad: list[Rejected] = []
+        self._warnings: list[Finding] = []
         self.bad = 0
         self.examples: dict[str, int] = {}  # examples dropped after they were built, by code
 
@@ -50,6 +52,10 @@ class Ledger:
         self.examples[one.code] = self.examples.get(one.code, 0) + 1
         self._enter(one)
 
+    def warn(self, finding: Finding) -> None:
+        """Keep what a reader has to say about a file."""
+        self._warnings.append(finding)
+
     def _enter(self, one: Rejected) -> None:
         self._lines.write(rejected_line(one))
         if not one.is_bad:
@@ -76,8 +82,9 @@ class Ledger:
     def findings(self) -> list[Finding]:
         """Say what was dropped: each bad record, and one line for each kind of ordinary loss of each source."""
         findings = [Finding("reader", f"{one.name} was read as {one.reader}", level="note") for one in self.sources]
-        findings += [Finding(one.code, one.message, one.where, one.hint, "warning")
-                     if one.level == "error" else one for one in bad_findings(self._bad, self.bad)]
+        findings += self._warnings
+        findings += [replace(one, level="warning") if one.level == "error" else one
+                     for one in bad_findings(self._bad, self.bad)]
         for source in self.sources:
             for code, number in sorted(source.rejected.items()):
                 if code in _REASONS:

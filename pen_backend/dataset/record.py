@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pen_backend.errors import CancelledError, DataError, Finding
-from pen_backend.records import Example, Origin
+from pen_backend.records import Example, Origin, Segment
 
 Side = Literal["train", "valid"]
 SIDES: tuple[Side, Side] = ("train", "valid")
@@ -30,13 +30,18 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A record that was dropped: where it stands, why, and what it was (`raw`, for rejected.jsonl alone)."""
+    """A record that was dropped: where it stands, why, and what it was (`raw`, for rejected.jsonl alone).
+
+    `pointer` leads to the part of it that is wrong; `where` is a place more exact than the origin's.
+    """
 
     origin: Origin
     code: str
     message: str
     raw: object = None
     hint: str | None = None
+    pointer: str | None = None
+    where: str | None = None
 
     @property
     def is_bad(self) -> bool:
@@ -46,10 +51,11 @@ class Rejected:
     @property
     def finding(self) -> Finding:
         """What is shown to people; without the text."""
-        return Finding(self.code, self.message, where=place(self.origin), hint=self.hint)
+        return Finding(self.code, self.message, self.where or place(self.origin), self.hint, pointer=self.pointer)
 
 
-Read = Record | Example | Rejected
+# A Finding among the records is something to know about the file, and no record itself.
+Read = Record | Example | Rejected | Finding
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +81,8 @@ class Item:
 
 def place(origin: Origin) -> str:
     """Write an origin as FILE:LINE where it has a line, else as FILE and the place in words."""
-    kind, _, number = origin.locator.partition(" ")
-    if kind == "line" and number.isdigit():
+    kind, _, rest = origin.locator.partition(" ")
+    if kind == "line" and (number := rest.partition(" ")[0]).isdigit():
         return f"{origin.source}:{number}"
     return f"{origin.source} {origin.locator}".rstrip()
 
@@ -84,7 +90,34 @@ def place(origin: Origin) -> str:
 def rejected(error: DataError, origin: Origin, raw: object = None) -> Rejected:
     """Turn the DataError of one record into its entry of rejected.jsonl."""
     finding = error.findings[0] if error.findings else Finding("value", error.message, hint=error.hint)
-    return Rejected(origin, finding.code, finding.message, raw, finding.hint)
+    return Rejected(origin, finding.code, finding.message, raw, finding.hint, finding.pointer, finding.where)
+
+
+def shown(each: Read) -> dict[str, object]:
+    """Return what a reader yields as JSON can hold it, with its origin; a Finding has none."""
+    if isinstance(each, Finding):
+        return {each.level: _plain_finding(each)}
+    origin = {"source": each.origin.source, "sha256": each.origin.sha256, "locator": each.origin.locator}
+    if isinstance(each, Record):
+        return {**each.fields, "origin": origin}
+    if isinstance(each, Rejected):
+        return {"error": _plain_finding(each.finding), "origin": origin}
+    more = {"label": each.label, "group": each.group, "meta": dict(each.meta) or None, "tools": each.tools,
+            "rejected": None if each.rejected is None else [_plain_segment(one) for one in each.rejected]}
+    return {"id": each.id, "segments": [_plain_segment(one) for one in each.segments],
+            **{name: value for name, value in more.items() if value is not None}, "origin": origin}
+
+
+def _plain_finding(finding: Finding) -> dict[str, object]:
+    return {"code": finding.code, "where": finding.where, "pointer": finding.pointer, "message": finding.message,
+            "hint": finding.hint}
+
+
+def _plain_segment(segment: Segment) -> dict[str, object]:
+    plain: dict[str, object] = {"text": segment.text, "weight": segment.weight, "role": segment.role}
+    if segment.name is not None:
+        plain["name"] = segment.name
+    return plain if segment.extra is None else {**plain, **segment.extra}
 
 
 @dataclass(frozen=True, slots=True)

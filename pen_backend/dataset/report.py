@@ -71,7 +71,7 @@ class Report:
             "items": dict(self.items), "examples": dict(self.examples), "rejected": dict(self.rejected),
             "tokens": dict(self.tokens), "moved": self.moved,
             "findings": [{"code": one.code, "level": one.level, "where": one.where, "message": one.message,
-                          "hint": one.hint} for one in self.findings],
+                          "pointer": one.pointer, "hint": one.hint} for one in self.findings],
             "table": self.table,
             "rows": [{"side": one.side, "where": one.where,
                       "segments": [[part.text, part.weight, part.tokens] for part in one.segments]}
@@ -85,7 +85,8 @@ class Report:
             sources=tuple(SourceCount(one["name"], one["reader"], one["read"], dict(one["rejected"]))
                           for one in data["sources"]),
             items=data["items"], examples=data["examples"], rejected=data["rejected"],
-            findings=tuple(Finding(one["code"], one["message"], one["where"], one["hint"], one["level"])
+            findings=tuple(Finding(one["code"], one["message"], one["where"], one["hint"], one["level"],
+                                   one.get("pointer"))
                            for one in data["findings"]),
             table=data["table"], tokens=data["tokens"], moved=data["moved"],
             rows=tuple(Row(one["side"], tuple(RowSegment(*part) for part in one["segments"]), one["where"])

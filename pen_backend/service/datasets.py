@@ -1,6 +1,5 @@
 """Training sets: plan one, look at what a reader sees, count a training file."""
 
-import builtins
 import contextlib
 import json
 from collections.abc import Iterator
@@ -122,20 +121,27 @@ class Datasets:
     @rpc()
     def read(self, reader: str, path: Path, limit: int | None = None) -> list[Json]:
         """Show what a reader sees in a file, before any step: one JSON text a record, the first LIMIT."""
+        return [line for line, _ in self.readings(reader, path, limit)]
+
+    def readings(self, reader: str, path: Path, limit: int | None = None) -> "Iterator[tuple[Json, Read]]":
+        """Yield what `read` returns, with what the reader yielded; findings about the whole file have no limit."""
+        import orjson
+
+        from pen_backend.dataset.record import shown
         from pen_backend.dataset.sources import reader as choose
         from pen_backend.dataset.sources.document import Request, documents
 
         if limit is not None and limit < 1:
             raise BadParamsError("limit must be at least 1.")
         (chosen,) = _sources(None, path, "", reader) or ()
-        lines: builtins.list[Json] = []
+        count = 0
         for document in documents(chosen, path.name, path.parent):
             _, read = choose(reader, document)
             for each in read(document, Request(chosen)):
-                if limit is not None and len(lines) >= limit:
-                    return lines
-                lines.append(_json(each))
-        return lines
+                yield orjson.dumps(shown(each), default=str).decode(), each
+                count += not isinstance(each, Finding)
+                if count == limit:
+                    return
 
     @rpc()
     def stats(self, path: Path, model: str | None = None) -> Stats:
@@ -251,21 +257,3 @@ def _examples(files: list[Path]) -> "Iterator[Example]":
                     yield row[2]
         except OSError as error:
             raise DataError(f"{file.name} cannot be read: {error.strerror}.", where=str(file)) from error
-
-
-def _json(each: "Read") -> str:
-    """Write what a reader yields as JSON."""
-    import orjson
-
-    from pen_backend.dataset.record import Record, Rejected
-
-    origin = {"source": each.origin.source, "sha256": each.origin.sha256, "locator": each.origin.locator}
-    value: dict[str, object]
-    if isinstance(each, Record):
-        value = {**each.fields, "origin": origin}
-    elif isinstance(each, Rejected):
-        value = {"error": {"code": each.code, "message": each.message, "hint": each.hint}, "origin": origin}
-    else:
-        segments = [{"text": one.text, "weight": one.weight, "role": one.role} for one in each.segments]
-        value = {"id": each.id, "segments": segments, "origin": origin}
-    return orjson.dumps(value, default=str).decode()

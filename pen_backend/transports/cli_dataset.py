@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pen_backend.errors import BadParamsError
+from pen_backend.errors import BadParamsError, Finding
 from pen_backend.service.context import Context
 from pen_backend.transports.arguments import Parser, command, group
 from pen_backend.transports.terminal import Printed, Terminal
@@ -69,11 +69,14 @@ def build(context: Context, options: argparse.Namespace, terminal: Terminal) -> 
 
 
 def read(context: Context, options: argparse.Namespace, terminal: Terminal) -> None:
-    """Print records as JSON lines."""
+    """Print records as JSON lines, while they are read; what there is to say about the file goes to stderr."""
     from pen_backend.service.datasets import Datasets
 
-    for line in Datasets(context).read(options.reader, Path(options.file).absolute(), options.limit):
-        terminal.write(line.rstrip("\n") + "\n")
+    for line, each in Datasets(context).readings(options.reader, Path(options.file).absolute(), options.limit):
+        if isinstance(each, Finding):
+            terminal.say(f"{each.level}: {each}")
+        else:
+            terminal.write(line + "\n")
 
 
 def stats(context: Context, options: argparse.Namespace, terminal: Terminal) -> None:
