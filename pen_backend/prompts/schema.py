@@ -217,6 +217,8 @@ def _problem(detail: ErrorDetails, model: type[BaseModel], named: Callable[[Path
     if kind == "missing":
         around = f"{named(path[:-1])}: " if path[1:] else ""
         return Problem("missing-key", path, f"{around}key '{path[-1]}' is missing", at_key=True)
+    if kind == "filter-refused":
+        return Problem("filter-refused", path, f"{named(path)}: {detail['msg']}", detail["ctx"]["hint"])
     if kind == "literal_error":
         message = f"expected {detail['ctx']['expected']}, got {show(value)}"
     elif kind == "expected":
