@@ -9,7 +9,7 @@ import types
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler, ValidationError
 from pydantic.types import Strict
@@ -92,7 +92,9 @@ def _one_or_many(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
-Flag = Annotated[bool, BeforeValidator(_on_off), Expect("true or false")]
+# What a validator reads besides the type itself stands beside it for the JSON Schema.
+Flag = Annotated[bool, BeforeValidator(_on_off, json_schema_input_type=bool | Literal["on", "off", "yes", "no"]),
+                 Expect("true or false")]
 Text = Annotated[str, Expect("text")]
 Name = Annotated[str, Field(min_length=1), Expect("text that is not empty")]
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$"),
@@ -102,7 +104,8 @@ Share = Annotated[float, Number(0, 1)]
 Count = Annotated[int, Number(1, whole=True)]
 Natural = Annotated[int, Number(0, whole=True)]
 Many = Annotated[tuple[Item, ...], Strict(False)]
-Names = Annotated[tuple[Name, ...], Strict(False), BeforeValidator(_one_or_many)]
+Names = Annotated[tuple[Name, ...], Strict(False),
+                  BeforeValidator(_one_or_many, json_schema_input_type=Name | tuple[Name, ...])]
 IntRange = Annotated[tuple[Natural, Natural], Strict(False), Expect("two whole numbers [LOW, HIGH]")]
 ShareRange = Annotated[tuple[Share, Share], Strict(False), Expect("two numbers [LOW, HIGH] from 0 to 1")]
 

@@ -73,7 +73,8 @@ class Source(Model):
     id: Name | None = None
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$"), Expect("64 hexadecimal digits")] | None = None
     encoding: Name = "utf-8"
-    fields: Annotated[dict[str, Many[Name]], BeforeValidator(_listed)] = Field(default_factory=dict)
+    fields: Annotated[dict[str, Many[Name]], BeforeValidator(_listed, json_schema_input_type=dict[str, Names])] = Field(
+        default_factory=dict)
     where: dict[str, Condition] = Field(default_factory=dict)
     limit: Count | None = None
     side: Literal["split", "train", "valid"] = "split"

@@ -5,7 +5,7 @@ The schema of datasets.md section 2, validated here; `dataset/` executes it.
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field
 
@@ -33,10 +33,13 @@ from pen_backend.prompts.sources import Condition, Source
 from pen_backend.prompts.yaml import Path
 from pen_backend.records import HYPERPARAMETERS
 
-CHECKS = ("class-count", "class-min", "first-token", "label-clean", "length", "boundary-tokens", "end-inside",
-          "join-inside", "leak", "contamination", "all-masked", "chat")
+CheckName = Literal["class-count", "class-min", "first-token", "label-clean", "length", "boundary-tokens", "end-inside",
+                    "join-inside", "leak", "contamination", "all-masked", "chat"]
+CHECKS: tuple[str, ...] = get_args(CheckName)
 Duration = Annotated[str, Field(pattern=r"^[0-9]+(s|m|h|d)$"), Expect("a duration such as 30s, 2m, 6h or 1d")]
 Mask = Literal["mask", "keep"]
+StepName = Literal["normalise", "anonymise", "filter", "dedupe", "sample", "relabel"]
+CheckLevel = Literal["off", "warn", "error"]
 
 
 class Normalise(Model):
@@ -94,7 +97,7 @@ class Dedupe(Model):
 
     exact: Literal["casefold", "bytes"] = "casefold"
     near: Share | None = None
-    keep: Annotated[Largest | None, BeforeValidator(_keep)] = None
+    keep: Annotated[Largest | None, BeforeValidator(_keep, json_schema_input_type=Largest | Literal["first"])] = None
 
 
 class Sample(Model):
@@ -166,7 +169,7 @@ def _valid(value: object) -> object:
 class Split(Model):
     """What is held out, and what must not be torn apart."""
 
-    valid: Annotated[Valid, BeforeValidator(_valid)] = Valid()
+    valid: Annotated[Valid, BeforeValidator(_valid, json_schema_input_type=Valid | Share)] = Valid()
     by: Many[Literal["group", "near", "record"]] = ("near",)
     near: Share = 0.5
     stratify: Literal["label"] | None = None
@@ -175,7 +178,7 @@ class Split(Model):
 class CheckSpec(Model):
     """What a check does when it finds something, and from which number on."""
 
-    do: Literal["off", "warn", "error"]
+    do: CheckLevel
     limit: Annotated[float, Number(0)] | None = None
 
 
@@ -211,10 +214,11 @@ class TrainingSpec(Model):
     """The whole block; `job` has the names of `records.HYPERPARAMETERS` with hyphens."""
 
     sources: Many[Source] = ()
-    steps: Many[Annotated[Step, BeforeValidator(_step)]] = DEFAULT_STEPS
+    steps: Many[Annotated[Step, BeforeValidator(_step, json_schema_input_type=Step | StepName)]] = DEFAULT_STEPS
     example: ExampleSpec = ExampleSpec()
     split: Split = Split()
-    checks: Annotated[dict[str, CheckSpec], BeforeValidator(_checks)] = Field(default_factory=dict)
+    checks: Annotated[dict[str, CheckSpec], BeforeValidator(
+        _checks, json_schema_input_type=dict[CheckName, CheckSpec | CheckLevel])] = Field(default_factory=dict)
     on_bad: Literal["quarantine", "skip", "stop"] = "quarantine"
     max_bad: Share = 0.01
     output: Output = Output()
