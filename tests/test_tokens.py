@@ -88,6 +88,14 @@ def test_pen_tiny_counts_as_the_tokenizers_library_does(text: str) -> None:
     assert encoder.decode(encoder.encode(text)) == text
 
 
+@settings(deadline=None)
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=4), max_size=12).map(" ".join)
+       | st.text("ab1.' \n\t\u00a0\u200b\u3000\x1c\x85", max_size=12))
+def test_words_with_single_blanks_are_encoded_as_the_tokenizers_library_does(text: str) -> None:
+    encoder, theirs = _both()
+    assert encoder.encode(text) == theirs.encode(text, add_special_tokens=False).ids
+
+
 def test_what_looks_like_a_special_token_is_text(tiny: tokens.Encoder) -> None:
     special = {token["id"] for token in json.loads(PEN_TINY.read_bytes())["added_tokens"]}
     assert not special.intersection(tiny.encode("<|endoftext|> and <|im_start|>"))
