@@ -18,7 +18,7 @@ from pen_backend.errors import DataError, Finding, TooLargeError
 from pen_backend.prompts import template
 from pen_backend.prompts.definition import Definition
 from pen_backend.prompts.training import TrainingSpec
-from pen_backend.records import Dialect, Example, Segment, make_example, to_line
+from pen_backend.records import Example, Format, Segment, make_example, to_line
 from pen_backend.tokens import Encoder
 
 _BOUNDARY_SAMPLE = 1_000  # rows whose tokens are also counted joined
@@ -40,7 +40,7 @@ class Writing:
         self._lines: dict[Side, Lines] = {"train": made.lines("train.jsonl"), "valid": made.lines("valid.jsonl")}
         self._totals: dict[Side, Totals] = {"train": Totals(), "valid": Totals()}
         self._rows: dict[Side, list[Row]] = {"train": [], "valid": []}
-        self._dialect: Dialect | None = None
+        self._dialect: Format | None = None
         self._findings: list[Finding] = []
         self._built = self._used = self._left_over = 0
         self._misfits: list[str] = []
@@ -224,7 +224,7 @@ def unlabelled_line(definition: Definition, one: Rejected) -> bytes:
     return orjson.dumps({"prompt": prompt, "completion": ""}, option=orjson.OPT_APPEND_NEWLINE)
 
 
-def _dialect(example: Example, spec: TrainingSpec) -> Dialect:
+def _dialect(example: Example, spec: TrainingSpec) -> Format:
     """Choose what is written: what the definition says, else what the first example needs."""
     if "format" in spec.output.model_fields_set:
         return spec.output.format
