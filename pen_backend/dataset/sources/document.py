@@ -45,6 +45,7 @@ class Document:
     path: Path | None = None
     content: bytes = b""
     encoding: str = "utf-8"
+    member: Callable[[], BinaryIO] | None = None  # opens the part of an archive that is read instead of the file
 
     @property
     def packed(self) -> bool:
@@ -57,8 +58,10 @@ class Document:
 
     def open(self) -> BinaryIO:
         """Open the unpacked bytes as UTF-8."""
-        if self.path is None:
-            stream: BinaryIO = io.BytesIO(self.content)
+        if self.member is not None:
+            stream: BinaryIO = self.member()
+        elif self.path is None:
+            stream = io.BytesIO(self.content)
         else:
             try:
                 file = self.path.open("rb")

@@ -1,0 +1,125 @@
+"""One member of a zip file as a document: streamed, its size limited, nothing extracted."""
+
+import io
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import IO, TYPE_CHECKING, BinaryIO
+
+from pen_backend.dataset.sources.document import Document
+from pen_backend.errors import DataError, Finding
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+LIMIT = 200_000_000  # unpacked bytes of a member: 190 KB of zip can be as much
+_DIRECTORY_LIMIT = 16_000_000  # bytes of a zip's own list of members: 160,000 of them and more
+_TAIL = 65_536 + 22 + 20  # where the end of a zip file is looked for
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the others may ask for gigabytes before the first byte
+_BROKEN = (zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError, RuntimeError, EOFError, OSError,
+           ValueError, KeyError, IndexError)
+
+
+def is_zip(document: Document) -> bool:
+    """Say whether a document's bytes are a zip file's."""
+    with replace(document, encoding="utf-8").open() as stream:
+        return stream.read(4) in (b"PK\x03\x04", b"PK\x05\x06")
+
+
+def unzipped(document: Document, choose: Callable[[Sequence[str]], str | None], what: str) -> Document:
+    """Return the member that CHOOSE picks by name as a document; any other document is returned as it is.
+
+    WHAT says in an error what was looked for.
+    """
+    if not is_zip(document):
+        return document
+    packed = replace(document, encoding="utf-8")  # an encoding is that of the member
+    with packed.open() as stream, _opened(stream, document) as archive:
+        names = [info.filename for info in archive.infolist() if not info.is_dir()]
+    name = choose(names)
+    if name is None:
+        raise _unusable(document, f"{document.name} holds no {what} among its {len(names)} files")
+    return replace(document, member=lambda: _member(packed, name))
+
+
+def _member(document: Document, name: str) -> BinaryIO:
+    stream = document.open()
+    try:
+        archive = _opened(stream, document)
+        try:
+            if archive.getinfo(name).compress_type not in _METHODS:
+                raise NotImplementedError("it is packed in a way that no chat is")
+            opened = archive.open(name)
+        except _BROKEN as error:
+            raise _unusable(document, f"{document.name} cannot be unpacked: {_reason(error)}") from error
+    except DataError:
+        stream.close()
+        raise
+    return io.BufferedReader(_Limited(opened, stream, document))
+
+
+def _opened(stream: BinaryIO, document: Document) -> zipfile.ZipFile:
+    size = stream.seek(0, io.SEEK_END)
+    stream.seek(max(0, size - _TAIL))
+    if _directory_size(stream.read(_TAIL)) > _DIRECTORY_LIMIT:
+        raise _unusable(document, f"{document.name} lists more members than a chat can have", "too-big")
+    stream.seek(0)
+    try:
+        return zipfile.ZipFile(stream)
+    except _BROKEN as error:
+        raise _unusable(document, f"{document.name} is not a whole zip file: {_reason(error)}") from error
+
+
+def _directory_size(tail: bytes) -> int:
+    """Read how long the list of members is: zipfile would read all of it into memory, however long."""
+    end = tail.rfind(b"PK\x05\x06")
+    if end < 0 or len(tail) < end + 16:
+        return 0
+    size: int = struct.unpack_from("<L", tail, end + 12)[0]
+    larger = tail.rfind(b"PK\x06\x06", 0, end)
+    if larger >= 0 and len(tail) >= larger + 48:
+        size = max(0 if size == 0xFFFFFFFF else size, struct.unpack_from("<Q", tail, larger + 40)[0])
+    return size
+
+
+class _Limited(io.RawIOBase):
+    """A member's bytes, as long as there are not too many; faults of the archive are DataErrors."""
+
+    def __init__(self, member: IO[bytes], archive: BinaryIO, document: Document) -> None:
+        self._member = member
+        self._archive = archive
+        self._document = document
+        self._read = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "Buffer") -> int:
+        view = memoryview(buffer).cast("B")
+        try:
+            data = self._member.read(len(view))
+        except _BROKEN as error:
+            raise _unusable(self._document, f"{self._document.name} cannot be unpacked: {_reason(error)}") from error
+        self._read += len(data)
+        if self._read > LIMIT:
+            raise _unusable(self._document, f"{self._document.name} unpacks to more than {LIMIT // 1_000_000} MB",
+                            "bomb")
+        view[:len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        super().close()
+        self._archive.close()
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, RuntimeError) and "password" in str(error):
+        return "it is encrypted"
+    return str(error) or type(error).__name__
+
+
+def _unusable(document: Document, message: str, code: str = "unknown-format") -> DataError:
+    return DataError(f"{message}.", findings=[Finding(code, message, where=document.name)],
+                     hint="Export the chat again, or unpack the file yourself." if code == "unknown-format" else None)
