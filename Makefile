@@ -41,8 +41,9 @@ lint: $(VENV)/.stamp-test  ## ruff, mypy --strict, byte-compile and checkdoc
 	@$(RUN) -m mypy
 	@$(EMACS) -Q --batch -l tests/elisp/lint.el
 
-stubs: $(VENV)/.stamp  ## regenerate elisp/pen-rpc-methods.el from the service methods
+stubs: $(VENV)/.stamp  ## regenerate elisp/pen-rpc-methods.el and prompts/schema.json from the code
 	@$(RUN) -P -m pen_backend.transports.elisp_stubs elisp/pen-rpc-methods.el
+	@$(RUN) -P -m pen_backend.prompts.json_schema prompts/schema.json
 
 bench: $(VENV)/.stamp-test  ## measure the figures; prints a table, writes bench/results.json
 	@$(RUN) -m bench
@@ -53,7 +54,7 @@ bench-%: $(VENV)/.stamp-test
 soak: $(VENV)/.stamp-test  ## the long reliability runs
 	@$(RUN) -m pytest -m soak
 
-base: $(VENV)/.stamp  ## pre-train pen-tiny again (about an hour) into build/pen-tiny; needs PEN_CORPUS
+base: $(VENV)/.stamp  ## pre-train pen-tiny again (some hours; goes on where it stopped) into build/pen-tiny; needs PEN_CORPUS
 	@mkdir -p build
 	$(RUN) -P -m pen_backend.engine.pretrain --corpus $(PEN_CORPUS) --out build/pen-tiny
 

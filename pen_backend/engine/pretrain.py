@@ -17,7 +17,8 @@ from pen_backend.errors import PenError
 from pen_backend.files import temporary_name
 
 if TYPE_CHECKING:
-    from pen_backend.engine.nn.pretraining import Progress, Recipe
+    from pen_backend.engine.nn.pretraining import Progress
+    from pen_backend.engine.nn.recipe import Recipe
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -33,8 +34,9 @@ def main(arguments: list[str] | None = None) -> int:
         if options.untrained:
             _untrained(options.like, options.seed, work)
         else:
-            _pretrain(options.corpus, options.tokens, options.threads, options.seed, work)
+            _pretrain(options.corpus, options.tokens, options.threads, options.seed, work, _unfinished(out))
         work.replace(out)
+        shutil.rmtree(_unfinished(out), ignore_errors=True)
     except PenError as error:
         print(f"pretrain: {error}", file=sys.stderr)
         return error.exit_code
@@ -49,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     option = parser.add_argument
     option("--corpus", type=Path, help="folder of the public-domain corpus with its MANIFEST.json")
     option("--out", type=Path, required=True, help="folder to write; must not exist")
-    option("--tokens", type=int, default=8_000_000, help="training budget in tokens (default: %(default)s)")
+    option("--tokens", type=int, default=24_000_000, help="training budget in tokens (default: %(default)s)")
     option("--threads", type=int, default=2, help="CPU threads; part of the exact result (default: %(default)s)")
     option("--seed", type=int, default=1, help="seed of weights and order (default: %(default)s)")
     option("--untrained", action="store_true", help="write random weights and train nothing")
@@ -68,21 +70,28 @@ def _untrained(like: Path, seed: int, out: Path) -> None:
     save_base(build_model(shape, seed=seed), Tokenizer.from_file(str(like / "tokenizer.json")), out)
 
 
-def _pretrain(corpus_directory: Path, tokens: int, threads: int, seed: int, out: Path) -> None:
+def _unfinished(out: Path) -> Path:
+    """Name the directory of the checkpoints of a base that is not finished yet."""
+    return out.with_name(f"{out.name}.unfinished")
+
+
+def _pretrain(corpus_directory: Path, tokens: int, threads: int, seed: int, out: Path, unfinished: Path) -> None:
     """Read, tokenise, train, measure, save; everything that was decided goes into manifest.json."""
     from pen_backend.engine.nn.base import Shape, build_model, save_base, train_tokenizer
     from pen_backend.engine.nn.corpus import read_corpus
-    from pen_backend.engine.nn.pretraining import Recipe, bits_per_byte, train, use_threads, windows
+    from pen_backend.engine.nn.pretraining import bits_per_byte, curriculum, train, use_threads
+    from pen_backend.engine.nn.recipe import Recipe
 
     torch_version = use_threads(threads)
     recipe = Recipe(tokens=tokens, seed=seed)
     corpus = read_corpus(corpus_directory)
     _say(f"corpus: {len(corpus.train)} books to train on, {len(corpus.held_out)} held out")
-    tokenizer = train_tokenizer(document for book in corpus.train for document in book.documents)
-    data = windows(corpus, tokenizer, recipe)
-    _say(f"tokens: {data.numel() / 1e6:.1f} M in {recipe.steps} steps")
+    tokenizer = train_tokenizer(document for book in corpus.train if book.kind != "own" for document in book.documents)
+    text = curriculum(corpus, tokenizer, recipe)
+    passes = text.passes(recipe)
+    _say(f"{recipe.steps} steps; each text is read so often: {passes}")
     model = build_model(Shape(), seed=seed)
-    train(model, data, recipe, _report(recipe))
+    train(model, text, recipe, _report(recipe), root=unfinished)
     held_out = {}
     for kind in ("jokes", "prose"):
         documents = [document for book in corpus.held_out if book.kind == kind for document in book.documents]
@@ -91,7 +100,7 @@ def _pretrain(corpus_directory: Path, tokens: int, threads: int, seed: int, out:
     _say(f"bits per byte on held-out books: {held_out}")
     save_base(model, tokenizer, out)
     _write_manifest(out, {
-        "seed": seed, "threads": threads, "tokens": tokens, "torch": torch_version,
+        "seed": seed, "threads": threads, "tokens": tokens, "torch": torch_version, "passes": passes,
         "corpus": corpus.files, "held_out_books": [book.title for book in corpus.held_out],
         "bits_per_byte": held_out,
     })

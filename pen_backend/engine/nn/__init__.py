@@ -33,5 +33,6 @@ generation.py   generate for a batch of prompts, score given tokens
 textstream.py   tokens to whole characters, stop texts held back
 answers.py      one request, a model step at a time
 
-The base: base.py (its shape), corpus.py (its texts), pretraining.py (its loop).
+The base: base.py (its shape), corpus.py (its texts), recipe.py (its numbers), curriculum.py (what each step reads),
+pretraining.py (its loop).
 """

@@ -1,7 +1,8 @@
-"""The public-domain corpus of a base: documents to train on, and whole books held out.
+"""The corpus of a base: documents to train on, and whole books held out.
 
 A corpus directory holds `MANIFEST.json`, `jokes.txt.gz` (items separated by a blank line) and `prose.txt.gz`
-(documents separated by a line `<|endoftext|>`). The manifest says which book each item and document came from.
+(documents separated by a line `<|endoftext|>`). The manifest says which book each item and document came from. They are
+in the public domain and old; what pen's authors wrote themselves, in today's English, is a file of the package.
 """
 
 import gzip
@@ -17,18 +18,21 @@ from pen_backend.errors import DataError
 HELD_OUT_SHARE = 0.01
 """Share of books held out, at least two of each kind. By book, because the same joke is retold inside one."""
 
-PROSE_SHARE = 0.2
+PROSE_SHARE = 0.6
 """The middle part of each prose document that is read: past the front matter, and enough of every author."""
+
+OWN_TEXT = Path(__file__).resolve().parent.parent / "base" / "own-text.txt"
+"""Short humour written for pen; items separated by a blank line."""
 
 DOCUMENT_SEPARATOR = "\n<|endoftext|>\n"
 
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """One source text: its joke items, or one long document."""
+    """One source text: its short items, or one long document."""
 
     title: str
-    kind: Literal["jokes", "prose"]
+    kind: Literal["jokes", "prose", "own"]
     documents: tuple[str, ...]
 
     @property
@@ -51,8 +55,8 @@ class Corpus:
     files: dict[str, str]
 
 
-def read_corpus(directory: Path) -> Corpus:
-    """Read the jokes and the middle of every prose document; hold out whole books.
+def read_corpus(directory: Path, own_text: Path = OWN_TEXT) -> Corpus:
+    """Read the jokes, the middle of every prose document, and pen's own text; hold out whole old books.
 
     Raises DataError when a file is missing or is not the one the manifest describes.
     """
@@ -63,10 +67,13 @@ def read_corpus(directory: Path) -> Corpus:
     books = [*_joke_books(jokes, texts), *_prose_books(prose, texts)]
     held_out = [book for kind in ("jokes", "prose") for book in _held_out([b for b in books if b.kind == kind])]
     works = {book.work for book in held_out}
+    written = _read(own_text)
+    own = written.decode("utf-8").strip("\n").split("\n\n")
     return Corpus(
-        train=tuple(book for book in books if book.work not in works),
+        train=(*(book for book in books if book.work not in works), Book("pen's own text", "own", tuple(own))),
         held_out=tuple(held_out),
-        files={"jokes.txt.gz": jokes_hash, "prose.txt.gz": prose_hash},
+        files={"jokes.txt.gz": jokes_hash, "prose.txt.gz": prose_hash,
+               own_text.name: hashlib.sha256(written).hexdigest()},
     )
 
 

@@ -1,44 +1,32 @@
 """Train a base from random weights on a corpus, within a budget of tokens.
 
-The loop is plain next-token prediction over windows of joined documents. The learning rate warms up, stays, and falls
-linearly over the last 40 % of the steps; prose comes first and the jokes' second pass falls into that last part,
-because what a model sees while its rate falls is what it keeps.
+The loop is plain next-token prediction over windows of joined documents. It leaves a checkpoint every few minutes and
+goes on from the last one: hours on two cores are seldom had in one piece.
 """
 
+import json
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import torch
+from safetensors.torch import load_file, save
 from tokenizers import Tokenizer
 from torch.nn.functional import cross_entropy
 from transformers import LlamaForCausalLM
 
+from pen_backend.engine.nn.checkpoints import STATE, newest_checkpoint, prune, sweep_temporary, write_checkpoint
 from pen_backend.engine.nn.corpus import Book, Corpus
+from pen_backend.engine.nn.curriculum import Curriculum, Stream
+from pen_backend.engine.nn.optimiser import optimiser_tensors, restore_optimiser
+from pen_backend.engine.nn.recipe import Recipe
+from pen_backend.errors import DataError
+from pen_backend.files import Disk
 
 END = 0
 """Id of the end-of-text token, the first one reserved."""
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """How a base is trained; lengths in tokens."""
-
-    tokens: int = 8_000_000
-    window: int = 256
-    windows_per_step: int = 16
-    muon_rate: float = 0.006
-    adam_rate: float = 2.5e-3
-    warmup: float = 0.02
-    decay: float = 0.4
-    joke_passes: int = 2
-    seed: int = 1
-
-    @property
-    def steps(self) -> int:
-        """Count the optimiser steps of the whole budget."""
-        return self.tokens // (self.window * self.windows_per_step)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,42 +48,27 @@ def use_threads(threads: int) -> str:
 def encode_documents(books: tuple[Book, ...], tokenizer: Tokenizer) -> torch.Tensor:
     """Encode all documents, each closed by end-of-text, into one stream of ids (N,)."""
     documents = [document for book in books for document in book.documents]
-    ids: list[int] = []
+    ids: list[torch.Tensor] = []
     for start in range(0, len(documents), 1000):
         for encoding in tokenizer.encode_batch_fast(documents[start : start + 1000], add_special_tokens=False):
-            ids.extend(encoding.ids)
-            ids.append(END)
-    return torch.tensor(ids, dtype=torch.int32)
+            ids.append(torch.tensor([*encoding.ids, END], dtype=torch.int32))
+    return torch.cat(ids) if ids else torch.empty(0, dtype=torch.int32)
 
 
-def windows(corpus: Corpus, tokenizer: Tokenizer, recipe: Recipe) -> torch.Tensor:
-    """Order the training windows (N, window + 1): prose and one pass of jokes mixed, then the other joke passes.
+def curriculum(corpus: Corpus, tokenizer: Tokenizer, recipe: Recipe) -> Curriculum:
+    """Cut each kind of text into windows that share one token with their neighbour, so that each is a target once.
 
-    The tail also holds an eighth of the prose, so that plain English is not forgotten while the rate falls.
+    Raises DataError when a kind has less text than one window.
     """
-    generator = torch.Generator().manual_seed(recipe.seed)
-    jokes = _cut(encode_documents(tuple(b for b in corpus.train if b.kind == "jokes"), tokenizer), recipe, generator)
-    prose = _cut(encode_documents(tuple(b for b in corpus.train if b.kind == "prose"), tokenizer), recipe, generator)
-    need = recipe.steps * recipe.windows_per_step
-    prose = prose[: max(0, need - recipe.joke_passes * len(jokes))]
-    eighth = len(prose) // 8
-    head = torch.cat([prose[eighth:], jokes])
-    tail = torch.cat([prose[:eighth], *[jokes] * (recipe.joke_passes - 1)])
-    ordered = torch.cat([head[torch.randperm(len(head), generator=generator)],
-                         tail[torch.randperm(len(tail), generator=generator)]])
-    return ordered[-need:]
+    def stream(kind: str, seed: int) -> Stream:
+        ids = encode_documents(tuple(book for book in corpus.train if book.kind == kind), tokenizer)
+        if len(ids) <= recipe.window:
+            raise DataError(f"The corpus has too little text of the kind '{kind}': {len(ids)} tokens, a window takes "
+                            f"{recipe.window + 1}.", hint="Add books of that kind.")
+        return Stream(ids.unfold(0, recipe.window + 1, recipe.window), seed)
 
-
-def _cut(stream: torch.Tensor, recipe: Recipe, generator: torch.Generator) -> torch.Tensor:
-    """Cut a stream into shuffled windows that share one token with their neighbour, so that each is a target once."""
-    cut = stream.unfold(0, recipe.window + 1, recipe.window)
-    return cut[torch.randperm(len(cut), generator=generator)]
-
-
-def rate_at(step: int, recipe: Recipe) -> float:
-    """Return the factor of the learning rate at a step: trapezoid, to 5 % at the end."""
-    done = (step + 1) / recipe.steps
-    return min(done / recipe.warmup, 1.0, 0.05 + 0.95 * (1 - done) / recipe.decay)
+    seed = 1000 * recipe.seed
+    return Curriculum(stream("prose", seed), stream("jokes", seed + 10_000), stream("own", seed + 20_000))
 
 
 def optimisers(model: LlamaForCausalLM, recipe: Recipe) -> list[torch.optim.Optimizer]:
@@ -112,17 +85,22 @@ def optimisers(model: LlamaForCausalLM, recipe: Recipe) -> list[torch.optim.Opti
     ]
 
 
-def train(model: LlamaForCausalLM, data: torch.Tensor, recipe: Recipe, report: Callable[[Progress], None]) -> None:
-    """Run the loop over DATA (N, window + 1) once, in its order; bf16 autocast, fp32 master weights."""
+def train(model: LlamaForCausalLM, text: Curriculum, recipe: Recipe, report: Callable[[Progress], None], *,
+          root: Path | None = None, save_seconds: float = 300.0) -> None:
+    """Run the loop to the end of the budget; bf16 autocast, fp32 master weights.
+
+    With ROOT, a directory, a checkpoint is left there every SAVE_SECONDS, and training goes on from the newest one.
+    """
     model.train()
     both = optimisers(model, recipe)
     groups = [(group, group["lr"]) for optimiser in both for group in optimiser.param_groups]
-    started, smooth = time.monotonic(), math.nan
-    for step in range(recipe.steps):
-        batch = data[step * recipe.windows_per_step : (step + 1) * recipe.windows_per_step].long()  # (B, T+1)
+    first = _resume(model, both, recipe, root) if root is not None else 0
+    started = saved = time.monotonic()
+    smooth = math.nan
+    for step in range(first, recipe.steps):
         for group, rate in groups:
-            group["lr"] = rate * rate_at(step, recipe)
-        loss = window_loss(model, batch)
+            group["lr"] = rate * recipe.rate_at(step)
+        loss = window_loss(model, text.batch(step, recipe).long())
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for optimiser in both:
@@ -131,8 +109,50 @@ def train(model: LlamaForCausalLM, data: torch.Tensor, recipe: Recipe, report: C
         value = loss.item()
         smooth = value if math.isnan(smooth) else 0.98 * smooth + 0.02 * value
         if (step + 1) % 20 == 0 or step + 1 == recipe.steps:
-            seen = (step + 1) * recipe.windows_per_step * recipe.window
+            seen = (step + 1 - first) * recipe.windows_per_step * recipe.window
             report(Progress(step + 1, recipe.steps, smooth, seen / (time.monotonic() - started)))
+        due = time.monotonic() - saved >= save_seconds or step + 1 in (recipe.falls_at, recipe.steps)
+        if root is not None and due:
+            _save(model, both, recipe, root, step + 1)
+            saved = time.monotonic()
+
+
+def _save(model: LlamaForCausalLM, both: list[torch.optim.Optimizer], recipe: Recipe, root: Path, step: int) -> None:
+    """Leave weights and moments as tensors, and the recipe that they belong to."""
+    moments = {name: tensor for optimiser in both for name, tensor in optimiser_tensors(optimiser, model).items()}
+    state = json.dumps({"step": step, "recipe": asdict(recipe)}).encode() + b"\n"
+    disk = Disk()
+    # The weights when the rate begins to fall are kept: from there, another budget can be tried.
+    write_checkpoint(root, step, [("model.safetensors", save(dict(model.named_parameters()))),
+                                  ("optim.safetensors", save(moments)), (STATE, state)],
+                     public=False, disk=disk, score=0.0 if step == recipe.falls_at else None)
+    prune(root, disk)
+
+
+def _resume(model: LlamaForCausalLM, both: list[torch.optim.Optimizer], recipe: Recipe, root: Path) -> int:
+    """Load the newest checkpoint and return the step to go on with; 0 without one.
+
+    Raises DataError when it was made by another recipe: other numbers than the budget, or a budget whose rate would
+    have fallen before.
+    """
+    sweep_temporary(root, Disk())
+    found = newest_checkpoint(root)
+    if found is None:
+        return 0
+    then = json.loads((found.path / STATE).read_bytes())["recipe"]
+    now = asdict(recipe)
+    free = {"tokens"} if found.step <= min(recipe.falls_at, Recipe(**then).falls_at) else set()
+    if changed := [name for name in now if name not in free and now[name] != then[name]]:
+        raise DataError(f"{found.path.name} was trained with another recipe: {', '.join(changed)}.", where=str(root),
+                        hint="Give the same options, or remove the directory to begin again.")
+    model.load_state_dict(load_file(found.path / "model.safetensors"), strict=False)  # tied weights are stored once
+    tensors = load_file(found.path / "optim.safetensors")
+    parameters = dict(model.named_parameters())
+    for optimiser in both:
+        mine = {id(parameter) for group in optimiser.param_groups for parameter in group["params"]}
+        restore_optimiser(optimiser, model, {name: tensor for name, tensor in tensors.items()
+                                             if id(parameters[name.rpartition("|")[0]]) in mine})
+    return found.step
 
 
 def window_loss(model: LlamaForCausalLM, batch: torch.Tensor) -> torch.Tensor:

