@@ -1,17 +1,17 @@
 """The keys of a `pen: 1` file, as one frozen record."""
 
-import hashlib
-import json
-from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path as FilePath
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, PrivateAttr
 
-from pen_backend.errors import Finding
-from pen_backend.prompts import placeholders
+from pen_backend.errors import Finding, RefusedError
+from pen_backend.prompts import classes, placeholders
+from pen_backend.prompts.classes import Classes, ClassMap
 from pen_backend.prompts.evaluation import EvaluationSpec, PromptTest
+from pen_backend.prompts.filters import Filters
+from pen_backend.prompts.forms import Format, Message, Piece, Segment, with_runs
 from pen_backend.prompts.placeholders import Parts
 from pen_backend.prompts.schema import Count, Expect, Flag, Many, Model, Name, Number, Slug, Text
 from pen_backend.prompts.training import TrainingSpec
@@ -23,37 +23,27 @@ Length = Annotated[Annotated[int, Field(ge=1)] | str, Expect("a whole number abo
 Penalty = Annotated[float, Number(-2, 2)]
 
 
-class Format(Model):
-    """The boundary between prompt and completion, written once."""
-
-    prompt_end: Text = ""
-    completion_start: Text = ""
-    completion_end: Name | None = None
-
-
 class Definition(Model):
     """One prompt: what the model reads, what it writes, how both meet, and how it is trained."""
-
-    LATER: ClassVar[Mapping[str, str]] = {
-        "include": "inheriting from another definition", "messages": "the chat form", "segments": "more than two texts",
-        "classes": "labels", "repeater": "the text of a turn", "prompt-filter": "filters of the prompt",
-        "postprocessor": "filters of the answer",
-    }
 
     pen: Annotated[Literal[1], Expect("1, the schema's version")]
     title: Annotated[str, Field(min_length=1, max_length=80), Expect("a title of 1 to 80 signs")]
     own_name: Slug | None = Field(default=None, alias="name")
     aliases: Many[Slug] = ()
-    kind: Literal["prompt"] = "prompt"
+    kind: Annotated[Literal["prompt"], Expect("prompt or dataset")] = "prompt"
     description: Text = ""
     prompt_version: Count = 1
+    include: Name | None = None
     in_development: Flag = False
     meta: dict[str, Any] = Field(default_factory=dict)
-    prompt: Text
+    prompt: Text | None = None
     completion: Text | None = None
+    messages: Many[Message] | None = None
+    segments: Many[Segment] | None = None
     vars: Many[Variable] = ()
     literals: Many[Literally] = ()
     format: Format = Format()
+    classes: Classes | None = None
     model: Name | None = None
     temperature: Annotated[float, Number(0, 2)] | None = None
     top_p: Annotated[float, Number(0, 1)] | None = None
@@ -70,8 +60,11 @@ class Definition(Model):
     completion_at_point: Flag = False
     conversation_mode: Flag = False
     cache: Flag = False
+    repeater: Text | None = None
     no_trim_start: Flag = False
     no_trim_end: Flag = False
+    prompt_filter: Filters = ()
+    postprocessor: Filters = ()
     training: TrainingSpec | None = None
     evaluation: EvaluationSpec | None = None
     tests: Many[PromptTest] = ()
@@ -79,6 +72,8 @@ class Definition(Model):
     _document: Document = PrivateAttr(default_factory=lambda: Document("definition"))
     _path: FilePath | None = PrivateAttr(default=None)
     _findings: tuple[Finding, ...] = PrivateAttr(default=())
+    _set: tuple[str, Document, FilePath | None] | None = PrivateAttr(default=None)
+    _labels: tuple[str, ...] | None = PrivateAttr(default=None)
 
     @property
     def path(self) -> FilePath | None:
@@ -88,7 +83,14 @@ class Definition(Model):
     @property
     def directory(self) -> FilePath:
         """What relative paths of its `training:` are relative to."""
-        return self._path.parent if self._path else FilePath()
+        path = self._path if self._set is None else self._set[2]
+        return path.parent if path else FilePath()
+
+    @property
+    def project(self) -> FilePath:
+        """What its own paths may not lead out of: its directory, or the one that holds `prompts/`."""
+        directory = self.directory.resolve()
+        return directory.parent if directory.name == "prompts" else directory
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -106,9 +108,19 @@ class Definition(Model):
         return self.own_name or self.slug
 
     @property
+    def set_name(self) -> str:
+        """The name of what it is trained by: the `kind: dataset` file, if it is one, else its own."""
+        return self.name if self._set is None else self._set[0]
+
+    @property
     def arity(self) -> int:
         """How many values a completion needs: N of `pf-SLUG/N`."""
         return len(self.asked)
+
+    @property
+    def is_trainable(self) -> bool:
+        """Say whether there is a text that the model is to write."""
+        return any(piece.generate for piece in self.pieces)
 
     @cached_property
     def references(self) -> dict[str, Variable]:
@@ -116,19 +128,74 @@ class Definition(Model):
         return by_reference(self.vars)
 
     @cached_property
+    def pieces(self) -> tuple[Piece, ...]:
+        """Its texts in order, whichever form they were written in."""
+        if self.messages is not None:
+            last = len(self.messages) - 1
+            return with_runs([Piece(("messages", index, "content"), self.split(one.content),
+                                    index == last and one.role == "assistant", one.role)
+                              for index, one in enumerate(self.messages)])
+        if self.segments is not None:
+            return with_runs([Piece(("segments", index, "text"), self.split(one.text), one.generate, None, one.weight)
+                              for index, one in enumerate(self.segments)])
+        pieces = [Piece(("prompt",), self.split(self.prompt or ""), generate=False)]
+        if self.completion is not None:
+            pieces.append(Piece(("completion",), self.split(self.completion), generate=True))
+        return with_runs(pieces)
+
+    @cached_property
+    def asking(self) -> int:
+        """How many of its pieces are read before the model first writes."""
+        return next((index for index, piece in enumerate(self.pieces) if piece.generate), len(self.pieces))
+
+    @cached_property
     def prompt_parts(self) -> Parts:
-        """The prompt, split."""
-        return self.split(self.prompt)
+        """What is read before the model first writes, split."""
+        return tuple(part for piece in self.pieces[:self.asking] for part in piece.parts)
 
     @cached_property
     def completion_parts(self) -> Parts:
-        """The completion, split; empty without one."""
-        return self.split(self.completion or "")
+        """All from where the model first writes, split; empty if it never does."""
+        return tuple(part for piece in self.pieces[self.asking:] for part in piece.parts)
 
     @cached_property
     def max_tokens_parts(self) -> Parts:
         """The `max-tokens` template, split; empty if it is a number."""
         return self.split(self.max_tokens) if isinstance(self.max_tokens, str) else ()
+
+    @cached_property
+    def repeater_parts(self) -> Parts:
+        """The `repeater` template, split; `{}` is the last variable."""
+        parts: list[str | Variable] = []
+        for part in self.split(self.repeater or ""):
+            pieces = part.split("{}") if isinstance(part, str) and self.vars else [part]
+            parts += [one for piece in pieces for one in (self.vars[-1] if self.vars else "", piece)][1:]
+        return tuple(part for part in parts if part != "")
+
+    @cached_property
+    def class_map(self) -> ClassMap | None:
+        """The labels and their texts, `labels-file` read; None without `classes:`."""
+        if self.classes is None or not self.vars:
+            return None
+        if self._labels is not None:
+            variable = classes.variable_of(self.classes, self.vars)
+            return ClassMap(variable.name, self.classes.encode, self.classes.start, self._labels)
+        if (path := self.labels_path) is not None and not path.resolve().is_relative_to(self.project):
+            where = self.where("classes", "labels-file")
+            raise RefusedError(f"{self.name} would read {path}, which is outside of {self.project}.", where=where,
+                               hint="Keep the labels beside the definition.")
+        return classes.class_map(self.classes, self.vars, self.base)
+
+    @property
+    def labels_path(self) -> FilePath | None:
+        """The file of `classes.labels-file`, relative to the definition itself."""
+        name = self.classes.labels_file if self.classes is not None else None
+        return None if name is None else self.base / name
+
+    @property
+    def base(self) -> FilePath:
+        """The directory of the definition itself."""
+        return self._path.parent if self._path else FilePath()
 
     @cached_property
     def asked(self) -> tuple[Variable, ...]:
@@ -140,36 +207,21 @@ class Definition(Model):
         """Split one of its templates."""
         return placeholders.split(template, self.references, self.literals)
 
+    def with_labels(self, labels: tuple[str, ...]) -> Self:
+        """Return the same definition with other labels than its own: a build's, when it has found new ones."""
+        changed = self.model_copy()
+        changed.__dict__.pop("class_map", None)
+        changed._labels = labels
+        return changed
+
+    def trained_by(self, training: TrainingSpec, name: str, document: Document, path: FilePath | None) -> Self:
+        """Return the same prompt trained by a `kind: dataset` file instead of its own `training:`."""
+        changed = self.model_copy(update={"training": training})
+        changed._set = (name, document, path)
+        return changed
+
     def where(self, *path: str | int) -> str:
         """Say where a key's value stands, as FILE:LINE:COLUMN: `where("format", "prompt-end")`."""
+        if self._set is not None and path[:1] == ("training",):
+            return self._set[1].where(path[1:])
         return self._document.where(path)
-
-
-def hashed(definition: Definition) -> dict[str, object]:
-    """Collect what decides how texts are rendered; nothing else may change the format hash.
-
-    Keys that this version does not read yet are there already, empty, so that reading them changes no hash.
-    """
-    return {
-        "prompt": definition.prompt,
-        "completion": definition.completion,
-        "messages": None,
-        "segments": None,
-        "format": {"prompt-end": definition.format.prompt_end, "completion-start": definition.format.completion_start,
-                   "completion-end": definition.format.completion_end},
-        "literals": list(definition.literals),
-        "repeater": None,
-        "no-trim-start": definition.no_trim_start,
-        "no-trim-end": definition.no_trim_end,
-        "classes": None,
-        "prompt-filter": [],
-        "vars": [{"name": variable.name, "type": variable.type, "join": variable.join,
-                  "choices": None if variable.choices is None else list(variable.choices), "preprocessor": []}
-                 for variable in definition.vars],
-    }
-
-
-def format_hash(definition: Definition) -> str:
-    """Hash how texts are rendered: sha256 of canonical JSON. Sampling, training and words for people don't count."""
-    canonical = json.dumps(hashed(definition), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()

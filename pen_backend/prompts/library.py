@@ -1,44 +1,59 @@
 """Find definitions by name: an explicit path, the project's, the user's, then those that come with pen.
 
 The first directory that has a slug wins. A broken file is listed as its error and hides nothing: asking for it by
-its file's name says what is wrong with it, not that it does not exist.
+its file's name says what is wrong with it, not that it does not exist. Training sets of their own (`kind: dataset`)
+are found by the same names.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pen_backend import config
 from pen_backend.errors import Finding, NotFoundError, PromptError
-from pen_backend.prompts import loader
+from pen_backend.prompts import include, loader
+from pen_backend.prompts.dataset import DatasetSpec
 from pen_backend.prompts.definition import Definition
+from pen_backend.prompts.loader import Loaded
 from pen_backend.prompts.schema import nearest
 from pen_backend.prompts.variables import slug
-
-SUFFIXES = (".yaml", ".yml")
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What a directory has under one slug: a definition, or the error of a file that is broken."""
+    """What a directory has under one slug: a definition of either kind, or the error of a file that is broken."""
 
     slug: str
-    content: Definition | PromptError
+    content: Loaded | PromptError
 
     def answers(self, name: str) -> bool:
         """Say whether NAME means this entry."""
-        return name == self.slug or (isinstance(self.content, Definition)
-                                     and name in (self.content.name, *self.content.aliases))
+        if name == self.slug:
+            return True
+        if isinstance(self.content, Definition):
+            return name in (self.content.name, *self.content.aliases)
+        return isinstance(self.content, DatasetSpec) and name == self.content.name
 
 
 def find(name_or_path: str, *, project: Path | None = None, config_dir: Path | None = None,
          builtin: Path | None = None) -> Definition:
-    """Find a definition by slug, name, alias or path; PROJECT and CONFIG_DIR are directories of definitions."""
-    if "/" in name_or_path or name_or_path.endswith(SUFFIXES):
-        return loader.load(Path(name_or_path).expanduser())
+    """Find a prompt by slug, name, alias or path; PROJECT and CONFIG_DIR are directories of definitions."""
+    return loader.as_prompt(_find(name_or_path, list(directories(project, config_dir, builtin))))
+
+
+def find_training(name_or_path: str, *, project: Path | None = None, config_dir: Path | None = None,
+                  builtin: Path | None = None) -> Definition:
+    """Find what a training set is built by: a prompt, or the prompt of a `kind: dataset` file, trained by that."""
+    found = _find(name_or_path, list(directories(project, config_dir, builtin)))
+    return found.definition if isinstance(found, DatasetSpec) else found
+
+
+def _find(name_or_path: str, around: Sequence[Path]) -> Loaded:
+    if "/" in name_or_path or name_or_path.endswith(include.SUFFIXES):
+        return loader.load_any(Path(name_or_path).expanduser(), around)
     known: list[str] = []
-    for directory in directories(project, config_dir, builtin):
-        entries = read(directory)
+    for directory in around:
+        entries = read(directory, around)
         # A slug or a name goes before another definition's alias.
         for entry in sorted(entries, key=lambda entry: name_or_path != entry.slug):
             if entry.answers(name_or_path):
@@ -57,10 +72,18 @@ def find(name_or_path: str, *, project: Path | None = None, config_dir: Path | N
 
 def definitions(*, project: Path | None = None, config_dir: Path | None = None,
                 builtin: Path | None = None) -> list[Definition | PromptError]:
-    """List all definitions, the first of each slug, sorted by it; a broken file is its error."""
-    found: dict[str, Definition | PromptError] = {}
-    for directory in directories(project, config_dir, builtin):
-        found = {entry.slug: entry.content for entry in read(directory)} | found
+    """List all prompts, the first of each slug, sorted by it; a broken file is its error."""
+    found = everything(project=project, config_dir=config_dir, builtin=builtin)
+    return [content for content in found if not isinstance(content, DatasetSpec)]
+
+
+def everything(*, project: Path | None = None, config_dir: Path | None = None,
+               builtin: Path | None = None) -> list[Loaded | PromptError]:
+    """List all definitions of either kind, the first of each slug, sorted by it; a broken file is its error."""
+    around = list(directories(project, config_dir, builtin))
+    found: dict[str, Loaded | PromptError] = {}
+    for directory in around:
+        found = {entry.slug: entry.content for entry in read(directory, around)} | found
     return [found[name] for name in sorted(found)]
 
 
@@ -71,25 +94,27 @@ def directories(project: Path | None, config_dir: Path | None, builtin: Path | N
             yield directory
 
 
-def read(directory: Path) -> list[Entry]:
-    """Read one directory; definitions with one slug are one error that names the files."""
+def read(directory: Path, around: Sequence[Path] | None = None) -> list[Entry]:
+    """Read one directory; definitions with one slug are one error that names the files.
+
+    What they include is looked for beside them, then in the directories AROUND.
+    """
     broken: list[Entry] = []
-    by_slug: dict[str, list[Definition]] = {}
-    for path in sorted(directory.iterdir()):
-        if path.suffix not in SUFFIXES or path.name.startswith(".") or not path.is_file():
-            continue
+    by_slug: dict[str, list[Loaded]] = {}
+    for path in include.files(directory):
         try:
-            definition = loader.load(path)
+            loaded = loader.load_any(path, around)
         except PromptError as error:
             broken.append(Entry(slug(path.stem), error))
         else:
-            by_slug.setdefault(definition.slug, []).append(definition)
+            by_slug.setdefault(loaded.slug, []).append(loaded)
     return broken + [Entry(name, same[0] if len(same) == 1 else _clash(name, same)) for name, same in by_slug.items()]
 
 
-def _clash(name: str, same: list[Definition]) -> PromptError:
+def _clash(name: str, same: list[Loaded]) -> PromptError:
     """Make the error of several files that would all be one command."""
-    files = " and ".join(definition.path.name for definition in same if definition.path)
+    files = " and ".join(one.path.name for one in same if one.path)
     message, hint = f"{files} would both be the command '{name}'", "give them different titles"
-    findings = [Finding("slug-clash", message, definition.where("title"), hint) for definition in same]
+    findings = [Finding("slug-clash", message, one.where("title" if isinstance(one, Definition) else "name"), hint)
+                for one in same]
     return loader.failure(findings)

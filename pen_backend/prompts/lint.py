@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 from pen_backend.errors import DataError
-from pen_backend.prompts import evaluation, placeholders, template, training
+from pen_backend.prompts import classes, evaluation, forms, placeholders, template, training
 from pen_backend.prompts.definition import Definition
 from pen_backend.prompts.schema import Problem
 from pen_backend.prompts.variables import Variable, text_of
@@ -35,12 +35,15 @@ def _covers(path: Path, read: Path) -> bool:
     return len(path) <= len(read) and all(other in (_ANY, step) for step, other in zip(path, read, strict=False))
 
 
-def _templates(definition: Definition) -> Iterator[tuple[str, str]]:
-    yield "prompt", definition.prompt
-    if definition.completion is not None:
-        yield "completion", definition.completion
-    if isinstance(definition.max_tokens, str):
-        yield "max-tokens", definition.max_tokens
+def _templates(definition: Definition) -> Iterator[tuple[Path, str]]:
+    for key, text in (("prompt", definition.prompt), ("completion", definition.completion),
+                      ("max-tokens", definition.max_tokens), ("repeater", definition.repeater)):
+        if isinstance(text, str):
+            yield (key,), text
+    for index, segment in enumerate(definition.segments or ()):
+        yield ("segments", index, "text"), segment.text
+    for index, message in enumerate(definition.messages or ()):
+        yield ("messages", index, "content"), message.content
 
 
 def _names(definition: Definition) -> Iterator[Problem]:
@@ -67,15 +70,16 @@ def _kinds(definition: Definition) -> Iterator[Problem]:
 
 
 def _undeclared(definition: Definition) -> Iterator[Problem]:
-    for key, text in _templates(definition):
+    for path, text in _templates(definition):
         for name in placeholders.undeclared(text, definition.references, definition.literals):
-            yield Problem("undeclared", (key,), f"{name} is not a variable",
+            yield Problem("undeclared", path, f"{name} is not a variable",
                           "add it to vars, or to literals if it is text", part=name)
 
 
 def _unused(definition: Definition) -> Iterator[Problem]:
     texts = [text for _, text in _templates(definition)]
     used = {variable.name for text in texts for variable in placeholders.used(definition.split(text))}
+    used |= {variable.name for variable in placeholders.used(definition.repeater_parts)}
     for index, variable in enumerate(definition.vars):
         if variable.name not in used:
             yield Problem("unused-var", ("vars", index), f"variable '{variable.name}' is used in no template",
@@ -95,14 +99,15 @@ def _boundary(definition: Definition) -> Iterator[Problem]:
                       "completions would start with another token than in use", f"move the {noun} to completion-start")
     varies = bool(placeholders.used(definition.prompt_parts))
     # A prompt without a completion is never trained on: then there is no boundary to keep.
-    if definition.completion is not None and varies and not end and not definition.format.completion_start:
+    if (definition.is_trainable and definition.messages is None and varies and not end
+            and not definition.format.completion_start):
         yield Problem("no-boundary", ("format",), "nothing separates prompt and completion: 14 to 28 % of them would "
                       "meet in another token than in use", 'add `prompt-end: "\\n"` to format', level="warning")
 
 
 def _completion_needed(definition: Definition) -> Iterator[Problem]:
     for key in ("training", "evaluation"):
-        if getattr(definition, key) is not None and definition.completion is None:
+        if getattr(definition, key) is not None and not definition.is_trainable:
             yield Problem("missing-key", (key,), f"{key} needs a completion template", "add `completion:`", at_key=True)
 
 
@@ -110,7 +115,7 @@ def _completion_end(definition: Definition) -> Iterator[Problem]:
     """Know where a completion ends, and do not end before it begins."""
     form, end = definition.format, definition.format.completion_end
     if end is None:
-        if definition.training is not None:
+        if definition.training is not None and definition.messages is None:  # a chat's template ends its turns
             yield Problem("no-end", ("training",), "training needs format.completion-end: without it the tuned model "
                           "cannot know where to stop", 'add `completion-end: "\\n"` to format', at_key=True)
         return
@@ -132,13 +137,13 @@ def _values(definition: Definition) -> Iterator[Problem]:
                 yield problem
     written = placeholders.used(definition.completion_parts)
     examples = {variable.name: variable.example for variable in written if variable.example is not None}
-    if bad or definition.completion is None or len(examples) < len(written):
+    if bad or not definition.is_trainable or len(examples) < len(written):
         return
     if template.end_inside(definition, template.completion_text(definition, examples)):
         end = definition.format.completion_end or ""
         found = next((place for place, variable in enumerate(definition.vars) if variable.name in examples
                       and end in text_of(variable, variable.example)), None)
-        path: Path = ("completion",) if found is None else ("vars", found, "example")
+        path: Path = definition.pieces[definition.asking].path if found is None else ("vars", found, "example")
         yield Problem("end-inside", path, f"completion-end {end!r} is inside the example completion and would "
                       "cut it there", "use another completion-end, or normalise: {newlines: space}")
 
@@ -180,7 +185,21 @@ def _candidates(definition: Definition) -> Iterator[Problem]:
 def _training(definition: Definition) -> Iterator[Problem]:
     if definition.training is not None:
         yield from training.problems(definition.training, tuple(one.name for one in definition.vars),
-                                     1 if definition.completion is None else 2)
+                                     len(definition.pieces))
+
+
+def _forms(definition: Definition) -> Iterator[Problem]:
+    yield from forms.problems(definition.segments, definition.messages, definition.model_fields_set)
+    if definition.messages is not None and definition.best_of is not None:
+        yield Problem("form", ("best-of",), "a chat request has no best-of", "remove it", at_key=True)
+    if "{}" in (definition.repeater or "") and not definition.vars:
+        yield Problem("undeclared", ("repeater",), "repeater: {} is the last variable, and there is none",
+                      "add one to vars")
+
+
+def _classes(definition: Definition) -> Iterator[Problem]:
+    yield from classes.problems(definition.classes, definition.vars,
+                                placeholders.used(definition.completion_parts))
 
 
 def _evaluation(definition: Definition) -> Iterator[Problem]:
@@ -189,7 +208,8 @@ def _evaluation(definition: Definition) -> Iterator[Problem]:
         yield from evaluation.require_problems(definition.evaluation.require)
 
 
-_TEMPLATES: tuple[Path, ...] = (("prompt",), ("completion",), ("max-tokens",))
+_TEMPLATES: tuple[Path, ...] = (("prompt",), ("completion",), ("max-tokens",), ("segments",), ("messages",),
+                                ("repeater",))
 _FORMAT: tuple[Path, ...] = (("format", "prompt-end"), ("format", "completion-start"), ("format", "completion-end"))
 
 RULES: tuple[_Entry, ...] = (
@@ -198,7 +218,9 @@ RULES: tuple[_Entry, ...] = (
     _Entry(_undeclared, (("vars", _ANY), ("literals", _ANY))),
     _Entry(_unused, _TEMPLATES),
     _Entry(_boundary, _FORMAT[:2]),
-    _Entry(_completion_needed, (("completion",),)),
+    _Entry(_forms, ()),
+    _Entry(_classes, (*_TEMPLATES, ("classes", _ANY), ("vars", _ANY))),
+    _Entry(_completion_needed, (("completion",), ("segments",), ("messages",))),
     _Entry(_completion_end, _FORMAT),
     _Entry(_values, (*_TEMPLATES, *_FORMAT, ("vars", _ANY, "type"), ("vars", _ANY, "choices"), ("vars", _ANY, "join"))),
     _Entry(_tests, (*_TEMPLATES, ("tests", _ANY, "vars"), ("vars", _ANY, "type"), ("vars", _ANY, "choices"))),

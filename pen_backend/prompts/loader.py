@@ -3,46 +3,74 @@
 Values that are wrong are left out and the rest is looked at again, so that one mistake does not hide the next.
 """
 
-
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path as FilePath
 from typing import Any
 
 from pydantic import ValidationError
 
+from pen_backend import config
 from pen_backend.errors import Finding, NotFoundError, PromptError
 from pen_backend.files import instead_of_file
-from pen_backend.prompts import yaml
+from pen_backend.prompts import dataset, include, yaml
+from pen_backend.prompts.dataset import DatasetSpec
 from pen_backend.prompts.definition import Definition
+from pen_backend.prompts.forms import FORMS
 from pen_backend.prompts.lint import lint
-from pen_backend.prompts.schema import Problem, advice, keys_of, model_at, nearest, problems_of, sentence
+from pen_backend.prompts.schema import Problem, advice, keys_of, model_at, named, nearest, problems_of, sentence
 from pen_backend.prompts.yaml import Document, Path
+
+Loaded = Definition | DatasetSpec
 
 _ROUNDS = 4  # leaving out one value can make another one wrong, but not for long
 _FLAG_WORDS = frozenset({"on", "off", "yes", "no"})
-_REPLACEABLE: tuple[Path, ...] = (("prompt",), ("completion",), ("vars",), ("format",))  # by a key not read yet
 _WRITTEN = frozenset({"default", "example", "choices"})  # values of a variable: texts, however they look
 
 
-def load(path: FilePath) -> Definition:
-    """Read a definition; PromptError holds every finding of the file."""
+def load(path: FilePath, directories: Sequence[FilePath] | None = None) -> Definition:
+    """Read a prompt's definition; PromptError holds every finding of the file.
+
+    What it includes is looked for beside it, then in DIRECTORIES (default: the definitions that come with pen).
+    """
+    return as_prompt(load_any(path, directories))
+
+
+def load_any(path: FilePath, directories: Sequence[FilePath] | None = None) -> Loaded:
+    """Read a definition of either kind: a prompt, or a training set of its own with the prompt it names."""
+    return _good(*check(content_of(path), str(path), path, directories))
+
+
+def parse(data: bytes, file: str, path: FilePath | None = None,
+          directories: Sequence[FilePath] | None = None) -> Definition:
+    """Read a prompt's definition from bytes; FILE is what messages call it."""
+    return as_prompt(_good(*check(data, file, path, directories)))
+
+
+def as_prompt(loaded: Loaded) -> Definition:
+    """Return a definition that is a prompt; PromptError if it is a training set."""
+    if isinstance(loaded, Definition):
+        return loaded
+    raise PromptError(f"{loaded.name} is a training set, not a prompt.", where=loaded.where("kind"),
+                      hint=f"Its prompt is '{loaded.prompt}'.")
+
+
+def content_of(path: FilePath) -> bytes:
+    """Read a definition's file, as much of it as a definition may have."""
     try:
         if odd := instead_of_file(path):
             raise NotFoundError(f"'{path}' {odd}.", hint="Name a definition or its file.")
         if not path.is_file():
             raise NotFoundError(f"There is no file '{path}'.")
         with path.open("rb") as stream:
-            data = stream.read(yaml.LIMIT_BYTES + 1)
+            return stream.read(yaml.LIMIT_BYTES + 1)
     except OSError as error:
         raise PromptError("The definition cannot be read.", where=str(path), hint=error.strerror) from error
-    return parse(data, str(path), path)
 
 
-def parse(data: bytes, file: str, path: FilePath | None = None) -> Definition:
-    """Read a definition from bytes; FILE is what messages call it."""
-    definition, findings = check(data, file, path)
-    if definition is None:
+def _good(loaded: Loaded | None, findings: list[Finding]) -> Loaded:
+    if loaded is None:
         raise failure(findings)
-    return definition
+    return loaded
 
 
 def failure(findings: list[Finding]) -> PromptError:
@@ -53,31 +81,33 @@ def failure(findings: list[Finding]) -> PromptError:
     return PromptError(sentence(first.message + more), hint=advice(first.hint), where=first.where, findings=findings)
 
 
-def check(data: bytes, file: str, path: FilePath | None = None) -> tuple[Definition | None, list[Finding]]:
+def check(data: bytes, file: str, path: FilePath | None = None,
+          directories: Sequence[FilePath] | None = None) -> tuple[Loaded | None, list[Finding]]:
     """Find everything there is to say about a definition; there is none if one finding is an error."""
     document = yaml.read(data, file)
     if document.value is None and document.findings:
-        return None, _sorted(document.findings)
+        return None, _sorted(document.findings, file)
     if not isinstance(document.value, dict):
         return None, [Finding("type", "a definition is a mapping of keys, such as `title: Pun complete`",
                               document.at(0))]
     if "pen" not in document.value:
         return None, [Finding("old", "there is no `pen: 1`; older .prompt files are not read yet", document.at(0),
                               "add `pen: 1` if the file is a definition of this version")]
-    examination = _Examination(document)
-    definition = examination.run()
-    findings = _sorted([*document.findings, *examination.findings])
-    if definition is None or any(finding.level == "error" for finding in findings):
+    directories = (config.builtin_prompts(),) if directories is None else directories
+    examination = _Examination(document, path, directories)
+    loaded = examination.run()
+    findings = _sorted([*document.findings, *examination.findings], file)
+    if loaded is None or any(finding.level == "error" for finding in findings):
         return None, findings
-    definition._document, definition._path, definition._findings = document, path, tuple(findings)
-    return definition, findings
+    loaded._document, loaded._path, loaded._findings = document, path, tuple(findings)
+    return loaded, findings
 
 
-def _sorted(findings: list[Finding]) -> list[Finding]:
-    """Sort by line and column, and drop what is said twice."""
-    def place(finding: Finding) -> tuple[int, int]:
-        line, column = (finding.where or "0:0").rsplit(":", 2)[-2:]
-        return int(line), int(column)
+def _sorted(findings: list[Finding], file: str) -> list[Finding]:
+    """Sort by line and column, those of included files last, and drop what is said twice."""
+    def place(finding: Finding) -> tuple[bool, str, int, int]:
+        name, line, column = (finding.where or f"{file}:0:0").rsplit(":", 2)
+        return name != file, name, int(line), int(column)
 
     return sorted(dict.fromkeys(findings), key=place)
 
@@ -85,36 +115,91 @@ def _sorted(findings: list[Finding]) -> list[Finding]:
 class _Examination:
     """Everything that is wrong with one document's values, and the definition that is left."""
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: Document, path: FilePath | None, directories: Sequence[FilePath]) -> None:
         self.document = document
+        self.path = path
+        self.directories = directories
         self.findings: list[Finding] = []
         self.left_out: list[Path] = []
         self.names: dict[int, str] = {}  # of the variables, which are keys in the file and fields in the schema
         self.data: dict[str, Any] = {}
+        value = document.value
+        self.is_dataset = isinstance(value, dict) and value.get("kind") == "dataset"
+        self.model: type[Loaded] = DatasetSpec if self.is_dataset else Definition
 
-    def run(self) -> Definition | None:
+    def run(self) -> Loaded | None:
         """Report all problems; return a definition of what is right, or None if nothing can be made of it."""
-        self.data = _copy(self.document.value)
-        self.prepare()
-        definition = self.validate()
-        if definition is not None:
-            for problem in lint(definition, self.left_out):
+        if not self.is_dataset:
+            for problem in include.included(self.document, self.path, self.directories):
                 self.report(problem)
-        return definition
+                self.left_out += [(form,) for form in (*FORMS, "completion", "vars", "format")]  # it may have had them
+        self.data = include.merged(self.document)
+        self.prepare()
+        loaded = self.validate()
+        for problem in self.judged(loaded):
+            self.report(problem)
+        return loaded
+
+    def judged(self, loaded: Loaded | None) -> Iterator[Problem]:
+        """Yield what is wrong with a definition whose values are right one by one."""
+        if isinstance(loaded, Definition):
+            yield from lint(loaded, self.left_out)
+        elif loaded is not None:
+            loaded._prompt = yield from self.prompt_of(loaded)
+            for problem in dataset.problems(loaded, loaded._prompt):
+                if problem.path not in self.left_out:
+                    yield problem
+
+    def prompt_of(self, spec: DatasetSpec) -> Generator[Problem, None, Definition | None]:
+        """Read the prompt that a training set names; yield why there is none."""
+        if ("prompt",) in self.left_out:
+            return None
+        around = [*([self.path.parent] if self.path is not None else []), *self.directories]
+        found = include.locate(spec.prompt, around)
+        if found is None:
+            yield include.unknown(spec.prompt, around, "prompt", "there is no prompt '{}'")
+            return None
+        try:
+            return load(found, self.directories)
+        except PromptError as error:
+            yield Problem("prompt", ("prompt",), f"prompt '{spec.prompt}' cannot be used: {error}".rstrip("."))
+            return None
 
     def prepare(self) -> None:
         """Bring the file's spellings into the schema's form, and report what pydantic could not say well."""
-        self.variables()
-        for path in self.document.nulls:
-            self.empty(path)
+        if not self.is_dataset:
+            self.variables()
+        here: Document | None = self.document
+        while here is not None:
+            for path in here.nulls:
+                if self.document.owner(path) is here:
+                    self.empty(path, here)
+            here = here.behind
+        if self.is_dataset:
+            return
         self.as_written(self.data.get("tests"))
-        if self.data.get("kind") == "dataset":
-            self.refuse(Problem("later", ("kind",), "kind 'dataset' (a training set of its own) is not read yet "
-                                "by this version of pen"))
+        if isinstance(classes := self.data.get("classes"), dict) and "labels" in classes:
+            classes["labels"] = self.texts(classes["labels"], ("classes", "labels"))
         completion = self.data.get("completion")
         if isinstance(completion, bool) or (isinstance(completion, str) and completion in _FLAG_WORDS):
             self.refuse(Problem("completion-flag", ("completion",), "completion is a template here, the text the model "
                                 "should write", "the old flag is called completion-at-point"))
+        self.forms()
+
+    def forms(self) -> None:
+        """Report a definition without a text, or with more than one form of it."""
+        given = [form for form in FORMS if form in self.data]
+        for form in given[1:]:
+            self.refuse(Problem("form", (form,), f"{given[0]} and {form} exclude each other", "keep one of them",
+                                at_key=True))
+        if not given:
+            if not any((form,) in self.left_out for form in FORMS):
+                misspelt = [key for key in self.data if nearest(key, FORMS) and key not in keys_of(Definition)]
+                if not misspelt:
+                    self.report(Problem("missing-key", ("prompt",), "key 'prompt' is missing",
+                                        "a definition has one of prompt, messages and segments", at_key=True))
+            self.left_out += [(form,) for form in FORMS]
+            self.data["prompt"] = ""
 
     def variables(self) -> None:
         """Turn `- NAME` and `- NAME: {…}` into records with a name; their values stay as they were written."""
@@ -163,41 +248,40 @@ class _Examination:
         if isinstance(value, list):
             return [self.texts(item, (*path, index)) for index, item in enumerate(value)]
         if isinstance(value, bool | int | float):
-            span = self.document.values.get(path)
-            return span.written if span and span.written is not None else value
+            written = self.document.written(path)
+            return value if written is None else written
         return value
 
-    def empty(self, path: Path) -> None:
+    def empty(self, path: Path, document: Document) -> None:
         """Report a key or an item without a value; `- ###` is such an item."""
         free = path[:1] == ("meta",) or (path[:1] == ("vars",) and len(path) == 3) or not path
-        if free or (path[:2] == ("training", "steps") and len(path) == 4):
+        steps = ("steps",) if self.is_dataset else ("training", "steps")
+        if free or (path[:len(steps)] == steps and len(path) == len(steps) + 2):
             return
         name = self.named(path, in_file=True)
-        comment = yaml.comment_at(self.document, path)
+        comment = yaml.comment_at(document, path)
         if comment is None:
             self.report(Problem("type", self.in_schema(path), f"{name} is empty", "give it a value, or remove the key"))
         else:
             write = f"write '{comment}'" if len(comment) > 1 else "give it a value, in quotes if it begins with #"
             self.findings.append(Finding("hash-comment", f"{name} is empty because {comment} starts a comment",
-                                         self.document.at(yaml.comment_index(self.document, path)), write))
+                                         document.at(yaml.comment_index(document, path)), write))
         self.leave_out(self.in_schema(path))
 
-    def validate(self) -> Definition | None:
+    def validate(self) -> Loaded | None:
         """Validate; report the first round's errors, leave the wrong values out, and try again."""
         for attempt in range(_ROUNDS):
             try:
-                return Definition.model_validate(self.data)
+                return self.model.model_validate(self.data)
             except ValidationError as error:
                 # Misspelt keys first: then the key that was meant is not reported as missing.
-                problems = problems_of(error, Definition, self.named)
-                for problem in sorted(problems, key=lambda one: one.code not in ("unknown-key", "later")):
-                    if problem.code == "later":
-                        self.left_out += _REPLACEABLE
+                problems = problems_of(error, self.model, self.named)
+                for problem in sorted(problems, key=lambda one: one.code != "unknown-key"):
                     if attempt == 0 and not self.is_left_out(problem):
                         self.report(problem)
                     self.leave_out(problem.path, key=problem.path[-1] if problem.code == "unknown-key" else None)
                     if problem.code == "missing-key" and len(problem.path) == 1:
-                        self.data |= {str(problem.path[0]): {"title": "untitled"}.get(str(problem.path[0]), "")}
+                        self.data[str(problem.path[0])] = "untitled"
         return None
 
     def refuse(self, problem: Problem) -> None:
@@ -222,7 +306,7 @@ class _Examination:
         if isinstance(around, dict):
             around.pop(path[-1], None)
         if key is not None:
-            meant = nearest(str(key), keys_of(model_at(Definition, path[:-1]) or Definition))
+            meant = nearest(str(key), keys_of(model_at(self.model, path[:-1]) or self.model))
             if meant:
                 self.left_out.append((*path[:-1], meant))
 
@@ -248,9 +332,7 @@ class _Examination:
 
     def named(self, path: Path, *, in_file: bool = False) -> str:
         """Write a path as a person would: `training.sources[0].path`, `vars.jokes.type`."""
-        words = ""
-        for step in path if in_file else self.in_file(path):
-            words += f"[{step}]" if isinstance(step, int) else f".{step}" if words else str(step)
+        words = named(path if in_file else self.in_file(path))
         for index, name in self.names.items():
             words = words.replace(f"vars[{index}].{name}", f"vars.{name}", 1)
         return words
@@ -260,12 +342,3 @@ def _child(value: object, step: str | int) -> object:
     if isinstance(value, dict):
         return value.get(step)
     return value[step] if isinstance(value, list) and isinstance(step, int) and step < len(value) else None
-
-
-def _copy(value: Any) -> Any:
-    """Copy mappings and lists, so that preparing them leaves the document's own values alone."""
-    if isinstance(value, dict):
-        return {key: _copy(item) for key, item in value.items()}
-    return [_copy(item) for item in value] if isinstance(value, list) else value
-
-

@@ -132,6 +132,21 @@ def unknown(name: str, known: typing.Iterable[str]) -> str:
     return f"unknown key '{name}'" + (f"; did you mean '{near}'?" if near else "")
 
 
+def named(path: Path) -> str:
+    """Write a path as a person would: `training.sources[0].path`."""
+    words = ""
+    for step in path:
+        words += f"[{step}]" if isinstance(step, int) else f".{step}" if words else str(step)
+    return words
+
+
+def no_variable(name: str, variables: typing.Collection[str], path: Path) -> Problem:
+    """Say that the key at PATH names no variable of the prompt."""
+    near = nearest(name, variables)
+    return Problem("undeclared", path, f"{named(path[:-1])}: '{name}' is not a variable"
+                   f"{f'; did you mean {near!r}?' if near else ''}", at_key=True)
+
+
 def problems_of(error: ValidationError, model: type[BaseModel], named: Callable[[Path], str]) -> Iterator[Problem]:
     """Translate pydantic's errors; NAMED writes a path as a person would (`training.steps[0]`)."""
     for detail in error.errors(include_url=False, include_context=True):
@@ -141,12 +156,6 @@ def problems_of(error: ValidationError, model: type[BaseModel], named: Callable[
 def keys_of(model: type[BaseModel]) -> list[str]:
     """List the keys a model reads, as written in files."""
     return [field.alias or name for name, field in model.model_fields.items() if not field.exclude]
-
-
-def later(model: type[BaseModel]) -> Mapping[str, str]:
-    """Return the keys of the schema that this version does not read yet, with what they are."""
-    found: Mapping[str, str] = getattr(model, "LATER", {})
-    return found
 
 
 def model_at(model: type[BaseModel], path: Path) -> type[BaseModel] | None:
@@ -213,9 +222,6 @@ def _problem(detail: ErrorDetails, model: type[BaseModel], named: Callable[[Path
     if kind == "extra_forbidden":
         inside = model_at(model, path[:-1]) or model
         key = str(path[-1])
-        if key in later(inside):
-            return Problem("later", path, f"'{key}' ({later(inside)[key]}) is not read yet by this version of pen",
-                           at_key=True)
         return Problem("unknown-key", path, unknown(key, keys_of(inside)), at_key=True)
     if kind == "missing":
         around = f"{named(path[:-1])}: " if path[1:] else ""
@@ -230,6 +236,9 @@ def _problem(detail: ErrorDetails, model: type[BaseModel], named: Callable[[Path
         message = f"{_KINDS[kind]}, got {show(value)}"
     else:
         message = detail["msg"]
+    if kind in ("filter-refused", "filter-argument"):
+        return Problem("filter-refused" if kind == "filter-refused" else "type", path, f"{named(path)}: {message}",
+                       detail.get("ctx", {}).get("hint"))
     hint = None
     if kind in ("string_type", "expected") and "text" in message and isinstance(value, int | float):
         hint = "put it in quotes"

@@ -17,7 +17,8 @@ from pen_backend.prompts.schema import (
     Names,
     Problem,
     Text,
-    nearest,
+    named,
+    no_variable,
 )
 from pen_backend.prompts.yaml import Path
 
@@ -88,11 +89,11 @@ class Source(Model):
     date_order: Literal["dmy", "mdy", "ymd"] | None = None
 
 
-def problems(sources: tuple[Source, ...], variables: tuple[str, ...], around: Path) -> Iterator[Problem]:
+def problems(sources: tuple[Source, ...], variables: tuple[str, ...] | None, around: Path) -> Iterator[Problem]:
     """Check what needs more than one key of a source: its place, its reader's own keys, its encoding and fields."""
     for index, source in enumerate(sources):
         path = (*around, index)
-        name = f"training.sources[{index}]"
+        name = named(path)
         if (source.path is None) == (source.text is None):
             yield Problem("source", path, f"{name}: a source has either a path or a text")
         written = {field.alias or key for key, field in Source.model_fields.items() if key in source.model_fields_set}
@@ -108,8 +109,6 @@ def problems(sources: tuple[Source, ...], variables: tuple[str, ...], around: Pa
             codecs.lookup(source.encoding)
         except LookupError:
             yield Problem("type", (*path, "encoding"), f"{name}.encoding: '{source.encoding}' is not an encoding")
-        for variable in source.fields:
-            if variable not in variables:
-                near = nearest(variable, variables)
-                yield Problem("undeclared", (*path, "fields", variable), f"{name}.fields: '{variable}' is not a "
-                              f"variable{f'; did you mean {near!r}?' if near else ''}", at_key=True)
+        for variable in source.fields if variables is not None else ():
+            if variable not in (variables or ()):
+                yield no_variable(variable, variables or (), (*path, "fields", variable))

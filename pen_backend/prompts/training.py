@@ -25,7 +25,8 @@ from pen_backend.prompts.schema import (
     Share,
     ShareRange,
     Text,
-    nearest,
+    named,
+    no_variable,
     show,
     unknown,
 )
@@ -232,21 +233,25 @@ class TrainingSpec(Model):
         return {key.replace("-", "_"): value for key, value in self.job.items()}
 
 
-def problems(training: TrainingSpec, variables: tuple[str, ...], segments: int) -> Iterator[Problem]:
-    """Check what needs more than one key of the block."""
-    yield from sources.problems(training.sources, variables, ("training", "sources"))
+def problems(training: TrainingSpec, variables: tuple[str, ...] | None, segments: int | None,
+             around: Path = ("training",)) -> Iterator[Problem]:
+    """Check what needs more than one key of the block, which stands at the path AROUND.
+
+    VARIABLES and SEGMENTS are those of its prompt; None where that is not known.
+    """
+    yield from sources.problems(training.sources, variables, (*around, "sources"))
     for index, step in enumerate(training.steps):
-        yield from _step_problems(step, ("training", "steps", index))
-    yield from _example_problems(training.example, variables, segments)
+        yield from _step_problems(step, (*around, "steps", index))
+    yield from _example_problems(training.example, variables, segments, (*around, "example"))
     for check in training.checks:
         if check not in CHECKS:
-            yield Problem("unknown-key", ("training", "checks", check), unknown(check, CHECKS), at_key=True)
+            yield Problem("unknown-key", (*around, "checks", check), unknown(check, CHECKS), at_key=True)
     for key, value in training.job.items():
-        yield from _job_problems(key, value)
+        yield from _job_problems(key, value, (*around, "job", key))
 
 
 def _step_problems(step: Step, path: Path) -> Iterator[Problem]:
-    name = f"{path[0]}.{path[1]}[{path[2]}]"
+    name = named(path)
     if len(step.model_fields_set) != 1:
         yield Problem("step", path, f"{name}: a step has one key, its name, got {len(step.model_fields_set)}")
     if step.sample and (step.sample.n is None) == (step.sample.share is None):
@@ -267,25 +272,23 @@ def _regex_problems(pattern: str, path: Path) -> Iterator[Problem]:
         yield Problem("type", path, f"{path[-1]}: not a regular expression: {error.msg}")
 
 
-def _example_problems(example: ExampleSpec, variables: tuple[str, ...], segments: int) -> Iterator[Problem]:
-    around: Path = ("training", "example")
-    weights = example.loss_weights
+def _example_problems(example: ExampleSpec, variables: tuple[str, ...] | None, segments: int | None,
+                      around: Path) -> Iterator[Problem]:
+    name, weights = named(around), example.loss_weights
     if weights is not None:
-        message = weights_problem(weights, segments)
+        message = weights_problem(weights, len(weights) if segments is None else segments)
         if message:
-            yield Problem("weights", (*around, "loss-weights"), f"training.example.loss-weights: {message}")
+            yield Problem("weights", (*around, "loss-weights"), f"{name}.loss-weights: {message}")
     for key, (low, high) in (("count", example.count), ("share", example.share)):
         if low > high:
-            yield Problem("type", (*around, key), f"training.example.{key}: [{low:g}, {high:g}] is empty",
+            yield Problem("type", (*around, key), f"{name}.{key}: [{low:g}, {high:g}] is empty",
                           "write [LOW, HIGH]")
     if example.build == "continuation" and example.count[0] < 2:
-        yield Problem("type", (*around, "count"), "training.example.count: a continuation needs at least 2 items, one "
+        yield Problem("type", (*around, "count"), f"{name}.count: a continuation needs at least 2 items, one "
                       f"for the prompt and one for the completion, got {example.count[0]}")
-    for variable in example.min_tokens:
-        if variable not in variables:
-            near = nearest(variable, variables)
-            yield Problem("undeclared", (*around, "min-tokens", variable), f"training.example.min-tokens: '{variable}' "
-                          f"is not a variable{f'; did you mean {near!r}?' if near else ''}", at_key=True)
+    for variable in example.min_tokens if variables is not None else ():
+        if variable not in (variables or ()):
+            yield no_variable(variable, variables or (), (*around, "min-tokens", variable))
 
 
 def weights_problem(weights: tuple[int | float, ...], segments: int) -> str | None:
@@ -299,13 +302,12 @@ def weights_problem(weights: tuple[int | float, ...], segments: int) -> str | No
     return None
 
 
-def _job_problems(key: str, value: object) -> Iterator[Problem]:
+def _job_problems(key: str, value: object, path: Path) -> Iterator[Problem]:
     option = HYPERPARAMETERS.get(key.replace("-", "_")) if "_" not in key else None
-    path: Path = ("training", "job", key)
     if option is None:
         known = [name.replace("_", "-") for name in HYPERPARAMETERS]
         yield Problem("unknown-key", path, unknown(key, known), at_key=True)
         return
     message = option.problem(value)
     if message:
-        yield Problem("type", path, f"training.job.{key}: {message}")
+        yield Problem("type", path, f"{named(path)}: {message}")

@@ -8,11 +8,12 @@ import math
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from pen_backend.errors import DataError, Finding
+from pen_backend.prompts.filters import Filters
 from pen_backend.prompts.schema import Expect, Many, Model, Name, Text, advice, nearest, sentence
 
 VariableType = Literal["string", "text", "int", "float", "bool", "list", "choice"]
@@ -31,8 +32,6 @@ _ARTICLE: Mapping[str, str] = {
 class Variable(Model):
     """One variable of a prompt; `from_` says where Emacs takes it, None that the user is asked."""
 
-    LATER: ClassVar[Mapping[str, str]] = {"preprocessor": "filters of a value"}
-
     name: Annotated[str, Field(pattern=r"^[^<>\n]{1,60}$"), Expect("a name of at most 60 signs without < and >")]
     type: VariableType = "string"
     description: Text = ""
@@ -41,6 +40,7 @@ class Variable(Model):
     example: Given | None = None
     choices: Annotated[Many[Name] | None, Expect("a list of texts")] = None
     join: Name = "\n"
+    preprocessor: Filters = ()
 
 
 def slug(text: str) -> str:

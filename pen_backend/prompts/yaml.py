@@ -54,6 +54,21 @@ class Document:
     values: dict[Path, Span] = field(default_factory=dict)
     nulls: list[Path] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    behind: "Document | None" = None  # what it includes
+
+    def owner(self, path: Path) -> "Document":
+        """Find the file that a key or value of the whole stands in: this one, or one that it includes."""
+        here: Document | None = self
+        while here is not None:
+            if path in here.values or path in here.keys:
+                return here
+            here = here.behind
+        return self
+
+    def written(self, path: Path) -> str | None:
+        """Return how PATH's plain scalar stands in its file: `1.10`, not 1.1."""
+        span = self.owner(path).values.get(path)
+        return None if span is None else span.written
 
     def at(self, index: int) -> str:
         """Write a place in the text as FILE:LINE:COLUMN, both from 1."""
@@ -63,19 +78,21 @@ class Document:
     def where(self, path: Path, *, key: bool = False) -> str:
         """Write the place of PATH's value (or key) as FILE:LINE:COLUMN; of the nearest thing around it if absent."""
         while path:
-            span = self.keys.get(path) if key else self.values.get(path)
+            owner = self.owner(path)
+            span = owner.keys.get(path) if key else owner.values.get(path)
             if span is None and key:
-                span = self.values.get(path)
+                span = owner.values.get(path)
             if span is not None:
-                return self.at(span.start)
+                return owner.at(span.start)
             path, key = path[:-1], True
         return self.at(0)
 
     def within(self, path: Path, part: str) -> str:
         """Write the place of the text PART inside PATH's value, or else of the value."""
-        span = self.values.get(path)
-        index = self.text.find(part, span.start, span.end) if span else -1
-        return self.at(index) if index >= 0 else self.where(path)
+        owner = self.owner(path)
+        span = owner.values.get(path)
+        index = owner.text.find(part, span.start, span.end) if span else -1
+        return owner.at(index) if index >= 0 else self.where(path)
 
 
 # What libyaml reads and the pure parser refuses, besides '?': tabs outside quotes, and `|#`. Such a file would load on

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from pen_backend.errors import DataError, PromptError
 from pen_backend.prompts import library, loader
-from pen_backend.prompts.definition import Definition, format_hash, hashed
+from pen_backend.prompts.definition import Definition
+from pen_backend.prompts.hashing import format_hash, hashed
 from pen_backend.prompts.template import (
     completion_text,
     cut,
