@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from pen_backend import config as settings
 from pen_backend import secrets
-from pen_backend.errors import NotFoundError, PromptError
+from pen_backend.errors import ConfigError, NotFoundError, PromptError
 from pen_backend.files import Disk
 
 if TYPE_CHECKING:
@@ -109,6 +109,18 @@ class Context:
 
         return library.find(name, project=self._prompts(), config_dir=self.directories.config / "prompts")
 
+    def find_training(self, name: str) -> Definition:
+        """Find what a training set is built by: a prompt, or a `kind: dataset` file with the prompt it names."""
+        from pen_backend.prompts import library
+
+        return library.find_training(name, project=self._prompts(), config_dir=self.directories.config / "prompts")
+
+    def prompt_directories(self) -> list[Path]:
+        """List the directories of definitions that exist, the ones that win first."""
+        from pen_backend.prompts import library
+
+        return list(library.directories(self._prompts(), self.directories.config / "prompts", None))
+
     def definitions(self) -> list[Definition | PromptError]:
         """List all definitions, first hit by slug; a broken file is its error."""
         from pen_backend.prompts import library
@@ -122,6 +134,16 @@ class Context:
             if name not in self._encoders:
                 self._encoders[name] = self._load_encoder(name)
             return self._encoders[name]
+
+    def encoder_at_hand(self, model: str) -> Encoder | None:
+        """Return the encoder of a model without asking or starting anything; None if it is not on this machine."""
+        name = self.config.model_name(model)
+        if self.config.local and name not in self._encoders and self._tokenizer_file(name) is None:
+            return None
+        try:
+            return self.encoder(model)
+        except ConfigError:  # the packages that carry the hosted vocabularies are an extra
+            return None
 
     def model_of(self, definition: Definition, client: Client | None = None) -> str:
         """Choose the model of a definition that the caller names none for: its own, the newest tuned, the default.
@@ -163,13 +185,16 @@ class Context:
 
         if not self.config.local:
             return tokens.encoding(_hosted_encoding(name))
+        if path := self._tokenizer_file(name):
+            return tokens.from_tokenizer_json(path, path.parent.name)
+        return tokens.from_tokenizer_json(self.client().tokenizer(name), name)
+
+    def _tokenizer_file(self, name: str) -> Path | None:
+        """Find the vocabulary of a local base, or of the base that a model was tuned from."""
         base = name.split(":")[1] if name.startswith("ft:") and name.count(":") >= 2 else name
         packaged = Path(settings.__file__).parent / "engine" / "base"
-        for folder in (self.engine_state / "bases", packaged):
-            path = folder / base / "tokenizer.json"
-            if _is_id(base) and path.is_file():
-                return tokens.from_tokenizer_json(path, base)
-        return tokens.from_tokenizer_json(self.client().tokenizer(name), name)
+        paths = [folder / base / "tokenizer.json" for folder in (self.engine_state / "bases", packaged)]
+        return next((path for path in paths if _is_id(base) and path.is_file()), None)
 
 
 def _is_id(text: str) -> bool:

@@ -105,7 +105,7 @@ class Datasets:
         given = {"n_epochs": n_epochs, "batch_size": batch_size, "learning_rate_multiplier": learning_rate_multiplier,
                  "seed": seed}
         check_hyperparameters({name: value for name, value in given.items() if value is not None})
-        definition = self._context.find_prompt(prompt)
+        definition = self._context.find_training(prompt)
         job = definition.training.hyperparameters if definition.training else {}
         named = self._context.config.model_name(model or job.get("model") or self._context.config.model)
         done = build(
@@ -166,7 +166,7 @@ class Datasets:
     def _out(self, definition: "Definition") -> Path:
         """Choose where builds of a definition go: where it says, else pen's own directory."""
         named = definition.training.output.dir if definition.training else None
-        return definition.directory / named if named else self._context.datasets / definition.name
+        return definition.directory / named if named else self._context.datasets / definition.set_name
 
     def _longest(self, model: str) -> int | None:
         """Return how many tokens a row may have for MODEL to read it whole, with its end; None if not known here."""
