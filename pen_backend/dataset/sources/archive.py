@@ -45,7 +45,7 @@ def unzipped(document: Document, choose: Callable[[Sequence[str]], str | None], 
 
 
 def _member(document: Document, name: str) -> BinaryIO:
-    stream = document.open()
+    stream = document.open_raw()
     try:
         archive = _opened(stream, document)
         try:

@@ -2,27 +2,20 @@
 
 import codecs
 import glob
-import gzip
 import hashlib
 import io
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
-from pen_backend.errors import DataError, Finding
+from pen_backend.dataset.sources.streams import Recoded, Unpacked, fault, first_wrong_byte
+from pen_backend.errors import DataError
 from pen_backend.files import instead_of_file
 from pen_backend.prompts.sources import Source
-from pen_backend.records import Origin
-
-if TYPE_CHECKING:
-    from typing_extensions import Buffer
+from pen_backend.records import LINE_LIMIT, Origin, bad, parse_json
 
 TEXT_LIMIT = 256_000_000  # bytes that a reader which needs the whole text will take
-_CHUNK = 1 << 20
-_BOMB_BYTES = 20_000_000  # below it no archive is called a bomb
-_BOMB_RATIO = 100  # jokes pack about 1:3; zeros 1:1,028
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -56,54 +49,93 @@ class Document:
         """Make the origin of a record at a place of this document."""
         return Origin(self.name, self.sha256, locator)
 
+    @property
+    def is_utf8(self) -> bool:
+        """Say whether its bytes need no recoding; a BOM is removed everywhere."""
+        return codecs.lookup(self.encoding).name in ("utf-8", "utf-8-sig")
+
     def open(self) -> BinaryIO:
         """Open the unpacked bytes as UTF-8."""
+        stream = self._open_unpacked()
+        return stream if self.is_utf8 else io.BufferedReader(Recoded(stream, self.name, self.encoding))
+
+    def open_raw(self) -> BinaryIO:
+        """Open the bytes as they are stored."""
+        if self.path is None:
+            return io.BytesIO(self.content)
+        try:
+            return self.path.open("rb")
+        except OSError as error:
+            raise _unreadable(self.name, error) from error
+
+    def _open_unpacked(self) -> BinaryIO:
         if self.member is not None:
-            stream: BinaryIO = self.member()
-        elif self.path is None:
-            stream = io.BytesIO(self.content)
-        else:
-            try:
-                file = self.path.open("rb")
-            except OSError as error:
-                raise _unreadable(self.name, error) from error
-            stream = io.BufferedReader(_Unpacked(file, self)) if self.packed else file
-        if codecs.lookup(self.encoding).name == "utf-8":
-            return stream
-        with stream:
-            return io.BytesIO(_decode(_all(stream, self), self).encode())
+            return self.member()
+        stream = self.open_raw()
+        return io.BufferedReader(Unpacked(stream, self.name, self.size)) if self.packed else stream
 
     def text(self) -> str:
         """Return the whole text: strict, without BOM, lines ended by LF."""
-        with self.open() as stream:
-            data = _all(stream, self)
-        data = data.removeprefix(_BOM)
+        data = self._whole().removeprefix(_BOM)
         try:
             text = data.decode()
-        except UnicodeDecodeError as error:
-            raise _not_encoded(self, data, error) from None
+        except UnicodeDecodeError:
+            raise self.encoding_error() from None
         return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+
+    def lines(self) -> Iterator[tuple[int, str | DataError]]:
+        """Yield every line with its number, blank ones too, without BOM and line end; never more than one in memory.
+
+        A line that is longer than 1 MB is the DataError that says so.
+        """
+        number = 0
+        with self.open() as stream:
+            while raw := stream.readline(LINE_LIMIT + 2):
+                number += 1
+                if number == 1:
+                    raw = raw.removeprefix(_BOM)
+                if len(raw) > LINE_LIMIT and not raw.endswith(b"\n"):
+                    while (rest := stream.readline(LINE_LIMIT)) and not rest.endswith(b"\n"):
+                        pass
+                    yield number, bad("line-too-long", f"the line is longer than {LINE_LIMIT:,} bytes",
+                                      where=f"{self.name}:{number}", hint="break it into shorter lines")
+                    continue
+                try:
+                    line = raw.decode()
+                except UnicodeDecodeError:
+                    raise self.encoding_error() from None
+                yield number, line.removesuffix("\n").removesuffix("\r")
+
+    def json(self) -> object:
+        """Return the whole text as one JSON value; strict, as a line of a training file is."""
+        data = self._whole().removeprefix(_BOM)
+        try:
+            return parse_json(data, where=f"{self.name}:1", limit=TEXT_LIMIT)
+        except DataError as error:
+            raise (self.encoding_error() if error.findings[0].code == "encoding" else error) from None
+
+    def is_blank(self) -> bool:
+        """Say whether there is nothing but white space."""
+        with self.open() as stream:
+            first = True
+            while data := stream.read(65_536):
+                if (data.removeprefix(_BOM) if first else data).strip():
+                    return False
+                first = False
+        return True
 
     def encoding_error(self) -> DataError:
         """Find the first byte that is not UTF-8, and say where it stands."""
-        offset, rest = 0, b""
         with self.open() as stream:
-            decoder = codecs.getincrementaldecoder("utf-8")()
-            lines = 1
-            while True:
-                chunk = stream.read(_CHUNK)
-                try:
-                    decoder.decode(chunk, final=not chunk)
-                except UnicodeDecodeError as error:
-                    rest = error.object[error.start:error.start + 1]
-                    lines += error.object.count(b"\n", 0, error.start)
-                    offset += error.start - (len(error.object) - len(chunk))
-                    break
-                if not chunk:
-                    break
-                lines += chunk.count(b"\n")
-                offset += len(chunk)
-        return _encoding_finding(self, rest[0] if rest else 0, offset, lines)
+            return first_wrong_byte(stream, self.name)
+
+    def _whole(self) -> bytes:
+        with self.open() as stream:
+            data = stream.read(TEXT_LIMIT + 1)
+        if len(data) > TEXT_LIMIT:
+            raise fault("too-big", f"{self.name} has more than {TEXT_LIMIT // 1_000_000} MB; this format is read whole",
+                        self.name, "Split the file, or convert it to JSONL.")
+        return data
 
 
 def documents(source: Source, name: str, base: Path,
@@ -116,28 +148,43 @@ def documents(source: Source, name: str, base: Path,
         try:
             content = source.text.encode()
         except UnicodeEncodeError as error:
-            raise DataError("The text holds half of a surrogate pair, which no file can hold.", where=name) from error
+            line = source.text.count("\n", 0, error.start) + 1
+            raise fault("surrogate", f"line {line} holds half of a surrogate pair, which no text can hold",
+                        f"{name}:{line}", "Remove it.") from None
         yield _checked(Document(name, hashlib.sha256(content).hexdigest(), len(content), content=content), source)
         return
     written = source.path or ""
+    if "\0" in written:
+        raise fault("not-found", "the path holds a NUL, which no name can", name, "Name a file.")
     path = Path(written).expanduser()
     found = [path if path.is_absolute() else base / path]
     permit(found[0])
-    if not found[0].exists() and glob.has_magic(written):
+    if not _exists(found[0]) and glob.has_magic(written):
         found = [Path(each) for each in sorted(glob.glob(str(found[0]), recursive=True))]  # noqa: PTH207 - absolute patterns
-    if not found or not found[0].exists():
-        message = f"{written} does not exist."
-        raise DataError(message, where=name, findings=[Finding("not-found", message, where=name)],
-                        hint=f"Relative paths begin at {base}." if not path.is_absolute() else None)
+        if not found:
+            raise fault("not-found", f"no file fits {written}", name, _from(base, path))
     for each in found:
         permit(each)
+        if not _exists(each):
+            raise fault("not-found", f"{written} does not exist", name, _from(base, path))
         if each.is_dir():
-            raise DataError(f"{written} is a directory.", where=name, hint=f"Name its files, as in {written}/*.jsonl.")
+            raise fault("not-found", f"{written} is a directory", name, f"Name its files, as in {written}/*.jsonl.")
         if odd := instead_of_file(each):
-            raise DataError(f"{written} {odd}.", where=name, hint="Name a file.")
+            raise fault("not-found", f"{written} {odd}", name, "Name a file.")
         # No absolute path goes into any output: it would differ between machines, and name the user.
         shown = each.name if path.is_absolute() else str(each.relative_to(base)) if glob.has_magic(written) else written
         yield _checked(_file(each, shown, source.encoding), source)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # a name that is too long, or holds a NUL
+        return False
+
+
+def _from(base: Path, path: Path) -> str:
+    return "Check its name." if path.is_absolute() else f"Relative paths begin at {base}."
 
 
 def _file(path: Path, name: str, encoding: str) -> Document:
@@ -151,74 +198,20 @@ def _file(path: Path, name: str, encoding: str) -> Document:
 
 def _checked(document: Document, source: Source) -> Document:
     if source.sha256 is not None and source.sha256 != document.sha256:
-        message = f"{document.name} is not the file the definition names: its sha256 is {document.sha256}."
-        raise DataError(message, findings=[Finding("checksum", message, where=document.name)],
-                        hint="Fetch the right file, or write the new hash into the definition.")
+        raise fault("checksum", f"{document.name} is not the file the definition names: its sha256 is "
+                    f"{document.sha256}", document.name, "Fetch the right file, or write the new hash into the "
+                    "definition.")
+    if not document.size:
+        raise fault("empty-file", f"{document.name} is empty; there is nothing to read", document.name,
+                    "Mark a region that holds texts." if document.path is None else "Name a file that holds texts.")
+    try:
+        "".encode(document.encoding)
+    except LookupError:  # no encoding, or one that turns bytes into bytes, as gzip's
+        raise fault("encoding", f"'{document.encoding}' is no encoding of texts", document.name,
+                    "Name one that Python knows, as in `encoding: latin-1`.") from None
     return document
 
 
-class _Unpacked(io.RawIOBase):
-    """A gzipped file's content, as long as it does not unpack to an unreasonable size."""
-
-    def __init__(self, file: BinaryIO, document: Document) -> None:
-        self._gzip = gzip.GzipFile(fileobj=file)
-        self._file = file
-        self._document = document
-        self._read = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: "Buffer") -> int:
-        view = memoryview(buffer).cast("B")
-        try:
-            data = self._gzip.read(len(view))
-        except (OSError, EOFError, zlib.error) as error:
-            message = f"{self._document.name} is not a whole gzip file: {error}"
-            raise DataError(message, findings=[Finding("unknown-format", message, where=self._document.name)],
-                            hint="Fetch it again.") from error
-        self._read += len(data)
-        if self._read > max(_BOMB_BYTES, _BOMB_RATIO * self._document.size):
-            message = f"{self._document.name} unpacks to more than {_BOMB_RATIO} times its size."
-            raise DataError(message, findings=[Finding("bomb", message, where=self._document.name)])
-        view[:len(data)] = data
-        return len(data)
-
-    def close(self) -> None:
-        super().close()
-        self._file.close()
-
-
-def _all(stream: BinaryIO, document: Document) -> bytes:
-    data = stream.read(TEXT_LIMIT + 1)
-    if len(data) > TEXT_LIMIT:
-        message = f"{document.name} has more than {TEXT_LIMIT // 1_000_000} MB; this format is read whole."
-        raise DataError(message, findings=[Finding("too-big", message, where=document.name)],
-                        hint="Split the file, or convert it to JSONL.")
-    return data
-
-
-def _decode(data: bytes, document: Document) -> str:
-    try:
-        return data.decode(document.encoding)
-    except UnicodeDecodeError as error:
-        raise _not_encoded(document, data, error) from None
-    except (LookupError, ValueError) as error:
-        raise DataError(f"{document.name} cannot be read as {document.encoding}: {error}") from error
-
-
-def _not_encoded(document: Document, data: bytes, error: UnicodeDecodeError) -> DataError:
-    return _encoding_finding(document, data[error.start], error.start, data.count(b"\n", 0, error.start) + 1)
-
-
-def _encoding_finding(document: Document, byte: int, offset: int, line: int) -> DataError:
-    where = f"{document.name}:{line}"
-    message = f"byte 0x{byte:02x} at offset {offset}, in line {line}, is not {document.encoding.upper()}"
-    hint = "save the file as UTF-8, or name its encoding in the source, as in `encoding: latin-1`"
-    return DataError(f"{message}.", where=where, hint=f"S{hint[1:]}.",
-                     findings=[Finding("encoding", message, where=where, hint=hint)])
-
-
 def _unreadable(name: str, error: OSError) -> DataError:
-    message = f"{name} cannot be read: {error.strerror}."
-    return DataError(message, findings=[Finding("not-found", message, where=name)])
+    return fault("not-found", f"{name} cannot be read: {error.strerror}", name,
+                 "Check who may read it." if isinstance(error, PermissionError) else None)
