@@ -18,7 +18,7 @@
 (require 'pen-rpc)
 
 (defconst pen-rpc-methods-hash
-  "764a02a6ad986534fd5d000e1673f6b25a04920c8d4e53f16d705141e90205d5"
+  "844c059781929dbe676e6f338e10605980ed64ac7e51c9f2aa181b84540c7ef3"
   "What the service says in its greeting if its methods are these.")
 
 (defun pen-rpc-completions-start (&rest args)
@@ -247,6 +247,23 @@ ARGS are keywords, each with its value.
    nil
    args))
 
+(defun pen-rpc-prompts-lint (&rest args)
+  "Find everything that is wrong with definitions.
+
+Files, directories or names; none: all that are found.
+
+With TEXT, that text is looked at in place of the one file in PATHS,
+as an editor needs it before saving.
+
+ARGS are keywords, each with its value.
+
+\(fn &key PATHS TEXT THEN ELSE DEADLINE)"
+  (pen-rpc-invoke
+   "prompts-lint"
+   '((:paths (list string) required)
+     (:text (or string null)))
+   args))
+
 (defun pen-rpc-prompts-list (&rest args)
   "List the definitions that can be run.
 
@@ -265,13 +282,44 @@ ARGS are keywords, each with its value.
 
 A list's text is split on its `join'.
 
+With EXAMPLE, the variables' own examples stand for the values that
+are missing.
+
 ARGS are keywords, each with its value.
 
-\(fn &key PROMPT VALUES THEN ELSE DEADLINE)"
+\(fn &key PROMPT VALUES EXAMPLE THEN ELSE DEADLINE)"
   (pen-rpc-invoke
    "prompts-render"
    '((:prompt string required)
-     (:values (dict string) required))
+     (:values (dict string) required)
+     (:example boolean))
+   args))
+
+(defun pen-rpc-prompts-schema (&rest args)
+  "Return the JSON Schema of definition files.
+
+For editors that complete and check YAML by one.
+
+ARGS are keywords, each with its value.
+
+\(fn &key THEN ELSE DEADLINE)"
+  (pen-rpc-invoke
+   "prompts-schema"
+   nil
+   args))
+
+(defun pen-rpc-prompts-show (&rest args)
+  "Show all of one definition.
+
+Its file, its boundary, and its own example as the model will read
+it.
+
+ARGS are keywords, each with its value.
+
+\(fn &key PROMPT THEN ELSE DEADLINE)"
+  (pen-rpc-invoke
+   "prompts-show"
+   '((:prompt string required))
    args))
 
 (provide 'pen-rpc-methods)

@@ -1,11 +1,14 @@
-"""Prompt definitions: which there are, and what one renders to."""
+"""Prompt definitions: which there are, what one says, what is wrong with one, and what one renders to."""
 
+import builtins
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+from pen_backend.errors import Finding, NotFoundError, PromptError
 from pen_backend.service.context import Context
-from pen_backend.service.registry import rpc
+from pen_backend.service.registry import Json, Text, rpc
 
 if TYPE_CHECKING:
     from pen_backend.prompts.definition import Definition
@@ -47,7 +50,40 @@ class RenderedPrompt:
     stop: list[str]
 
 
+@dataclass(frozen=True, slots=True)
+class PromptFinding:
+    """One thing wrong with a definition, or worth knowing: the rule's id, and where as FILE:LINE:COLUMN."""
+
+    id: str
+    level: Literal["error", "warning", "note"]
+    where: str | None
+    message: str
+    hint: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PromptDetail:
+    """All of one definition: its file's text, its boundary, and what its own examples render to (None without them).
+
+    `weights` are the loss weights its training rows get; none: those of the job.
+    """
+
+    summary: PromptSummary
+    name: str
+    aliases: list[str]
+    text: str
+    prompt_end: str
+    completion_start: str
+    completion_end: str | None
+    stop: list[str]
+    weights: list[float]
+    format_hash: str
+    example: RenderedPrompt | None
+    findings: list[PromptFinding]
+
+
 Summaries = list[PromptSummary]
+Findings = list[PromptFinding]
 
 
 class Prompts:
@@ -60,17 +96,51 @@ class Prompts:
     @rpc()
     def list(self) -> Summaries:
         """List the definitions that can be run; rendering a broken one says what is wrong with it."""
-        from pen_backend.errors import PromptError
-
         return [self._summary(entry) for entry in self._context.definitions() if not isinstance(entry, PromptError)]
 
     @rpc()
-    def render(self, prompt: str, values: dict[str, str]) -> RenderedPrompt:
-        """Fill a definition with values by variable name; a list's text is split on its `join`."""
+    def show(self, prompt: str) -> PromptDetail:
+        """Show all of one definition: its file, its boundary, and its own example as the model will read it."""
         from pen_backend.prompts import template
 
-        rendered = template.render(self._context.find_prompt(prompt), values)
-        return RenderedPrompt(prompt=rendered.prompt, completion=rendered.completion, stop=[*rendered.stop])
+        definition = self._context.find_prompt(prompt)
+        form, training = definition.format, definition.training
+        return PromptDetail(
+            summary=self._summary(definition), name=definition.name, aliases=[*definition.aliases],
+            text=definition.path.read_text(encoding="utf-8-sig") if definition.path else "",
+            prompt_end=form.prompt_end, completion_start=form.completion_start, completion_end=form.completion_end,
+            stop=[*template.stops(definition)],
+            weights=[float(weight) for weight in (training.example.loss_weights if training else None) or ()],
+            format_hash=template.format_hash(definition), example=_example(definition),
+            findings=[_finding(one) for one in (*definition.findings, *self._counted(definition))])
+
+    @rpc()
+    def lint(self, paths: builtins.list[str], text: Text | None = None) -> Findings:
+        """Find everything that is wrong with definitions: files, directories or names; none: all that are found.
+
+        With TEXT, that text is looked at in place of the one file in PATHS, as an editor needs it before saving.
+        """
+        if text is not None:
+            file = paths[0] if paths else "definition"
+            return [_finding(one) for one in self._of_text(text, file)]
+        given = paths or [str(one) for one in self._context.prompt_directories()]
+        return [_finding(one) for path in given for one in self._of_path(path)]
+
+    @rpc()
+    def schema(self) -> Json:
+        """Return the JSON Schema of definition files, for editors that complete and check YAML by one."""
+        from pen_backend.prompts import json_schema
+
+        return json_schema.text()
+
+    @rpc()
+    def render(self, prompt: str, values: dict[str, str], example: bool = False) -> RenderedPrompt:
+        """Fill a definition with values by variable name; a list's text is split on its `join`.
+
+        With EXAMPLE, the variables' own examples stand for the values that are missing.
+        """
+        definition = self._context.find_prompt(prompt)
+        return _rendered(definition, _examples(definition) | values if example else values)
 
     def _summary(self, definition: "Definition") -> PromptSummary:
         asked = {variable.name for variable in definition.asked}
@@ -81,6 +151,53 @@ class Prompts:
             model=definition.model or self._context.tuned_model(definition.name),
             variables=[_variable(variable) for variable in variables])
 
+    def _of_text(self, text: str, file: str) -> Iterator[Finding]:
+        """Find what is wrong with a text that stands in no file yet."""
+        from pen_backend.prompts import loader
+
+        path = Path(file)
+        definition, findings = loader.check(text.encode(), file, path)
+        yield from findings
+        if definition is not None:
+            yield from self._counted(definition)
+
+    def _of_path(self, given: str) -> Iterator[Finding]:
+        """Find what is wrong with a file, with all files of a directory, or with a definition by its name."""
+        from pen_backend.prompts import library
+
+        path = Path(given).expanduser()
+        if path.is_dir():
+            contents: builtins.list[Definition | PromptError] = [entry.content for entry in library.read(path)]
+            if not contents:
+                raise NotFoundError(f"There is no definition in '{given}'.", hint="Name a file, or another directory.")
+        else:
+            try:
+                contents = [self._context.find_prompt(given)]
+            except PromptError as error:
+                if not error.findings:  # a file that cannot be read
+                    raise
+                contents = [error]
+        for content in sorted(contents, key=_place):
+            yield from content.findings
+            if not isinstance(content, PromptError):
+                yield from self._counted(content)
+
+    def _counted(self, definition: "Definition") -> Iterator[Finding]:
+        """Apply the rules that need the vocabulary of the definition's model, if it is at hand."""
+        from pen_backend.prompts import lint_tokens
+
+        model = self._context.model_of(definition)
+        encoder = self._context.encoder_at_hand(model)
+        if encoder is not None:
+            yield from lint_tokens.findings(definition, encoder)
+        else:
+            message = f"the vocabulary of '{model}' is not on this machine, so nothing was counted in tokens"
+            yield Finding("vocabulary", message, definition.where("model"), level="note")
+
+
+def _place(content: "Definition | PromptError") -> str:
+    return content.where or "" if isinstance(content, PromptError) else str(content.path)
+
 
 def _variable(variable: "Variable") -> VariableSummary:
     from pen_backend.prompts.variables import text_of
@@ -88,3 +205,24 @@ def _variable(variable: "Variable") -> VariableSummary:
     example = None if variable.example is None else text_of(variable, variable.example)
     return VariableSummary(name=variable.name, type=variable.type, source=variable.from_,
                            description=variable.description, example=example)
+
+
+def _example(definition: "Definition") -> RenderedPrompt | None:
+    """Render a definition with its own examples, if there are enough of them."""
+    values = _examples(definition)
+    return _rendered(definition, values) if all(one.name in values for one in definition.asked) else None
+
+
+def _examples(definition: "Definition") -> dict[str, object]:
+    return {variable.name: variable.example for variable in definition.vars if variable.example is not None}
+
+
+def _rendered(definition: "Definition", values: Mapping[str, object]) -> RenderedPrompt:
+    from pen_backend.prompts import template
+
+    rendered = template.render(definition, values)
+    return RenderedPrompt(prompt=rendered.prompt, completion=rendered.completion, stop=[*rendered.stop])
+
+
+def _finding(one: Finding) -> PromptFinding:
+    return PromptFinding(id=one.code, level=one.level, where=one.where, message=one.message, hint=one.hint)

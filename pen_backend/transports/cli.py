@@ -11,17 +11,14 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
 from pen_backend import __version__
-from pen_backend.errors import BadParamsError, DataError, PenError, PromptError
+from pen_backend.errors import BadParamsError, PenError
 from pen_backend.service.context import Context
-from pen_backend.transports import cli_dataset, cli_engine, cli_jobs
+from pen_backend.transports import cli_dataset, cli_engine, cli_jobs, cli_prompts
 from pen_backend.transports.arguments import Parser, command, group, help_of
 from pen_backend.transports.terminal import OutputError, Printed, Terminal, one_line, table
-
-if TYPE_CHECKING:
-    from pen_backend.prompts.definition import Definition
 
 INTERRUPTED = 130
 
@@ -81,8 +78,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
     command(commands, "serve", lambda *_: 0, "Serve Emacs over EPC on stdin and stdout.")
 
-    prompts = group(commands, "prompts", "Prompt definitions.")
-    command(prompts, "list", list_prompts, "List the definitions that are found.")
+    cli_prompts.add(commands)
     cli_dataset.add(commands)
     cli_jobs.add(commands)
 
@@ -103,25 +99,12 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def list_prompts(context: Context, options: argparse.Namespace, terminal: Terminal) -> None:
-    """Print the definitions; a broken one is said on stderr."""
-    from pen_backend.service.prompts import Prompts
-
-    for entry in context.definitions():
-        if isinstance(entry, PromptError):
-            terminal.fail(entry)
-    prompts = Prompts(context).list()
-    terminal.result(prompts, lambda: table(("NAME", "ARGUMENTS", "DESCRIPTION"), [
-        (one.slug, " ".join(each.name for each in one.variables[:one.arity]), one.description.partition("\n")[0])
-        for one in prompts]))
-
-
 def complete_prompt(context: Context, options: argparse.Namespace, terminal: Terminal) -> None:
     """Print candidates, one a line."""
     from pen_backend.service.completions import Completions
 
     _check_numbers(options)
-    values = _values(context.find_prompt(options.prompt), options.values)
+    values = cli_prompts.values(context.find_prompt(options.prompt), options.values)
     streams = options.stream and (terminal.as_json or options.n in (None, 1))
     result = Completions(context).start(
         options.prompt, values, model=options.model, n=1 if streams and options.n is None else options.n,
@@ -144,35 +127,6 @@ def _check_numbers(options: argparse.Namespace) -> None:
         given = getattr(options, name)
         if given is not None and given < least:
             raise BadParamsError(f"{name.replace('_', '-')} must be at least {least}, got {given}.")
-
-
-def _values(definition: "Definition", given: Sequence[str]) -> dict[str, str]:
-    """Give each of a definition's arguments its value, in order; - is all of stdin."""
-    names = [variable.name for variable in definition.asked]
-    if len(given) > len(names):
-        takes = f"{len(names) or 'no'} argument{'' if len(names) == 1 else 's'}"
-        listed = f" ({', '.join(names)})" if names else ""
-        raise BadParamsError(f"{definition.slug} takes {takes}{listed}, but {len(given)} were given.",
-                             hint="Put a text with spaces into quotes.")
-    if given.count("-") > 1:
-        raise BadParamsError("Only one value can be read from stdin.")
-    values = {}
-    for name, value in zip(names, given, strict=False):
-        values[name] = _read_stdin() if value == "-" else value
-        source = "standard input" if value == "-" else f"the value of '{name}'"
-        try:
-            values[name].encode()
-        except UnicodeEncodeError:
-            raise DataError(f"{source} is not UTF-8.", hint="Convert it first, as with iconv.") from None
-        if not values[name].strip():
-            raise BadParamsError(f"{source} is empty.", hint=f"'{name}' needs a text.")
-    return values
-
-
-def _read_stdin() -> str:
-    """Read all of stdin; bytes that are no UTF-8 become surrogates, wherever Python runs."""
-    data: bytes | str = getattr(sys.stdin, "buffer", sys.stdin).read()
-    return data if isinstance(data, str) else data.decode("utf-8", "surrogateescape").replace("\r\n", "\n")
 
 
 def list_models(context: Context, options: argparse.Namespace, terminal: Terminal) -> None:

@@ -40,5 +40,63 @@ def test_what_cannot_be_rendered_says_why(prompts: Prompts) -> None:
         prompts.render("broken", {})
 
 
+def test_examples_stand_for_what_is_missing_only_when_asked(prompts: Prompts) -> None:
+    rendered = prompts.render("pun-complete", {"jokes": "one"}, example=True)
+    assert rendered.prompt == "one\n"
+    assert rendered.completion == "What do you call a loop with manners? While you wait. END"
+
+
+def test_show_says_all_of_a_definition(prompts: Prompts) -> None:
+    shown = prompts.show("pun-complete")
+    assert (shown.name, shown.prompt_end, shown.completion_end) == ("pun-complete", "\n", " END")
+    assert (shown.weights, shown.stop, shown.findings) == ([0.3, 0.7], [" END"], [])
+    assert shown.example is not None
+    assert shown.example.prompt.endswith("Lonely, but in order.\n")
+    assert "title: Pun complete" in shown.text
+
+
+def test_a_definition_without_examples_has_none_to_show(prompts: Prompts, tmp_path: Path) -> None:
+    (tmp_path / "prompts" / "bare.yaml").write_text("pen: 1\ntitle: Bare\nprompt: <a>\nvars: [a]\n")
+    assert prompts.show("bare").example is None
+
+
+def test_lint_looks_at_a_name_a_file_or_all_of_a_directory(prompts: Prompts, tmp_path: Path) -> None:
+    directory = tmp_path / "prompts"
+    (directory / "warned.yaml").write_text("pen: 1\ntitle: W\nprompt: x\nvars: [a]\n")
+    found = [(one.id, one.level, one.where) for one in prompts.lint([str(directory)])]
+    assert found == [("unknown-key", "error", f"{directory}/broken.yaml:2:1"),
+                     ("unused-var", "warning", f"{directory}/warned.yaml:4:8")]
+    assert [one.id for one in prompts.lint([str(directory / "warned.yaml")])] == ["unused-var"]
+    assert [one.id for one in prompts.lint(["broken", "w"])] == ["unknown-key", "unused-var"]
+    assert {one.id for one in prompts.lint([])} == {"unknown-key", "unused-var"}
+
+
+def test_lint_of_a_text_that_is_not_saved_yet(prompts: Prompts) -> None:
+    found, = prompts.lint(["/home/x/t.yaml"], text="pen: 1\ntitle: T\nprompt: <oops>\n")
+    assert (found.id, found.where) == ("undeclared", "/home/x/t.yaml:3:9")
+    assert prompts.lint([], text="pen: 1\ntitle: T\nprompt: fine\n") == []
+
+
+def test_lint_of_what_is_not_there_is_an_error(prompts: Prompts, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    for name in ("nope", str(tmp_path / "empty"), str(tmp_path / "absent.yaml")):
+        with pytest.raises(NotFoundError):
+            prompts.lint([name])
+
+
+def test_lint_counts_with_the_vocabulary_of_the_model(prompts: Prompts) -> None:
+    text = ("pen: 1\ntitle: T\nprompt: <a>\ncompletion: <b>\nformat: {prompt-end: '->', completion-end: END}\n"
+            "vars: [a: {example: one}, b: {example: two}]\nmax-tokens: 2\n")
+    assert [one.id for one in prompts.lint([], text=text)] == ["max-tokens-short"]
+    unknown, = prompts.lint([], text=f"{text}model: nobodys-model\n")
+    assert (unknown.id, unknown.level, unknown.where) == ("vocabulary", "note", "definition:8:8")
+
+
+def test_the_schema_is_the_one_in_the_repository(prompts: Prompts) -> None:
+    committed = Path(__file__).parents[2] / "prompts" / "schema.json"
+    assert prompts.schema() == committed.read_text(), "run `make stubs`"
+
+
 def test_the_methods_may_cross_the_link(prompts: Prompts) -> None:
-    assert list(build_registry({"prompts": prompts})) == ["prompts-list", "prompts-render"]
+    assert list(build_registry({"prompts": prompts})) == [
+        "prompts-lint", "prompts-list", "prompts-render", "prompts-schema", "prompts-show"]

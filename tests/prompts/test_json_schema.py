@@ -1,0 +1,92 @@
+"""The JSON Schema says what the loader says: what loads is valid, and a file with one wrong key or value is not."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it has no type hints
+
+from pen_backend.prompts import json_schema, loader
+from tests.prompts.files import SHORT, codes
+
+PROMPTS = Path(__file__).resolve().parents[2] / "prompts"
+VALIDATOR = Draft202012Validator(json_schema.schema())
+SHORTHANDS = SHORT.replace("vars: [a, b]", "vars: [a, b: {type: int, default: 5}]") + """\
+insertion: on
+max-tokens: <a>
+tests: [{vars: {a: 1}}]
+meta: {anything: [null]}
+training:
+  sources:
+  - {reader: whatsapp, path: c.txt, user: A, remove: B, fields: {a: x, b: [y, z]}}
+  steps: [normalise, dedupe: , anonymise: {names: Ada}, dedupe: {keep: first}, dedupe: {keep: {max: score}}]
+  split: {valid: 0.2}
+  checks: {leak: off, class-min: {do: warn, limit: 20}}
+  example: {loss-weights: [0, 1], group-by: {opening: 3}}
+  job: {n-epochs: auto, learning-rate-multiplier: 2}
+"""
+
+
+def valid(text: str) -> bool:
+    # The schema sees what an editor's YAML parser makes of the file; the loader's own is stricter.
+    value: Any = yaml.load(text, Loader=_Plain)
+    return bool(VALIDATOR.is_valid(value))
+
+
+class _Plain(yaml.SafeLoader):
+    """YAML 1.2's booleans: `on` and `off` are words."""
+
+
+_Plain.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool" or first in "tTfF"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()}
+
+
+def test_it_is_a_schema() -> None:
+    Draft202012Validator.check_schema(json_schema.schema())
+
+
+@pytest.mark.parametrize("path", sorted(PROMPTS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_shipped_definition_is_valid_and_names_the_schema(path: Path) -> None:
+    text = path.read_text()
+    assert [error.message for error in VALIDATOR.iter_errors(yaml.load(text, Loader=_Plain))] == []
+    assert text.startswith("# yaml-language-server: $schema=schema.json\n")
+
+
+def test_every_shorthand_that_loads_is_valid() -> None:
+    assert [one for one in codes(SHORTHANDS) if one != "unused-var"] == []
+    assert valid(SHORTHANDS)
+
+
+@pytest.mark.parametrize("line", [
+    "temprature: 1", "temperature: hot", "temperature: 3", "top-p: 1.5", "n-completions: 0", "insertion: maybe",
+    "name: Not A Slug", "aliases: one", "stop-sequences: ['']", "format: {prompt_end: x}", "vars: [{a: {typ: int}}]",
+    "vars: [{a: {type: integer}}]", "vars: [{a: {}, b: {}}]", "training: {steps: [normalize]}",
+    "training: {steps: [{dedupe: {near: 2}}]}", "training: {checks: {leek: off}}", "training: {job: {n_epochs: 3}}",
+    "training: {job: {n-epochs: 90}}", "training: {split: {valid: 2}}", "training: {sources: [{reader: nope}]}",
+    "evaluation: {expect: [{max-lines: 0}]}", "tests: [{vars: {a: {b: c}}}]", "literals: [joke]", "model: null",
+])
+def test_what_the_loader_refuses_is_not_valid(line: str) -> None:
+    text = "\n".join([*(one for one in SHORT.splitlines() if one.split(":")[0] != line.split(":")[0]), line, ""])
+    assert any(code in ("type", "unknown-key") for code in codes(text))
+    assert not valid(text)
+
+
+def test_a_file_without_pen_never_fails_for_its_keys() -> None:
+    assert valid("title: old\nprompt: x\nlm-command: anything\nvars: [a]\ncompletion: on\n")
+
+
+def test_every_key_says_what_it_is_for() -> None:
+    prompt = json_schema.schema()["$defs"]["Prompt"]
+    assert all(len(value["description"]) > 5 for value in prompt["properties"].values())
+    assert set(prompt["required"]) >= {"pen", "title"}
+
+
+def test_the_committed_file_is_the_schema() -> None:
+    assert (PROMPTS / "schema.json").read_text() == json_schema.text(), "run `make stubs`"
+
+
+def test_what_the_loader_reads_is_what_the_schema_describes() -> None:
+    assert loader.check(SHORT.encode(), "t.yaml")[0] is not None
+    assert valid(SHORT)
