@@ -4,13 +4,14 @@ import errno
 import os
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
 
+from pen_backend.dataset import anonymise, steps
 from pen_backend.dataset import items as reading
-from pen_backend.dataset import steps
+from pen_backend.dataset.anonymise import Anonymiser
 from pen_backend.dataset.examples import lists_of
 from pen_backend.dataset.items import Opened
 from pen_backend.dataset.ledger import Ledger
@@ -55,7 +56,9 @@ def build(definition: Definition, *, sources: Sequence[Source] | None = None, ou
     disk = disk or Disk()
     spec = effective(definition, sources, seed, overrides or {})
     opened = _open(definition, spec, trusted=sources is not None)
-    identity = build_id(definition, spec, opened, encoder)
+    pulse = Pulse(progress, cancelled)
+    hide = anonymise.prepare(spec, opened, partial(_key_place, definition, out), disk, pulse)
+    identity = build_id(definition, spec, opened, encoder, hide.identity if hide else None)
     final = out / identity
     with _lock:
         if final in _building:
@@ -69,7 +72,7 @@ def build(definition: Definition, *, sources: Sequence[Source] | None = None, ou
             if out.is_dir():
                 sweep(out, disk)
             with directory(final, disk) as made:
-                manifest, report = _run(definition, spec, opened, encoder, made, Pulse(progress, cancelled))
+                manifest, report = _run(definition, spec, opened, encoder, made, pulse, hide)
                 manifest, report = _publish(made, manifest, report)
         link_latest(final, disk)
         return Build(identity, final, manifest, report)
@@ -98,7 +101,7 @@ def _publish(made: Directory, manifest: Mapping[str, object], report: Report) ->
 def effective(definition: Definition, sources: Sequence[Source] | None, seed: int | None,
               overrides: Mapping[str, object]) -> TrainingSpec:
     """Return a definition's `training:` with what the caller gives instead."""
-    if definition.completion is None:
+    if not definition.is_trainable:
         raise PromptError("There is no completion to train on.", where=definition.where(),
                           hint="Add a `completion:` template.")
     spec = definition.training or TrainingSpec()
@@ -152,15 +155,33 @@ def _anything(path: Path) -> None:
     """Permit any path."""
 
 
-def _refuse_outside(definition: Definition, path: Path) -> None:
-    """Refuse a path that leads out of the definition's project: its directory, or the one that holds `prompts/`."""
+def _project(definition: Definition) -> Path:
+    """Return a definition's project: its directory, or the one that holds `prompts/`."""
     directory = definition.directory.resolve()
-    project = directory.parent if directory.name == "prompts" else directory
+    return directory.parent if directory.name == "prompts" else directory
+
+
+def _refuse_outside(definition: Definition, path: Path) -> None:
+    """Refuse a path that leads out of the definition's project."""
+    project = _project(definition)
     path = path.resolve()
     if not path.is_relative_to(project):
         raise RefusedError(f"{definition.name} would read {path}, which is outside of {project}.",
                            where=definition.where("training", "sources"),
                            hint="If that is what you want, name the file yourself as the source.")
+
+
+def _key_place(definition: Definition, out: Path, written: str) -> Path:
+    """Find where the key of pseudonyms is: in the definition's project, and never where training sets are."""
+    path = (definition.directory / Path(written).expanduser()).resolve()
+    if not path.is_relative_to(_project(definition)):
+        raise RefusedError(f"{definition.name} would write its key to {path}, which is outside of "
+                           f"{_project(definition)}.", where=definition.where("training", "steps"))
+    if path.is_relative_to(out.resolve()):
+        raise RefusedError(f"The key would be in {out}, beside the texts that it is the key of.",
+                           where=definition.where("training", "steps"),
+                           hint="Name another directory in `anonymise: {key: …}`, or build into another one.")
+    return path
 
 
 def _refuse_full_disk(opened: Iterable[Opened], out: Path, disk: Disk) -> None:
@@ -178,7 +199,7 @@ def _refuse_full_disk(opened: Iterable[Opened], out: Path, disk: Disk) -> None:
 
 
 def _run(definition: Definition, spec: TrainingSpec, opened: Sequence[Opened], encoder: Encoder, made: Directory,
-         pulse: Pulse) -> tuple[Mapping[str, object], Report]:
+         pulse: Pulse, hide: Anonymiser | None) -> tuple[Mapping[str, object], Report]:
     want = reading.wanted(definition, spec)
     unlabelled = made.lines("unlabelled.jsonl")
 
@@ -186,12 +207,12 @@ def _run(definition: Definition, spec: TrainingSpec, opened: Sequence[Opened], e
         unlabelled.write(unlabelled_line(definition, one))
 
     rejected = made.lines("rejected.jsonl")
-    ledger = Ledger(opened, rejected, spec.on_bad, keep_unlabelled)
+    ledger = Ledger(opened, rejected, spec.on_bad, keep_unlabelled, raw=hide is None)
     around = steps.Surroundings(want, encoder, definition.directory, spec.seed, ledger.reject, pulse)
     weight = spec.hyperparameters.get("prompt_loss_weight")
     stream: Iterable[Item] = chain.from_iterable(
-        reading.read(one, want, float(weight or 0), pulse, ledger.reject, ledger.count, ledger.warn)
-        for one in opened)
+        reading.read(one, want, float(weight or 0), pulse, ledger.reject, ledger.count, ledger.warn,
+                     None if hide is None else hide.item) for one in opened)
     for step in spec.steps:
         stream = steps.apply(step, stream, around)
     writing = Writing(definition, spec, encoder, made, ledger, pulse)
@@ -206,9 +227,13 @@ def _run(definition: Definition, spec: TrainingSpec, opened: Sequence[Opened], e
     outputs = writing.finish()
     outputs += [lines.close() for lines in (rejected, unlabelled) if lines.rows]
     report = writing.report(len(kept), plan, read_manifest(made.final.parent / "latest"))
+    if hide is not None:
+        report = replace(report, anonymised=hide.summary(), findings=(
+            *report.findings, *hide.findings(one.document.name for one in opened)))
     made.write("report.json", pretty(report.to_json()))
     made.write("report.txt", report.to_text().encode())
-    return manifest_of(definition, spec, opened, encoder, report, outputs, plan.side_of_units, made.final.name), report
+    return manifest_of(definition, spec, opened, encoder, report, outputs, plan.side_of_units, made.final.name,
+                       hide), report
 
 
 def _quarantined(ledger: Ledger, spec: TrainingSpec, made: Directory, rejected: Lines) -> DataError:

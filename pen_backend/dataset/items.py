@@ -44,6 +44,9 @@ class Opened:
     reader: Reader
 
 
+Hide = Callable[["Item", Wanted], "Item"]
+
+
 def wanted(definition: Definition, spec: TrainingSpec) -> Wanted:
     """Say which fields a build uses; a continuation takes one text a record, a row all variables."""
     example = spec.example
@@ -67,10 +70,11 @@ def wanted(definition: Definition, spec: TrainingSpec) -> Wanted:
 
 
 def read(opened: Opened, want: Wanted, prompt_loss_weight: float, pulse: Pulse, reject: Reject,
-         count: Callable[[str], None], warn: Warn) -> Iterator[Item]:
+         count: Callable[[str], None], warn: Warn, hide: Hide | None = None) -> Iterator[Item]:
     """Yield a document's items; every record is counted, and rejected with a reason if it is not yielded.
 
-    What the reader has to say about the file as a whole goes to WARN.
+    What the reader has to say about the file as a whole goes to WARN. HIDE anonymises an item, before anything else
+    can see it.
     """
     source, document = opened.source, opened.document
     request = Request(source, frozenset(want.texts) - want.optional, prompt_loss_weight)
@@ -94,6 +98,7 @@ def read(opened: Opened, want: Wanted, prompt_loss_weight: float, pulse: Pulse, 
             continue
         try:
             item = example_item(each, side) if isinstance(each, Example) else _item(each, source, want, side)
+            item = item if hide is None else hide(item, want)
         except DataError as error:
             reject(rejected(error, each.origin, dict(fields)))
             continue

@@ -15,11 +15,13 @@ class Ledger:
     """The books of one build: nothing is dropped without an entry."""
 
     def __init__(self, opened: Sequence[Opened], lines: Lines, on_bad: Literal["quarantine", "skip", "stop"],
-                 on_unlabelled: Callable[[Rejected], None]) -> None:
+                 on_unlabelled: Callable[[Rejected], None], *, raw: bool = True) -> None:
+        """Without RAW nothing of a record itself is written: an anonymised set must not keep it."""
         self._sources = {one.document.name: SourceCount(one.document.name, one.name) for one in opened}
         self._lines = lines
         self._on_bad = on_bad
         self._on_unlabelled = on_unlabelled
+        self._raw = raw
         self._bad: list[Rejected] = []
         self._warnings: list[Finding] = []
         self.bad = 0
@@ -57,7 +59,7 @@ class Ledger:
         self._warnings.append(finding)
 
     def _enter(self, one: Rejected) -> None:
-        self._lines.write(rejected_line(one))
+        self._lines.write(rejected_line(one, raw=self._raw))
         if not one.is_bad:
             return
         self.bad += 1

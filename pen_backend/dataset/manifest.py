@@ -7,6 +7,7 @@ from pathlib import Path
 import orjson
 
 from pen_backend import __version__
+from pen_backend.dataset.anonymise import Anonymiser
 from pen_backend.dataset.items import Opened
 from pen_backend.dataset.output import Written
 from pen_backend.dataset.record import Side
@@ -19,8 +20,9 @@ from pen_backend.tokens import Encoder, fingerprint
 FORMAT_VERSION = 1
 
 
-def build_id(definition: Definition, spec: TrainingSpec, opened: Sequence[Opened], encoder: Encoder) -> str:
-    """Name a build by everything that decides its bytes."""
+def build_id(definition: Definition, spec: TrainingSpec, opened: Sequence[Opened], encoder: Encoder,
+             hidden: str | None = None) -> str:
+    """Name a build by everything that decides its bytes; HIDDEN stands for what is replaced by what."""
     identity = {
         "format_version": FORMAT_VERSION,
         "version": __version__,
@@ -29,21 +31,23 @@ def build_id(definition: Definition, spec: TrainingSpec, opened: Sequence[Opened
         "training": _plain(spec),
         "sources": [[one.document.name, one.document.sha256, one.name] for one in opened],
         "tokenizer": [encoder.name, fingerprint(encoder)],
+        "hidden": hidden,
     }
     return hashlib.sha256(orjson.dumps(identity, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
 
 
 def manifest_of(definition: Definition, spec: TrainingSpec, opened: Sequence[Opened], encoder: Encoder,
                 report: Report, outputs: Sequence[Written], sides: Mapping[str, Side],
-                identity: str) -> dict[str, object]:
-    """Collect the manifest of a build."""
+                identity: str, hide: Anonymiser | None = None) -> dict[str, object]:
+    """Collect the manifest of a build; names that it must HIDE are not in it."""
     counts = {one.name: one for one in report.sources}
     return {
         "build_id": identity,
         "format_version": FORMAT_VERSION,
         "version": __version__,
         "prompt": definition.name,
-        "definition": _plain(spec),
+        "definition": _plain(spec) if hide is None else hide.plain(_plain(spec)),
+        "anonymised": hide is not None,
         "format_hash": template.format_hash(definition),
         "format": template.hashed(definition),
         "classes": None,

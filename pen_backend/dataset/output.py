@@ -156,15 +156,18 @@ def link_latest(final: Path, disk: Disk) -> None:
         raise disk_error(error, final.parent) from error
 
 
-def rejected_line(one: Rejected) -> bytes:
-    """Write one line of rejected.jsonl."""
+def rejected_line(one: Rejected, *, raw: bool = True) -> bytes:
+    """Write one line of rejected.jsonl, with or without the record itself."""
     origin = {"source": one.origin.source, "sha256": one.origin.sha256, "locator": one.origin.locator}
-    raw = one.raw.decode(errors="backslashreplace") if isinstance(one.raw, bytes) else one.raw
-    entry = {"origin": origin, "code": one.code, "message": one.message, "raw": raw}
+    entry: dict[str, object] = {"origin": origin, "code": one.code, "message": one.message}
+    if not raw:
+        return orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE)
+    content = one.raw.decode(errors="backslashreplace") if isinstance(one.raw, bytes) else one.raw
+    entry["raw"] = content
     try:
         return orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE, default=str)
     except TypeError:  # a lone surrogate, or a number that JSON cannot hold
-        return orjson.dumps({**entry, "raw": ascii(raw)}, option=orjson.OPT_APPEND_NEWLINE)
+        return orjson.dumps({**entry, "raw": ascii(content)}, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def pretty(value: Mapping[str, object]) -> bytes:

@@ -57,6 +57,7 @@ class Report:
     tokens: Mapping[str, int]  # of each side
     moved: int
     rows: tuple[Row, ...]
+    anonymised: Mapping[str, Any] | None = None  # what was replaced, and what may be left (datasets.md, section 12)
 
     @property
     def records(self) -> int:
@@ -76,6 +77,7 @@ class Report:
             "rows": [{"side": one.side, "where": one.where,
                       "segments": [[part.text, part.weight, part.tokens] for part in one.segments]}
                      for one in self.rows],
+            **({} if self.anonymised is None else {"anonymised": dict(self.anonymised)}),
         }
 
     @staticmethod
@@ -90,7 +92,8 @@ class Report:
                            for one in data["findings"]),
             table=data["table"], tokens=data["tokens"], moved=data["moved"],
             rows=tuple(Row(one["side"], tuple(RowSegment(*part) for part in one["segments"]), one["where"])
-                       for one in data["rows"]))
+                       for one in data["rows"]),
+            anonymised=data.get("anonymised"))
 
     def to_text(self) -> str:
         """Write the page that report.txt holds."""
@@ -103,6 +106,9 @@ class Report:
                      + "".join(f", {number} {code}" for code, number in sorted(self.rejected.items())))
         lines += ["", self.table.rstrip("\n"), ""]
         lines += [f"{one.level}: {one}" for one in self.findings]
+        if self.anonymised is not None and self.anonymised["capitalised"]:
+            lines += ["", "Capitalised words that were left as they are; are there people among them?",
+                      ", ".join(self.anonymised["capitalised"])]
         return "\n".join(lines).rstrip("\n") + "\n"
 
 

@@ -16,7 +16,7 @@ from pen_backend.prompts.training import Filter, Normalise, Sample, Step
 from pen_backend.records import Segment, make_example
 from pen_backend.tokens import Encoder
 
-NAMES = ("normalise", "filter", "dedupe", "sample")
+NAMES = ("normalise", "anonymise", "filter", "dedupe", "sample")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,8 @@ def apply(step: Step, items: Iterable[Item], around: Surroundings) -> Iterator[I
     """Run one step; PromptError for one that this version does not have."""
     if step.normalise is not None:
         return _normalise(step.normalise, items, around)
+    if step.anonymise is not None:
+        return iter(items)  # done as they were read, before anything else could see them
     if step.filter is not None:
         return _filter(step.filter, items, around)
     if step.dedupe is not None:

@@ -207,7 +207,7 @@ def test_bad_records_may_be_skipped_or_stop_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("training", "says"), [
-    ("{example: {build: turns}}", "no build 'turns'"), ("{steps: [anonymise]}", "no step 'anonymise'")])
+    ("{example: {build: turns}}", "no build 'turns'")])
 def test_what_only_a_later_version_has_is_refused_by_name(training: str, says: str, tmp_path: Path) -> None:
     with pytest.raises(PromptError, match=says) as caught:
         run(tmp_path, PUNS, training=training)
