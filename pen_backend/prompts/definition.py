@@ -1,5 +1,6 @@
 """The keys of a `pen: 1` file, as one frozen record."""
 
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path as FilePath
 from typing import Annotated, Any, Literal, Self
@@ -8,6 +9,7 @@ from pydantic import Field, PrivateAttr
 
 from pen_backend.errors import Finding, RefusedError
 from pen_backend.prompts import classes, placeholders
+from pen_backend.prompts.ancestor.record import Ancestor
 from pen_backend.prompts.classes import Classes, ClassMap
 from pen_backend.prompts.evaluation import EvaluationSpec, PromptTest
 from pen_backend.prompts.filters import Filters
@@ -73,7 +75,9 @@ class Definition(Model):
     _path: FilePath | None = PrivateAttr(default=None)
     _findings: tuple[Finding, ...] = PrivateAttr(default=())
     _set: tuple[str, Document, FilePath | None] | None = PrivateAttr(default=None)
-    _labels: tuple[str, ...] | None = PrivateAttr(default=None)
+    _class_map: ClassMap | None = PrivateAttr(default=None)
+    _ancestor: Ancestor | None = PrivateAttr(default=None)
+    _slug: str | None = PrivateAttr(default=None)
 
     @property
     def path(self) -> FilePath | None:
@@ -100,7 +104,17 @@ class Definition(Model):
     @property
     def slug(self) -> str:
         """The title in `[a-z0-9-]`, which names the command `pf-SLUG/N`."""
-        return slug(self.title)
+        return self._slug or slug(self.title)
+
+    @property
+    def ancestor(self) -> Ancestor | None:
+        """What is left of the file of pen.el that it was read from; None if it was read from a `pen: 1` file."""
+        return self._ancestor
+
+    @property
+    def refused(self) -> tuple[Finding, ...]:
+        """Its filters that pen does not run: while there are any, it is only run without filters."""
+        return self._ancestor.refused if self._ancestor is not None else ()
 
     @property
     def name(self) -> str:
@@ -177,9 +191,8 @@ class Definition(Model):
         """The labels and their texts, `labels-file` read; None without `classes:`."""
         if self.classes is None or not self.vars:
             return None
-        if self._labels is not None:
-            variable = classes.variable_of(self.classes, self.vars)
-            return ClassMap(variable.name, self.classes.encode, self.classes.start, self._labels)
+        if self._class_map is not None:
+            return self._class_map
         if (path := self.labels_path) is not None and not path.resolve().is_relative_to(self.project):
             where = self.where("classes", "labels-file")
             raise RefusedError(f"{self.name} would read {path}, which is outside of {self.project}.", where=where,
@@ -207,17 +220,34 @@ class Definition(Model):
         """Split one of its templates."""
         return placeholders.split(template, self.references, self.literals)
 
-    def with_labels(self, labels: tuple[str, ...]) -> Self:
-        """Return the same definition with other labels than its own: a build's, when it has found new ones."""
+    def with_classes(self, class_map: ClassMap) -> Self:
+        """Return the same definition with another map than its own: one that has grown, or a tuned model's."""
         changed = self.model_copy()
         changed.__dict__.pop("class_map", None)
-        changed._labels = labels
+        changed._class_map = class_map
         return changed
 
     def trained_by(self, training: TrainingSpec, name: str, document: Document, path: FilePath | None) -> Self:
         """Return the same prompt trained by a `kind: dataset` file instead of its own `training:`."""
         changed = self.model_copy(update={"training": training})
         changed._set = (name, document, path)
+        return changed
+
+    def called(self, name: str, why: str) -> Self:
+        """Return the same definition under another slug, with a warning that says WHY."""
+        changed = self.model_copy()
+        changed._slug = name
+        changed._findings = (*self._findings, Finding("slug-clash", why, self.where("title"), level="warning"))
+        return changed
+
+    def without_filters(self) -> Self:
+        """Return the same definition for raw texts: nothing is filtered on the way in or out, so nothing is refused."""
+        plain = tuple(one.model_copy(update={"preprocessor": ()}) for one in self.vars)
+        changed = self.model_copy(update={"vars": plain, "prompt_filter": (), "postprocessor": ()})
+        for name in [name for name in changed.__dict__ if name not in type(self).model_fields]:
+            del changed.__dict__[name]  # what was derived from the variables with filters
+        if self._ancestor is not None:
+            changed._ancestor = replace(self._ancestor, refused=(), collation=())
         return changed
 
     def where(self, *path: str | int) -> str:

@@ -14,7 +14,7 @@ from pen_backend.prompts.schema import Problem, nearest
 from pen_backend.prompts.variables import slug
 from pen_backend.prompts.yaml import Document
 
-SUFFIXES = (".yaml", ".yml")
+SUFFIXES = (".yaml", ".yml", ".prompt")
 OWN = frozenset({"title", "name", "aliases", "tests", "include", "pen", "kind"})  # never inherited
 
 
@@ -73,6 +73,8 @@ def included(document: Document, path: FilePath | None, directories: Sequence[Fi
         name = here.value["include"]
         if not isinstance(name, str) or not name:
             return  # the schema says it
+        older = "pen" not in here.value
+        name = slug(name) if older else name
         around = [*([beside.parent] if beside is not None else []), *directories]
         found = locate(name, around)
         if found is None:
@@ -87,8 +89,9 @@ def included(document: Document, path: FilePath | None, directories: Sequence[Fi
             yield Problem("include", ("include",), f"{found.name} cannot be included: it has errors",
                           "see them with `pen prompts lint`")
             return
-        if other.value.get("kind", "prompt") != "prompt" or "pen" not in other.value:
-            yield Problem("include", ("include",), f"{found.name} cannot be included: it is no `pen: 1` prompt")
+        if other.value.get("kind", "prompt") != "prompt" or ("pen" not in other.value) != older:
+            kind = "older prompt, without `pen: 1`" if older else "`pen: 1` prompt"
+            yield Problem("include", ("include",), f"{found.name} cannot be included: it is no {kind}")
             return
         for table in (other.keys, other.values):
             for key in [key for key in table if key[:1] and key[0] in OWN]:

@@ -5,8 +5,9 @@ its file's name says what is wrong with it, not that it does not exist. Training
 are found by the same names.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from pen_backend import config
@@ -38,17 +39,18 @@ class Entry:
 def find(name_or_path: str, *, project: Path | None = None, config_dir: Path | None = None,
          builtin: Path | None = None) -> Definition:
     """Find a prompt by slug, name, alias or path; PROJECT and CONFIG_DIR are directories of definitions."""
-    return loader.as_prompt(_find(name_or_path, list(directories(project, config_dir, builtin))))
+    return loader.as_prompt(find_any(name_or_path, list(directories(project, config_dir, builtin))))
 
 
 def find_training(name_or_path: str, *, project: Path | None = None, config_dir: Path | None = None,
                   builtin: Path | None = None) -> Definition:
     """Find what a training set is built by: a prompt, or the prompt of a `kind: dataset` file, trained by that."""
-    found = _find(name_or_path, list(directories(project, config_dir, builtin)))
+    found = find_any(name_or_path, list(directories(project, config_dir, builtin)))
     return found.definition if isinstance(found, DatasetSpec) else found
 
 
-def _find(name_or_path: str, around: Sequence[Path]) -> Loaded:
+def find_any(name_or_path: str, around: Sequence[Path]) -> Loaded:
+    """Find a definition of either kind in the directories AROUND, the ones that win first."""
     if "/" in name_or_path or name_or_path.endswith(include.SUFFIXES):
         return loader.load_any(Path(name_or_path).expanduser(), around)
     known: list[str] = []
@@ -60,10 +62,6 @@ def _find(name_or_path: str, around: Sequence[Path]) -> Loaded:
                 if isinstance(entry.content, PromptError):
                     raise entry.content
                 return entry.content
-        older = directory / f"{name_or_path}.prompt"
-        if older.is_file():
-            raise PromptError("Older .prompt files are not read yet.", where=str(older),
-                              hint="Write it as a `pen: 1` file.")
         known += [entry.slug for entry in entries]
     near = nearest(name_or_path, known)
     hint = f"Did you mean '{near}'?" if near else f"There are: {', '.join(dict.fromkeys(known)) or 'none'}."
@@ -97,7 +95,8 @@ def directories(project: Path | None, config_dir: Path | None, builtin: Path | N
 def read(directory: Path, around: Sequence[Path] | None = None) -> list[Entry]:
     """Read one directory; definitions with one slug are one error that names the files.
 
-    What they include is looked for beside them, then in the directories AROUND.
+    Of pen.el's files all stay: the later ones, by file name, are called SLUG-2, SLUG-3. What a file includes is looked
+    for beside it, then in the directories AROUND.
     """
     broken: list[Entry] = []
     by_slug: dict[str, list[Loaded]] = {}
@@ -108,7 +107,24 @@ def read(directory: Path, around: Sequence[Path] | None = None) -> list[Entry]:
             broken.append(Entry(slug(path.stem), error))
         else:
             by_slug.setdefault(loaded.slug, []).append(loaded)
-    return broken + [Entry(name, same[0] if len(same) == 1 else _clash(name, same)) for name, same in by_slug.items()]
+    found = dict(_apart(by_slug))
+    return broken + [Entry(name, content) for name, content in found.items()]
+
+
+def _apart(by_slug: Mapping[str, list[Loaded]]) -> Iterator[tuple[str, Loaded | PromptError]]:
+    """Give every slug one definition, or the error of several."""
+    taken = set(by_slug)
+    for name, same in by_slug.items():
+        older = [one for one in same if isinstance(one, Definition) and one.ancestor is not None]
+        first: list[Loaded] = [one for one in same if not isinstance(one, Definition) or one.ancestor is None]
+        if not first:
+            first.append(older.pop(0))
+        yield name, first[0] if len(first) == 1 else _clash(name, first)
+        for one in older:
+            number = next(number for number in count(2) if f"{name}-{number}" not in taken)
+            taken.add(f"{name}-{number}")
+            yield f"{name}-{number}", one.called(f"{name}-{number}", f"there is another '{name}', so this one is "
+                                                 f"called '{name}-{number}'")
 
 
 def _clash(name: str, same: list[Loaded]) -> PromptError:

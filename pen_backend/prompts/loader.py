@@ -13,6 +13,7 @@ from pen_backend import config
 from pen_backend.errors import Finding, NotFoundError, PromptError
 from pen_backend.files import instead_of_file
 from pen_backend.prompts import dataset, include, yaml
+from pen_backend.prompts.ancestor import reading
 from pen_backend.prompts.dataset import DatasetSpec
 from pen_backend.prompts.definition import Definition
 from pen_backend.prompts.forms import FORMS
@@ -90,13 +91,17 @@ def check(data: bytes, file: str, path: FilePath | None = None,
     if not isinstance(document.value, dict):
         return None, [Finding("type", "a definition is a mapping of keys, such as `title: Pun complete`",
                               document.at(0))]
-    if "pen" not in document.value:
-        return None, [Finding("old", "there is no `pen: 1`; older .prompt files are not read yet", document.at(0),
-                              "add `pen: 1` if the file is a definition of this version")]
     directories = (config.builtin_prompts(),) if directories is None else directories
-    examination = _Examination(document, path, directories)
-    loaded = examination.run()
-    findings = _sorted([*document.findings, *examination.findings], file)
+    loaded: Loaded | None
+    if reading.is_ancestor(document.value):
+        loaded, findings = reading.check(document, path, directories)
+    elif "pen" not in document.value:
+        return None, [Finding("old", "there is neither `pen: 1` nor a prompt", document.at(0),
+                              "add `pen: 1` if the file is a definition")]
+    else:
+        examination = _Examination(document, path, directories)
+        loaded, findings = examination.run(), [*document.findings, *examination.findings]
+    findings = _sorted(findings, file)
     if loaded is None or any(finding.level == "error" for finding in findings):
         return None, findings
     loaded._document, loaded._path, loaded._findings = document, path, tuple(findings)

@@ -4,15 +4,16 @@ Because all of them start at `render`, a model is asked exactly as it was traine
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from pen_backend.errors import Finding, PromptError
+from pen_backend.errors import Finding, PromptError, RefusedError
 from pen_backend.prompts import filters, placeholders
 from pen_backend.prompts.definition import Definition
 from pen_backend.prompts.forms import Piece, Role
 from pen_backend.prompts.hashing import format_hash, hashed
 from pen_backend.prompts.placeholders import Parts
+from pen_backend.prompts.schema import advice, sentence
 from pen_backend.prompts.training import weights_problem
 from pen_backend.prompts.variables import Variable, no_value, text_of, unknown_value, wrong
 from pen_backend.records import Example, Origin, Segment, make_example
@@ -129,8 +130,11 @@ def default_weights(definition: Definition, prompt_loss_weight: float = 0.0) -> 
 def request(definition: Definition, values: Mapping[str, object], history: Sequence[Turn] = ()) -> dict[str, Any]:
     """Make the arguments of a completion request, of a chat request if the definition has `messages`.
 
-    What the definition leaves open is left out. HISTORY continues a conversation, by the definition's `repeater`.
+    RefusedError if it has filters that pen does not run (see `Definition.without_filters`). What the definition leaves
+    open is left out. HISTORY continues a conversation, by the definition's `repeater`.
     """
+    if definition.refused:
+        raise _refusal(definition.refused)
     rendered = render(definition, values)
     is_chat = rendered.messages is not None
     optional = {
@@ -229,17 +233,28 @@ def _texts(definition: Definition, pieces: Sequence[Piece], given: Mapping[str, 
             text = (form.completion_start if piece.first else "") + text
             texts.append(text + ((form.completion_end or "") if piece.last else ""))
             continue
-        text = _fill(definition, piece.parts, given)
+        text = _fill(definition, piece.parts, given, keep_end=definition.ancestor is not None)
         ends = is_chat or (piece.last and piece.bounded)
         if definition.prompt_filter:
-            text = filters.apply(definition.prompt_filter, text.rstrip() if ends else text)
-        texts.append(text.rstrip() if ends else text)
+            text = filters.apply(definition.prompt_filter, _read_end(definition, text) if ends else text)
+        texts.append(_read_end(definition, text) if ends else text)
         if ends and not is_chat:
             while not texts[index] and not pieces[index].first:  # the white space stands at the end of another text
                 index -= 1
                 texts[index] = texts[index].rstrip()
             texts[-1] += form.prompt_end
     return texts
+
+
+def _refusal(refused: Sequence[Finding]) -> RefusedError:
+    more = "" if len(refused) == 1 else f" (and {len(refused) - 1} more)"
+    return RefusedError(sentence(refused[0].message + more), hint=advice(refused[0].hint), where=refused[0].where,
+                        findings=[replace(finding, level="error") for finding in refused])
+
+
+def _read_end(definition: Definition, text: str) -> str:
+    """Strip what the model reads of the white space at its end; pen.el left the spaces there."""
+    return text.rstrip() if definition.ancestor is None else text.rstrip("\n")
 
 
 def _fill(definition: Definition, parts: Parts, given: Mapping[str, object], *, keep_end: bool = False) -> str:

@@ -83,7 +83,32 @@ def test_other_files_are_left_alone(places: dict[str, Path]) -> None:
     assert len(library.definitions(**places)) == 1
 
 
-def test_an_older_prompt_file_is_named(places: dict[str, Path]) -> None:
-    write(places["project"], "summarize.prompt", "Summarize")
-    with pytest.raises(PromptError, match="not read yet"):
-        library.find("summarize", **places)
+def older(directory: Path, name: str, title: str) -> Path:
+    directory.mkdir(exist_ok=True)
+    path = directory / name
+    path.write_text(f"title: {title}\nprompt: {name}\n")
+    return path
+
+
+def test_an_older_prompt_file_is_found_by_its_title(places: dict[str, Path]) -> None:
+    older(places["project"], "summarize.prompt", "Make it short")
+    assert library.find("make-it-short", **places).prompt == "summarize.prompt"
+
+
+def test_older_files_with_one_title_all_stay_and_say_how_they_are_called(places: dict[str, Path]) -> None:
+    for name in ("c", "a", "b"):
+        older(places["project"], f"{name}.prompt", "Same")
+    older(places["project"], "d.prompt", "Same 2")
+    found = {name: library.find(name, **places) for name in ("same", "same-2", "same-3", "same-4")}
+    assert {name: one.prompt for name, one in found.items()} == {
+        "same": "a.prompt", "same-2": "d.prompt", "same-3": "b.prompt", "same-4": "c.prompt"}
+    assert [finding.code for finding in found["same-3"].findings] == ["slug-clash"]
+    assert found["same"].findings == ()
+    assert [one.slug for one in library.definitions(**places) if isinstance(one, Definition)] == sorted(found)
+
+
+def test_a_definition_keeps_its_name_beside_an_older_file_of_its_title(places: dict[str, Path]) -> None:
+    older(places["project"], "a.prompt", "Same")
+    write(places["project"], "b.yaml", "Same")
+    assert library.find("same", **places).prompt == "project"
+    assert library.find("same-2", **places).prompt == "a.prompt"

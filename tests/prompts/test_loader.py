@@ -135,10 +135,9 @@ def test_missing_title_and_prompt_are_named() -> None:
     assert say("pen: 1\n") == ["t.yaml:1:1: key 'title' is missing", "t.yaml:1:1: key 'prompt' is missing"]
 
 
-def test_a_file_without_pen_is_one_clear_error() -> None:
-    older = 'title: "Summarize"\nprompt: |\n  <1>\nengine: davinci\nengine: curie\ncompletion: on\n'
-    assert say(older) == ["t.yaml:1:1: there is no `pen: 1`; older .prompt files are not read yet; "
-                          "add `pen: 1` if the file is a definition of this version"]
+def test_a_file_with_neither_pen_nor_a_prompt_is_one_clear_error() -> None:
+    assert say("title: Notes\nservices: [a, b]\n") == ["t.yaml:1:1: there is neither `pen: 1` nor a prompt; "
+                                                       "add `pen: 1` if the file is a definition"]
 
 
 @pytest.mark.parametrize("text", ["just text", "- a\n- b", "null", "5"])
