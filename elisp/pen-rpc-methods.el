@@ -18,7 +18,7 @@
 (require 'pen-rpc)
 
 (defconst pen-rpc-methods-hash
-  "844c059781929dbe676e6f338e10605980ed64ac7e51c9f2aa181b84540c7ef3"
+  "c356c3dd0b7497dc1a3503059c0cd30aaff1f887435e1515787a720bcde6f435"
   "What the service says in its greeting if its methods are these.")
 
 (defun pen-rpc-completions-start (&rest args)
@@ -26,12 +26,15 @@
 
 Deltas by candidate while the model writes, then the whole result.
 
+HISTORY continues a conversation: VALUES are those of its first
+request.
+
 Answer with the id of a request; the value comes with the event
 `done'.
 
 ARGS are keywords, each with its value.
 
-\(fn &key PROMPT VALUES MODEL N TEMPERATURE MAX-TOKENS SEED THEN ELSE DEADLINE)"
+\(fn &key PROMPT VALUES MODEL N TEMPERATURE MAX-TOKENS SEED HISTORY THEN ELSE DEADLINE)"
   (pen-rpc-invoke
    "completions-start"
    '((:prompt string required)
@@ -40,7 +43,9 @@ ARGS are keywords, each with its value.
      (:n (or integer null))
      (:temperature (or number null))
      (:max-tokens (or integer null))
-     (:seed (or integer null)))
+     (:seed (or integer null))
+     (:history (list (record (:answer string required) (:value string
+       required)))))
    args))
 
 (defun pen-rpc-datasets-plan (&rest args)

@@ -10,14 +10,18 @@ from typing import Any
 from pen_backend.client import Choice, Chunk, Client, CompletionStream, Usage
 from pen_backend.prompts import template
 from pen_backend.prompts.definition import Definition
+from pen_backend.prompts.template import Turn
+
+LARGEST_SEED = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One answer, parsed; the finish reason is stop, length or cancelled."""
+    """One answer, parsed; the finish reason is stop, length or cancelled. `label` is the class it names, if it does."""
 
     text: str
     finish_reason: str
+    label: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,78 +42,119 @@ class Delta:
 
 
 def request(definition: Definition, values: Mapping[str, object], *, model: str, max_tokens: int,
-            overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
+            overrides: Mapping[str, Any] | None = None, history: Sequence[Turn] = ()) -> dict[str, Any]:
     """Build a request's arguments; MAX_TOKENS is for definitions that say nothing, OVERRIDES win over all."""
-    body = {"max_tokens": max_tokens, **template.request(definition, values), "model": model}
-    return {**body, **{key: value for key, value in (overrides or {}).items() if value is not None}}
+    body = template.request(definition, values, history)
+    longest = "max_completion_tokens" if "messages" in body else "max_tokens"
+    given = {longest if key == "max_tokens" else key: value for key, value in (overrides or {}).items()
+             if value is not None}
+    return {longest: max_tokens, **body, "model": model, **given}
 
 
 def complete(client: Client, definition: Definition, body: Mapping[str, Any]) -> Answered:
-    """Answer a request with whole candidates."""
-    answer = client.complete(body)
-    return Answered(tuple(_candidate(definition, choice) for choice in answer.choices), answer.model, answer.usage)
+    """Answer a request with whole candidates; `n-collate` requests are made, and their answers joined."""
+    answers = [client.complete(one) for one in _bodies(definition, body)]
+    wanted = max(len(answer.choices) for answer in answers)
+    gathered = [[choice for answer in answers for choice in answer.choices if choice.index == index]
+                for index in range(wanted)]
+    usage = Usage(sum(answer.usage.prompt_tokens for answer in answers),
+                  sum(answer.usage.completion_tokens for answer in answers))
+    return Answered(tuple(_candidate(definition, choices) for choices in gathered), answers[0].model, usage)
 
 
 def stream(client: Client, definition: Definition, body: Mapping[str, Any]) -> "Streamed":
-    """Start a request; iterate for its deltas, then read `answered`."""
-    wanted = int(body.get("n") or 1)
-    if int(body.get("best_of") or 1) > wanted:  # chosen among whole candidates, so there is nothing to stream
-        answer = client.complete(body)
-        whole = [Chunk(choice.index, choice.text, choice.finish_reason) for choice in answer.choices]
-        return Streamed(definition, whole, str(body["model"]), wanted, usage=answer.usage)
-    return Streamed(definition, client.stream(body), str(body["model"]), wanted)
+    """Prepare a request; iterate for its deltas, then read `answered`."""
+    return Streamed(client, definition, body)
 
 
 class Streamed:
-    """A running request. Deltas are what the parsed answer will show: no boundary, no stop, no trailing space."""
+    """A running request. Deltas are what the parsed answer will show: no boundary, no stop, no trailing space.
 
-    def __init__(self, definition: Definition, chunks: CompletionStream | Sequence[Chunk], model: str, wanted: int, *,
-                 usage: Usage | None = None) -> None:
+    A label, or an answer that goes through a postprocessor, comes as one delta when it is whole.
+    """
+
+    def __init__(self, client: Client, definition: Definition, body: Mapping[str, Any]) -> None:
+        self._client = client
         self._definition = definition
-        self._chunks = chunks
-        self._model = model
-        self._usage = usage
-        self._texts = [""] * wanted
-        self._shown = [""] * wanted
-        self._reasons: list[str | None] = [None] * wanted
+        self._bodies = _bodies(definition, body)
+        self._model = str(body["model"])
+        self._wanted = int(body.get("n") or 1)
+        self._is_held = bool(definition.postprocessor) or definition.class_map is not None
+        self._usage = Usage(0, 0)
+        self._gathered: list[list[Choice]] = [[] for _ in range(self._wanted)]  # candidate, then request
+        self._shown = [""] * self._wanted
+        self._running: CompletionStream | None = None
         self._cancelled = False
 
     def __iter__(self) -> Iterator[Delta]:
         """Yield deltas as they arrive; ends early, without an error, once cancelled."""
-        for chunk in self._chunks:
-            index = chunk.index
-            if not 0 <= index < len(self._texts):
-                continue
-            self._texts[index] += chunk.text
-            self._reasons[index] = chunk.finish_reason or self._reasons[index]
-            visible = self._visible(index)
-            if len(visible) > len(self._shown[index]) and visible.startswith(self._shown[index]):
-                text, self._shown[index] = visible[len(self._shown[index]):], visible
-                yield Delta(index, text)
+        for number, body in enumerate(self._bodies, 1):
             if self._cancelled:
                 return
+            yield from self._one(body, is_last=number == len(self._bodies))
 
     def cancel(self) -> None:
         """End the request now, from any thread; the engine stops generating."""
         self._cancelled = True
-        if isinstance(self._chunks, CompletionStream):
-            self._chunks.cancel()
+        if self._running is not None:
+            self._running.cancel()
 
     @property
     def answered(self) -> Answered:
         """The whole result, or what there was when it was cancelled."""
-        usage = self._usage
-        if isinstance(self._chunks, CompletionStream):
-            usage = self._chunks.usage
-        candidates = tuple(_candidate(self._definition, Choice(index, text, reason or "cancelled"))
-                           for index, (text, reason) in enumerate(zip(self._texts, self._reasons, strict=True)))
-        return Answered(candidates, self._model, usage or Usage(0, 0))
+        candidates = tuple(_candidate(self._definition, choices or [Choice(index, "", "cancelled")])
+                           for index, choices in enumerate(self._gathered))
+        return Answered(candidates, self._model, self._usage)
+
+    def _one(self, body: Mapping[str, Any], *, is_last: bool) -> Iterator[Delta]:
+        """Make one request and yield what it adds to each candidate."""
+        for choices in self._gathered:
+            choices.append(Choice(len(choices), "", "cancelled"))
+        ended: set[int] = set()
+        try:
+            for chunk in self._chunks(body):
+                if not 0 <= chunk.index < self._wanted:
+                    continue
+                choices = self._gathered[chunk.index]
+                choices[-1] = Choice(chunk.index, choices[-1].text + chunk.text,
+                                     chunk.finish_reason or choices[-1].finish_reason)
+                if chunk.finish_reason:
+                    ended.add(chunk.index)
+                if not self._is_held or (is_last and chunk.index in ended):
+                    yield from self._shown_more(chunk.index)
+                if self._cancelled:
+                    return
+        finally:
+            if self._running is not None and self._running.usage is not None:
+                self._add(self._running.usage)
+
+    def _chunks(self, body: Mapping[str, Any]) -> Iterator[Chunk]:
+        if int(body.get("best_of") or 1) > self._wanted:  # chosen among whole candidates: there is nothing to stream
+            answer = self._client.complete(body)
+            self._add(answer.usage)
+            yield from (Chunk(choice.index, choice.text, choice.finish_reason) for choice in answer.choices)
+            return
+        self._running = self._client.stream(body)
+        if self._cancelled:  # while it was being prepared
+            self._running.cancel()
+        yield from self._running
+
+    def _shown_more(self, index: int) -> Iterator[Delta]:
+        visible, shown = self._visible(index), self._shown[index]
+        if len(visible) > len(shown) and visible.startswith(shown):
+            self._shown[index] = visible
+            yield Delta(index, visible[len(shown):])
 
     def _visible(self, index: int) -> str:
-        text, start = self._texts[index], self._definition.format.completion_start
+        choices = self._gathered[index]
+        text, start = choices[-1].text, self._definition.format.completion_start
         if len(text) < len(start) and start.startswith(text):  # may still become the completion's start
-            return ""
-        return template.parse(self._definition, text, None).text
+            choices = choices[:-1]
+        return _candidate(self._definition, choices).text
+
+    def _add(self, usage: Usage) -> None:
+        self._usage = Usage(self._usage.prompt_tokens + usage.prompt_tokens,
+                            self._usage.completion_tokens + usage.completion_tokens)
 
 
 def score(client: Client, model: str, prompts: Sequence[Sequence[int]]) -> list[list[float | None]]:
@@ -120,6 +165,20 @@ def score(client: Client, model: str, prompts: Sequence[Sequence[int]]) -> list[
     return [list((choice.logprobs or {}).get("token_logprobs") or ()) for choice in ordered]
 
 
-def _candidate(definition: Definition, choice: Choice) -> Candidate:
-    answer = template.parse(definition, choice.text, choice.finish_reason)
-    return Candidate(answer.text, "stop" if answer.stopped else choice.finish_reason)
+def _bodies(definition: Definition, body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """List the requests of one call; each has a seed of its own, else their answers would be equal."""
+    if definition.n_collate == 1:
+        return [body]
+    seed = body.get("seed")
+    return [{**body} if seed is None else {**body, "seed": (seed + number) % (LARGEST_SEED + 1)}
+            for number in range(definition.n_collate)]
+
+
+def _candidate(definition: Definition, choices: Sequence[Choice]) -> Candidate:
+    """Parse one candidate's answers, one a request, and join them, a line each; empty ones are dropped."""
+    answers = [template.read(definition, choice.text, choice.finish_reason) for choice in choices]
+    text = "\n".join(answer.text for answer in answers if answer.text) if len(answers) != 1 else answers[0].text
+    reasons = ["stop" if answer.stopped else choice.finish_reason
+               for answer, choice in zip(answers, choices, strict=True)]
+    return Candidate(template.postprocess(definition, text), next((one for one in reasons if one != "stop"), "stop"),
+                     answers[0].label if len(answers) == 1 else None)

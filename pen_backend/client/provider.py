@@ -54,7 +54,7 @@ class CompletionStream:
                     for choice in answer.choices or ():
                         if choice.finish_reason:
                             self._open.discard(choice.index)
-                        yield Chunk(choice.index, choice.text or "", choice.finish_reason)
+                        yield Chunk(choice.index, _text(choice), choice.finish_reason)
                     if answer.usage is not None:
                         self.usage = Usage(answer.usage.prompt_tokens, answer.usage.completion_tokens)
             except Exception as error:
@@ -103,11 +103,11 @@ class Client:
         self._streaming: Any = None
 
     def complete(self, request: Mapping[str, Any]) -> Completion:
-        """Answer a completions request with whole candidates."""
+        """Answer a request with whole candidates: a chat's if it has messages."""
         def call(client: OpenAI) -> Completion:
-            answer = client.completions.create(**request, timeout=self._timeout())
+            answer = _resource(client, request).create(**request, timeout=self._timeout())
             _checked(answer)
-            choices = tuple(Choice(one.index, one.text, _finished(one.finish_reason),
+            choices = tuple(Choice(one.index, _text(one), _finished(one.finish_reason),
                                    one.logprobs.model_dump() if one.logprobs else None) for one in answer.choices)
             usage = answer.usage
             return Completion(answer.model, choices, Usage(usage.prompt_tokens if usage else 0,
@@ -116,14 +116,15 @@ class Client:
         return self._call(call, COMPLETION_SECONDS)
 
     def stream(self, request: Mapping[str, Any]) -> CompletionStream:
-        """Prepare a completions request; iterating makes it, and repeats it only until the answer begins."""
+        """Prepare a request as `complete` takes it; iterating makes it, and repeats it only until the answer begins."""
         def call(client: OpenAI, stream: CompletionStream) -> Any:
             token = _asking.set(stream)
             try:
                 if stream.cancelled:
                     raise CancelledError("The request was cancelled.")
-                answer = client.with_options(http_client=self._streaming).completions.with_raw_response.create(
-                    **request, stream=True, stream_options={"include_usage": True}, timeout=self._timeout())
+                asked = _resource(client.with_options(http_client=self._streaming), request).with_raw_response
+                answer = asked.create(**request, stream=True, stream_options={"include_usage": True},
+                                      timeout=self._timeout())
             except Exception as error:
                 raise CancelledError("The request was cancelled.") if stream.cancelled else error from None
             finally:
@@ -258,6 +259,19 @@ class Client:
         import httpx2
 
         return httpx2.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS, write=write, pool=CONNECT_SECONDS)
+
+
+def _resource(client: OpenAI, request: Mapping[str, Any]) -> Any:
+    """Choose what answers a request: a prompt is completed, messages are a chat."""
+    return client.chat.completions if "messages" in request else client.completions
+
+
+def _text(choice: Any) -> str:
+    """Return the text of a choice: of a completion, of a chat's message, or of a piece of one."""
+    if hasattr(choice, "text"):
+        return choice.text or ""
+    said = getattr(choice, "delta", None) or getattr(choice, "message", None)
+    return (said.content if said is not None else None) or ""
 
 
 def _traced(request: Any) -> None:

@@ -65,6 +65,20 @@ class ClassMap:
             text = text.lstrip("0") or "0"
         return self._by_text.get(text)
 
+    def to_json(self) -> dict[str, object]:
+        """Write the map as it is remembered in a manifest."""
+        labels = None if self.labels is None else list(self.labels)
+        return {"var": self.variable, "encode": self.encode_as, "start": self.start, "labels": labels}
+
+    @classmethod
+    def from_json(cls, value: object) -> "ClassMap | None":
+        """Read a map that was remembered; None if it is none."""
+        match value:
+            case {"var": str(variable), "encode": "text" | "number" as encode, "start": int(start), "labels": labels}:
+                if labels is None or (isinstance(labels, list) and all(isinstance(label, str) for label in labels)):
+                    return cls(variable, encode, start, None if labels is None else tuple(labels))
+        return None
+
     @cached_property
     def _by_text(self) -> Mapping[str, str]:
         return {text: label for label, text in self.texts.items()}

@@ -132,7 +132,7 @@ def unknown(name: str, known: typing.Iterable[str]) -> str:
     return f"unknown key '{name}'" + (f"; did you mean '{near}'?" if near else "")
 
 
-def named(path: Path) -> str:
+def named(path: typing.Sequence[str | int]) -> str:
     """Write a path as a person would: `training.sources[0].path`."""
     words = ""
     for step in path:

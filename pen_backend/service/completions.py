@@ -1,10 +1,10 @@
 """Completions of definitions, streamed."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pen_backend.errors import NotFoundError, PenError
 from pen_backend.service.context import Context
@@ -17,10 +17,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One answer, without boundary; the finish reason is stop, length or cancelled."""
+    """One answer, without boundary; the finish reason is stop, length or cancelled.
+
+    LABEL is the class that it names, if the definition has classes and it names one of them.
+    """
 
     text: str
     finish_reason: str
+    label: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What was said in a conversation: the model's answer, and the value that is given to the last variable next."""
+
+    answer: str
+    value: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +45,10 @@ class CompletionResult:
     completion_tokens: int
 
 
+NO_TURNS: list[Turn] = []
+LONGEST_SHOWN = 80  # characters of a text in the warning that it has changed
+
+
 class Completions:
     """Runs definitions."""
 
@@ -42,63 +58,95 @@ class Completions:
 
     @rpc(stream=True)
     def start(self, prompt: str, values: dict[str, str], model: str | None = None, n: int | None = None,
-              temperature: float | None = None, max_tokens: int | None = None, seed: int | None = None, *,
-              events: Events) -> CompletionResult:
-        """Run a definition: deltas by candidate while the model writes, then the whole result."""
+              temperature: float | None = None, max_tokens: int | None = None, seed: int | None = None,
+              history: list[Turn] = NO_TURNS, *, events: Events) -> CompletionResult:
+        """Run a definition: deltas by candidate while the model writes, then the whole result.
+
+        HISTORY continues a conversation: VALUES are those of its first request.
+        """
         from pen_backend import completion
+        from pen_backend.prompts import template
 
         definition = self._context.find_prompt(prompt)
         # Rendered before anything is started, so that a missing value is said at once.
         overrides = {"n": n, "temperature": temperature, "max_tokens": max_tokens, "seed": seed}
         body = completion.request(definition, values, model="", max_tokens=self._context.config.max_tokens,
-                                  overrides=overrides)
+                                  overrides=overrides,
+                                  history=[template.Turn(turn.answer, turn.value) for turn in history])
         client = self._context.client(lambda text: events.send("log", what="text", level="info", text=text))
         body["model"] = self._context.config.model_name(model) if model else self._context.model_of(definition, client)
-        self._warn(client, definition, body["model"], events)
-        streamed = completion.stream(client, definition, body)
+        manifest = self._trained_on(body["model"])
+        self._warn(client, definition, body["model"], manifest, events)
+        streamed = completion.stream(client, _as_trained(definition, manifest), body)
         events.on_cancel(streamed.cancel)
         for delta in streamed:
             events.send("delta", index=delta.index, text=delta.text)
         answered = streamed.answered
         return CompletionResult(
-            candidates=[Candidate(each.text, each.finish_reason) for each in answered.candidates],
+            candidates=[Candidate(each.text, each.finish_reason, each.label) for each in answered.candidates],
             model=answered.model, prompt_tokens=answered.usage.prompt_tokens,
             completion_tokens=answered.usage.completion_tokens)
 
-    def _warn(self, client: "Client", definition: "Definition", model: str, events: Events) -> None:
-        """Say when the model was trained with another form of this definition (prompts.md, section 4)."""
-        if not client.local:
-            return
-        from pen_backend.prompts import template
-
-        try:
-            trained = (client.model(model).get("pen") or {}).get("format_hash")
-        except NotFoundError:
-            raise
-        except PenError:
-            return
-        if trained and trained != template.format_hash(definition):
-            events.send("log", what="warning", level="warning", text=self._difference(definition, model))
-
-    def _difference(self, definition: "Definition", model: str) -> str:
-        """Say which text changed since MODEL was trained, as far as its training set still tells."""
-        from pen_backend.prompts import template
-
+    def _trained_on(self, model: str) -> Mapping[str, Any]:
+        """Return the manifest of the training set of a model that was tuned from here, as long as it is there."""
         entry = self._context.ledger.entry_of(model)
+        if entry is None or entry.plan is None:
+            return {}
         try:
-            then = json.loads((Path(entry.plan or "") / "manifest.json").read_bytes())["format"] if entry else {}
-        except (OSError, ValueError, KeyError, TypeError):
-            then = {}
-        for path, old, new in _changes(then, template.hashed(definition)):
-            where = Path(definition.where(*path)).name
-            return f"{model} was trained with {path[-1]} {json.dumps(old)}; {where} now says {json.dumps(new)}."
+            manifest = json.loads((Path(entry.plan) / "manifest.json").read_bytes())
+        except (OSError, ValueError):
+            return {}
+        return manifest if isinstance(manifest, dict) else {}
+
+    def _warn(self, client: "Client", definition: "Definition", model: str, manifest: Mapping[str, Any],
+              events: Events) -> None:
+        """Say when the model was trained with another form of this definition (prompts.md, section 4)."""
+        from pen_backend.prompts import template
+
+        trained = _hash_of(client, model) if client.local else manifest.get("format_hash")
+        if trained and trained != template.format_hash(definition):
+            text = _difference(definition, model, manifest.get("format"))
+            events.send("log", what="warning", level="warning", text=text)
+
+
+def _hash_of(client: "Client", model: str) -> str | None:
+    """Ask the local engine with which form a model was trained; None if it does not know."""
+    try:
+        return (client.model(model).get("pen") or {}).get("format_hash")
+    except NotFoundError:
+        raise
+    except PenError:
+        return None
+
+
+def _difference(definition: "Definition", model: str, then: object) -> str:
+    """Say which key changed since MODEL was trained, as far as its training set still tells."""
+    from pen_backend.prompts import hashing
+
+    changes = list(hashing.changes(then, hashing.hashed(definition)))
+    if not changes:
         return f"{model} was trained with another form of {definition.name}; tune again, or put the file back."
+    path, old, new = changes[0]
+    where = Path(definition.where(*path)).name
+    more = f" (and {len(changes) - 1} more)" if changes[1:] else ""
+    return f"{model} was trained with {_key(path)} {_shown(old)}; {where} now says {_shown(new)}{more}."
 
 
-def _changes(then: object, now: object, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], object, object]]:
-    """Yield what differs between two hashed forms: where, before, after."""
-    if isinstance(then, dict) and isinstance(now, dict):
-        for key in [key for key in then if key in now]:
-            yield from _changes(then[key], now[key], (*path, key))
-    elif then != now and path:
-        yield path, then, now
+def _key(path: Sequence[str | int]) -> str:
+    """Name a key of a definition: `prompt-end`, `jokes.join`, `segments[1].text`."""
+    from pen_backend.prompts.schema import named
+
+    return named([step for step in path[1:] if isinstance(step, str)] if path[0] in ("format", "vars") else path)
+
+
+def _shown(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
+
+
+def _as_trained(definition: "Definition", manifest: Mapping[str, Any]) -> "Definition":
+    """Read answers by the labels that the model was trained with, which its training set remembers."""
+    from pen_backend.prompts.classes import ClassMap
+
+    remembered = ClassMap.from_json(manifest.get("classes")) if definition.classes is not None else None
+    return definition if remembered is None else definition.with_classes(remembered)
