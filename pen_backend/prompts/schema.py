@@ -5,6 +5,7 @@ in files and snake_case in Python.
 """
 
 import difflib
+import re
 import types
 import typing
 from collections.abc import Callable, Iterator, Mapping
@@ -145,6 +146,15 @@ def no_variable(name: str, variables: typing.Collection[str], path: Path) -> Pro
     near = nearest(name, variables)
     return Problem("undeclared", path, f"{named(path[:-1])}: '{name}' is not a variable"
                    f"{f'; did you mean {near!r}?' if near else ''}", at_key=True)
+
+
+def regex_problem(pattern: str) -> str | None:
+    """Say why a text is no regular expression."""
+    try:
+        re.compile(pattern)
+    except (re.error, OverflowError, RecursionError) as error:
+        return f"not a regular expression: {getattr(error, 'msg', 'it is too large')}"
+    return None
 
 
 def problems_of(error: ValidationError, model: type[BaseModel], named: Callable[[Path], str]) -> Iterator[Problem]:

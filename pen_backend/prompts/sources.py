@@ -19,6 +19,7 @@ from pen_backend.prompts.schema import (
     Text,
     named,
     no_variable,
+    regex_problem,
 )
 from pen_backend.prompts.yaml import Path
 
@@ -109,6 +110,9 @@ def problems(sources: tuple[Source, ...], variables: tuple[str, ...] | None, aro
             codecs.lookup(source.encoding)
         except LookupError:
             yield Problem("type", (*path, "encoding"), f"{name}.encoding: '{source.encoding}' is not an encoding")
+        for column, condition in source.where.items():
+            if condition.regex is not None and (wrong := regex_problem(condition.regex)):
+                yield Problem("type", (*path, "where", column, "regex"), f"{name}.where.{column}.regex: {wrong}")
         for variable in source.fields if variables is not None else ():
             if variable not in (variables or ()):
                 yield no_variable(variable, variables or (), (*path, "fields", variable))

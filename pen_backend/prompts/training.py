@@ -3,7 +3,6 @@
 The schema of datasets.md section 2, validated here; `dataset/` executes it.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, get_args
 
@@ -27,6 +26,7 @@ from pen_backend.prompts.schema import (
     Text,
     named,
     no_variable,
+    regex_problem,
     show,
     unknown,
 )
@@ -257,19 +257,13 @@ def _step_problems(step: Step, path: Path) -> Iterator[Problem]:
     if step.sample and (step.sample.n is None) == (step.sample.share is None):
         yield Problem("step", path, f"{name}: sample takes either n or share")
     for number, replacement in enumerate(step.anonymise.numbers if step.anonymise else ()):
-        yield from _regex_problems(replacement.regex, (*path, "anonymise", "numbers", number, "regex"))
+        if wrong := regex_problem(replacement.regex):
+            yield Problem("type", (*path, "anonymise", "numbers", number, "regex"), f"regex: {wrong}")
     for key in ("chars", "words", "tokens"):
         bounds = getattr(step.filter, key, None)
         if bounds and bounds[0] > bounds[1]:
             yield Problem("type", (*path, "filter", key), f"{name}.filter.{key}: {list(bounds)} is empty",
                           "write [LOW, HIGH]")
-
-
-def _regex_problems(pattern: str, path: Path) -> Iterator[Problem]:
-    try:
-        re.compile(pattern)
-    except re.error as error:
-        yield Problem("type", path, f"{path[-1]}: not a regular expression: {error.msg}")
 
 
 def _example_problems(example: ExampleSpec, variables: tuple[str, ...] | None, segments: int | None,
