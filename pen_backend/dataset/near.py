@@ -12,15 +12,25 @@ import re
 from array import array
 from collections.abc import Callable, Iterable, Iterator
 from hashlib import blake2b
+from itertools import islice
 
 _WORD = re.compile(r"\w+")
+_ASCII_WORDS = bytes(sign if chr(sign).isalnum() or sign == ord("_") else ord(" ") for sign in range(256))
 _MASK = (1 << 24) - 1
 _SHINGLE = 3  # words
-_FACTORS = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 1)  # odd, so that nothing of a word's hash is lost
-_64 = (1 << 64) - 1
 _WORDS_KNOWN = 200_000
 
 Beat = Callable[[int], None]
+
+
+class _Words(dict[bytes, int]):
+    """The hash of each word, 60 bits; forgotten when there are too many, for memory's sake."""
+
+    def __missing__(self, word: bytes) -> int:
+        if len(self) >= _WORDS_KNOWN:
+            self.clear()
+        value = self[word] = int.from_bytes(blake2b(word, digest_size=8).digest(), "little") >> 4
+        return value
 
 
 class Shingles:
@@ -30,11 +40,11 @@ class Shingles:
         self._hashes = array("Q")
         self._starts = array("Q", [0])
         self._counts = bytearray(_MASK + 1)
-        self._words: dict[str, int] = {}
-        counts = self._counts
+        counts, value_of = self._counts, _Words().__getitem__
         for done, text in enumerate(texts):
             beat(done)
-            for shingle in (own := self._shingles(text)):
+            own = _shingles(list(map(value_of, _words(text))))
+            for shingle in own:
                 if (number := counts[shingle & _MASK]) < 255:
                     counts[shingle & _MASK] = number + 1
             self._hashes.extend(own)
@@ -53,38 +63,40 @@ class Shingles:
 
     def prefix(self, text: int, length: int) -> list[int]:
         """Return what another text may share of the LENGTH rarest shingles; the order is (counter, hash)."""
-        counts = self._counts
-        shared = [shingle for shingle in self.of(text) if counts[shingle & _MASK] > 1]
-        length -= self.size(text) - len(shared)  # those that no other text has come first
-        return sorted(shared, key=lambda shingle: (counts[shingle & _MASK], shingle))[:length] if length > 0 else []
+        counts, own = self._counts, self.of(text)
+        numbers = [counts[shingle & _MASK] for shingle in own]
+        alone = numbers.count(1)  # no other text has these, and they come first
+        if alone >= length:
+            return []
+        return [shingle for _, shingle in islice(sorted(zip(numbers, own, strict=True)), alone, length)]
 
-    def _shingles(self, text: str) -> set[int]:
-        """Hash a text's word triples; a shorter text is one shingle, one without words has none.
 
-        A triple's hash is a polynomial of its words' blake2b values: hashing each triple's text costs three times as
-        much, and two different triples are as unlikely to meet.
-        """
-        known = self._words
-        values = []
-        for word in _WORD.findall(text.casefold()):
-            value = known.get(word)
-            if value is None:
-                if len(known) >= _WORDS_KNOWN:
-                    known.clear()
-                digest = blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-                value = known[word] = int.from_bytes(digest, "little")
-            values.append(value)
-        if not values:
-            return set()
-        if len(values) < _SHINGLE:
-            return {sum(value * factor for value, factor in zip(values, _FACTORS, strict=False)) & _64}
-        first, second, _ = _FACTORS
-        return {(one * first + two * second + three) & _64
-                for one, two, three in zip(values, values[1:], values[2:], strict=False)}
+def _words(text: str) -> list[bytes]:
+    """Split a text into its words, case-folded: runs of letters, digits and underscores."""
+    if text.isascii():
+        return text.lower().encode().translate(_ASCII_WORDS).split()
+    return [word.encode("utf-8", "surrogatepass") for word in _WORD.findall(text.casefold())]
+
+
+def _shingles(values: list[int]) -> set[int]:
+    """Hash a text's word triples; a shorter text is one shingle, one without words has none.
+
+    A triple's hash is a polynomial of its words' hashes and stays below 2^64: hashing each triple's text costs three
+    times as much, and two different triples are as unlikely to meet.
+    """
+    if len(values) >= _SHINGLE:
+        later = values[1:]
+        return {one + 3 * two + 9 * three for one, two, three in zip(values, later, later[1:], strict=False)}
+    return {sum(value * factor for value, factor in zip(values, (1, 3), strict=False))} if values else set()
 
 
 def pairs(shingles: Shingles, threshold: float, beat: Beat = lambda done: None) -> Iterator[tuple[int, int]]:
     """Yield every pair of texts at or above the threshold, once, the earlier text first."""
+    return ((first, second) for first, second, _ in matches(shingles, threshold, beat))
+
+
+def matches(shingles: Shingles, threshold: float, beat: Beat = lambda done: None) -> Iterator[tuple[int, int, float]]:
+    """Yield every pair of texts at or above the threshold with its similarity, once, the earlier text first."""
     first: dict[int, int] = {}  # most prefix shingles are in one text so far; the few others have a list
     later: dict[int, array[int]] = {}
     order = sorted(range(len(shingles)), key=shingles.size)
@@ -101,8 +113,8 @@ def pairs(shingles: Shingles, threshold: float, beat: Beat = lambda done: None) 
             own = frozenset(shingles.of(text))
             for other in sorted(candidates):
                 common = len(own.intersection(shingles.of(other)))
-                if common / (size + shingles.size(other) - common) >= threshold:
-                    yield min(text, other), max(text, other)
+                if (similarity := common / (size + shingles.size(other) - common)) >= threshold:
+                    yield min(text, other), max(text, other), similarity
         for shingle in prefix:
             if shingle not in first:
                 first[shingle] = text
