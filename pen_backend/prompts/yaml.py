@@ -368,8 +368,15 @@ def _explain(error: yaml.YAMLError, document: Document, flow: int | None) -> Fin
         return Finding("yaml", "a tab stands where YAML wants spaces",
                        document.at(index if sign == "\t" else index - 1), "use spaces, or put the text in quotes")
     hint = None
+    if "could not find expected ':'" in problem:  # noticed lines later; the context is where the odd line begins
+        index = begin
     if "quoted scalar" in context and "end" in problem:
         index, hint = begin, "the quote is never closed"
+    elif flow is not None and problem.startswith("did not find expected ',' or"):
+        line = document.at(flow).rsplit(":", 2)[1]
+        hint = f"put a comma between items, and close the {text[flow]} of line {line}"
+    elif key := _text_above(text, index):
+        hint = f"indent it like the first line of the text below `{key}`"
     elif "mapping values are not allowed" in problem:
         hint = "put a text that holds ': ' in quotes"
     elif "cannot start any token" in problem:
@@ -377,4 +384,21 @@ def _explain(error: yaml.YAMLError, document: Document, flow: int | None) -> Fin
         hint = f"a text cannot begin with {name}; put it in quotes"
     elif "expected key" in problem or "block end" in problem:
         hint = "check the indentation, and put quotes around the whole text or nothing"
+    elif "could not find expected ':'" in problem:
+        hint = "indent the line under what it belongs to, or put the whole text in quotes"
     return Finding("yaml", f"not valid YAML: {problem}", document.at(index), hint)
+
+
+_BLOCK = re.compile(r"([ ]*)(\S[^\n]*:[ ]+[|>][-+0-9]*)[ ]*")
+
+
+def _text_above(text: str, index: int) -> str | None:
+    """Return the key of the block text (`prompt: |`) that ends just above the line of INDEX, if one does."""
+    above = text[:text.rfind("\n", 0, index) + 1].splitlines()
+    for line in reversed(above):
+        found = _BLOCK.fullmatch(line)
+        if found:
+            return found[2]
+        if line.strip() and not line.startswith(" "):
+            return None
+    return None
