@@ -91,7 +91,7 @@ def _one_or_many(value: object) -> object:
 
 
 Filter = Annotated[Plain | Join | Split | First | StripPrefix, BeforeValidator(_known)]
-Filters = Annotated[Many[Filter], BeforeValidator(_one_or_many)]
+Filters = Annotated[Many[Filter], BeforeValidator(_one_or_many, json_schema_input_type=Filter | tuple[Filter, ...])]
 
 _FILTERS: TypeAdapter[Any] = TypeAdapter(Filters)
 

@@ -6,12 +6,15 @@ Run it: python -m pen_backend.prompts.json_schema prompts/schema.json
 """
 
 import json
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pen_backend.prompts.dataset import DatasetSpec
 from pen_backend.prompts.definition import Definition
+from pen_backend.prompts.forms import FORMS
 from pen_backend.records import HYPERPARAMETERS
 
 Schema = dict[str, Any]
@@ -28,7 +31,7 @@ MEANINGS: Mapping[str, str] = {
     "include": "a definition whose keys count where this one has none",
     "in-development": "checked, but not offered as a command",
     "meta": "anything; name the text's origin here, as source and licence",
-    "prompt": "what the model reads, with <variables>; format.prompt-end is added",
+    "prompt": "what the model reads, with <variables>; of a training set the name of its prompt",
     "completion": "what the model should write; training and evaluation need it",
     "messages": "a chat, instead of a prompt",
     "segments": "more than two texts, instead of prompt and completion",
@@ -60,6 +63,16 @@ MEANINGS: Mapping[str, str] = {
     "training": "the training set and the job's defaults",
     "evaluation": "how base and tuned model are compared",
     "tests": "values, and what the answer must satisfy",
+    "sources": "where the records come from",
+    "steps": "what is done to them, in order; a list given here replaces the usual one",
+    "example": "how records become examples",
+    "split": "what is held out",
+    "checks": "what a check does when it finds something",
+    "on-bad": "what happens to records that cannot be used",
+    "max-bad": "share of such records above which nothing is published",
+    "output": "what is written, and where",
+    "budget": "how much may be spent; decides how much is kept",
+    "job": "defaults of the fine-tuning job",
 }
 _SCALAR: Schema = {"type": ["string", "number", "boolean"]}
 _NOTHING: Schema = {"const": None}  # `- NAME:` and `- normalise:`, the only places where nothing is a value
@@ -67,26 +80,40 @@ _WRITTEN: Schema = {"anyOf": [_SCALAR, {"items": _SCALAR, "type": "array"}]}  # 
 
 
 def schema() -> Schema:
-    """Build the schema: draft 2020-12, one for files with `pen: 1`, another for older ones."""
-    models = Definition.model_json_schema(by_alias=True)
-    parts: Schema = models.pop("$defs")
-    _variables(models, parts)
-    parts["TrainingSpec"]["properties"]["job"] = _job()
+    """Build the schema: draft 2020-12; prompts and training sets of `pen: 1`, and older files."""
+    parts: Schema = {}
+    kinds = {}
+    for name, model in (("Prompt", Definition), ("Dataset", DatasetSpec)):
+        kinds[name] = model.model_json_schema(by_alias=True)
+        parts |= kinds[name].pop("$defs")
+    _variables(kinds["Prompt"], parts)
+    for block in (parts["TrainingSpec"], kinds["Dataset"]):
+        block["properties"]["job"] = _job()
+    for kind in kinds.values():
+        for key, value in kind["properties"].items():
+            value["description"] = MEANINGS[key]
     for step in parts["Step"]["properties"].values():
         step["anyOf"].append(_NOTHING)
-    for key, value in models["properties"].items():
-        value["description"] = MEANINGS[key]
-    prompt = _tidy(models)
+    kinds["Prompt"]["anyOf"] = [{"required": [key]} for key in (*FORMS, "include")]
+    parts = kinds | parts
+    for part in parts.values():  # a class's docstring is for readers of the code
+        part.pop("description", None)
+    parts = {name: _tidy(part) for name, part in parts.items()}
+    is_dataset = {"properties": {"kind": {"const": "dataset"}}, "required": ["kind"]}
     return {
         "$schema": DRAFT, "title": "pen prompt definition", "type": "object",
-        "if": {"required": ["pen"]}, "then": {"$ref": "#/$defs/Prompt"}, "else": {"$ref": "#/$defs/Older"},
-        "$defs": {"Prompt": prompt, **{name: _tidy(part) for name, part in parts.items()}, "Older": _older(prompt)},
+        "if": {"required": ["pen"]},
+        "then": {"if": is_dataset, "then": {"$ref": "#/$defs/Dataset"}, "else": {"$ref": "#/$defs/Prompt"}},
+        "else": {"$ref": "#/$defs/Older"},
+        "$defs": {**parts, "Older": _older(parts["Prompt"])},
     }
 
 
 def text() -> str:
     """Write the schema as the file `prompts/schema.json` holds it."""
-    return json.dumps(schema(), indent=1, ensure_ascii=False) + "\n"
+    # Two models of one name are told apart by the path of their module, which helps no reader.
+    written = json.dumps(schema(), indent=1, ensure_ascii=False)
+    return re.sub(r"pen_backend__prompts__(\w)(\w*?)s?__", lambda found: found[1].upper() + found[2], written) + "\n"
 
 
 def _variables(models: Schema, parts: Schema) -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pen_backend.config import Config, Directories
     from pen_backend.engine_process import EngineProcess
     from pen_backend.jobs.ledger import Ledger
+    from pen_backend.prompts.dataset import DatasetSpec
     from pen_backend.prompts.definition import Definition
     from pen_backend.tokens import Encoder
 
@@ -114,6 +115,12 @@ class Context:
         from pen_backend.prompts import library
 
         return library.find_training(name, project=self._prompts(), config_dir=self.directories.config / "prompts")
+
+    def find_definition(self, name: str) -> Definition | DatasetSpec:
+        """Find a prompt or a training set of its own by name, alias or path."""
+        from pen_backend.prompts import library
+
+        return library.find_any(name, self.prompt_directories())
 
     def prompt_directories(self) -> list[Path]:
         """List the directories of definitions that exist, the ones that win first."""

@@ -11,6 +11,7 @@ from pen_backend.service.context import Context
 from pen_backend.service.registry import Json, Text, rpc
 
 if TYPE_CHECKING:
+    from pen_backend.prompts.dataset import DatasetSpec
     from pen_backend.prompts.definition import Definition
     from pen_backend.prompts.variables import Variable
 
@@ -156,10 +157,10 @@ class Prompts:
         from pen_backend.prompts import loader
 
         path = Path(file)
-        definition, findings = loader.check(text.encode(), file, path)
+        loaded, findings = loader.check(text.encode(), file, path, self._context.prompt_directories())
         yield from findings
-        if definition is not None:
-            yield from self._counted(definition)
+        if loaded is not None:
+            yield from self._counted(loaded)
 
     def _of_path(self, given: str) -> Iterator[Finding]:
         """Find what is wrong with a file, with all files of a directory, or with a definition by its name."""
@@ -167,12 +168,12 @@ class Prompts:
 
         path = Path(given).expanduser()
         if path.is_dir():
-            contents: builtins.list[Definition | PromptError] = [entry.content for entry in library.read(path)]
+            contents = [entry.content for entry in library.read(path, self._context.prompt_directories())]
             if not contents:
                 raise NotFoundError(f"There is no definition in '{given}'.", hint="Name a file, or another directory.")
         else:
             try:
-                contents = [self._context.find_prompt(given)]
+                contents = [self._context.find_definition(given)]
             except PromptError as error:
                 if not error.findings:  # a file that cannot be read
                     raise
@@ -182,10 +183,13 @@ class Prompts:
             if not isinstance(content, PromptError):
                 yield from self._counted(content)
 
-    def _counted(self, definition: "Definition") -> Iterator[Finding]:
+    def _counted(self, definition: "Definition | DatasetSpec") -> Iterator[Finding]:
         """Apply the rules that need the vocabulary of the definition's model, if it is at hand."""
         from pen_backend.prompts import lint_tokens
+        from pen_backend.prompts.dataset import DatasetSpec
 
+        if isinstance(definition, DatasetSpec):  # its texts are those of its prompt
+            return
         model = self._context.model_of(definition)
         encoder = self._context.encoder_at_hand(model)
         if encoder is not None:
@@ -195,7 +199,7 @@ class Prompts:
             yield Finding("vocabulary", message, definition.where("model"), level="note")
 
 
-def _place(content: "Definition | PromptError") -> str:
+def _place(content: "Definition | DatasetSpec | PromptError") -> str:
     return content.where or "" if isinstance(content, PromptError) else str(content.path)
 
 

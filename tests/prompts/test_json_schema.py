@@ -7,7 +7,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it has no type hints
 
-from pen_backend.prompts import json_schema, loader
+from pen_backend.prompts import json_schema
 from tests.prompts.files import SHORT, codes
 
 PROMPTS = Path(__file__).resolve().parents[2] / "prompts"
@@ -73,6 +73,33 @@ def test_what_the_loader_refuses_is_not_valid(line: str) -> None:
     assert not valid(text)
 
 
+@pytest.mark.parametrize("line", [
+    "prompt-filter: [lines, {first: 2}]", "prompt-filter: uniq", "postprocessor: {join: ', '}",
+    "vars: [a: {preprocessor: [strip]}, b]", "classes: {labels: [x, y]}", "vars: [a, b: , c]",
+])
+def test_what_the_loader_reads_is_valid(line: str) -> None:
+    text = "\n".join([*(one for one in SHORT.splitlines() if one.split(":")[0] != line.split(":")[0]), line, ""])
+    assert [code for code in codes(text) if code != "unused-var"] == []
+    assert valid(text)
+
+
+def test_other_filters_are_not_valid() -> None:
+    assert not valid(SHORT + "prompt-filter: [sort -u]\n")
+    assert not valid(SHORT + "prompt-filter: [{first: x}]\n")
+
+
+def test_a_training_set_of_its_own_is_valid_with_its_own_keys_only() -> None:
+    text = "pen: 1\nkind: dataset\nname: mine\nprompt: pun-complete\nsources: [{reader: org, path: a.org}]\n"
+    assert valid(text)
+    assert not valid(text + "title: Mine\n")
+    assert not valid(text.replace("prompt: pun-complete\n", ""))
+
+
+def test_a_prompt_needs_a_text_or_something_to_include() -> None:
+    assert not valid("pen: 1\ntitle: T\n")
+    assert valid("pen: 1\ntitle: T\ninclude: pun-complete\n")
+
+
 def test_a_file_without_pen_never_fails_for_its_keys() -> None:
     assert valid("title: old\nprompt: x\nlm-command: anything\nvars: [a]\ncompletion: on\n")
 
@@ -86,7 +113,3 @@ def test_every_key_says_what_it_is_for() -> None:
 def test_the_committed_file_is_the_schema() -> None:
     assert (PROMPTS / "schema.json").read_text() == json_schema.text(), "run `make stubs`"
 
-
-def test_what_the_loader_reads_is_what_the_schema_describes() -> None:
-    assert loader.check(SHORT.encode(), "t.yaml")[0] is not None
-    assert valid(SHORT)
