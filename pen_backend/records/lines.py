@@ -6,7 +6,7 @@ the row's text.
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import BinaryIO
 
 import orjson
@@ -38,26 +38,26 @@ def read_lines(stream: BinaryIO, *, source: str,
         except DataError as error:
             yield error.findings[0]
         else:
+            seen.add(dialect)
             yield line, dialect, example
 
 
-def refuse_forgotten_data(dialect: Dialect, seen: set[Dialect], *, where: str) -> None:
+def refuse_forgotten_data(dialect: Dialect, seen: Collection[Dialect], *, where: str) -> None:
     """Refuse a line with `text` alone in a file whose earlier lines say `data`: there the key was forgotten."""
-    if dialect == "text" and not seen.isdisjoint(("data", "text-list")):
+    if dialect == "text" and ("data" in seen or "text-list" in seen):
         raise bad("no-data", "there is no 'data' key, though earlier lines of the file have one", where=where,
-                  hint="write 'data' instead of 'text'")
-    seen.add(dialect)
+                  pointer="/text", hint="write 'data' instead of 'text'")
 
 
-def raw_lines(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
+def raw_lines(stream: BinaryIO, limit: int = LINE_LIMIT) -> Iterator[tuple[int, bytes]]:
     """Split a stream into numbered lines without BOM, line end and blank lines; a too long one is cut just above it."""
     number = 0
-    while raw := stream.readline(LINE_LIMIT + 1):
+    while raw := stream.readline(limit + 1):
         number += 1
         if number == 1 and raw.startswith(_BOM):
             raw = raw[3:]
-        if len(raw) > LINE_LIMIT and not raw.endswith(b"\n"):
-            while (rest := stream.readline(LINE_LIMIT)) and not rest.endswith(b"\n"):
+        if len(raw) > limit and not raw.endswith(b"\n"):
+            while (rest := stream.readline(limit)) and not rest.endswith(b"\n"):
                 pass
             yield number, raw
         elif (raw := raw.rstrip(b"\r\n")) and not raw.isspace():

@@ -121,7 +121,8 @@ class Datasets:
     @rpc()
     def read(self, reader: str, path: Path, limit: int | None = None) -> list[Json]:
         """Show what a reader sees in a file, before any step: one JSON text a record, the first LIMIT."""
-        return [line for line, _ in self.readings(reader, path, limit)]
+        return [line for line, each in self.readings(reader, path, limit)
+                if not (isinstance(each, Finding) and each.level == "note")]
 
     def readings(self, reader: str, path: Path, limit: int | None = None) -> "Iterator[tuple[Json, Read]]":
         """Yield what `read` returns, with what the reader yielded; findings about the whole file have no limit."""

@@ -91,7 +91,7 @@ def test_every_loss_is_counted_and_listed_with_its_reason(tmp_path: Path) -> Non
     assert source.rejected == {"empty": 2, "duplicate": 1}
     lines = [json.loads(line) for line in (done.directory / "rejected.jsonl").read_text().splitlines()]
     assert [(line["code"], line["origin"]["locator"]) for line in lines] == [
-        ("empty", "record 31"), ("empty", "record 32"), ("duplicate", "record 33")]
+        ("empty", "line 1 record 31"), ("empty", "line 1 record 32"), ("duplicate", "line 1 record 33")]
     accounted(done)
 
 

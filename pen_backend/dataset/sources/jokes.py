@@ -2,34 +2,40 @@
 
 from collections.abc import Iterator
 
-from pen_backend.dataset.record import Read, Record, Rejected, rejected
+from pen_backend.dataset.record import Read, Record, Rejected
 from pen_backend.dataset.sources.document import Document, Request
-from pen_backend.dataset.sources.values import values
+from pen_backend.dataset.sources.values import Value, refused, values
+from pen_backend.errors import DataError
 from pen_backend.records import bad
-
-_KEPT = ("title", "body", "score", "category", "rating", "keywords", "id")
 
 
 def read(document: Document, request: Request) -> Iterator[Read]:
     """Yield a record a joke: `joke` is title and body; a joke without a body is dropped as `empty`."""
     for value in values(document):
-        origin = document.origin(value.locator)
         joke = value.value
-        if value.error is not None:
-            yield rejected(value.error, origin, value.raw)
+        if value.error is not None or not isinstance(joke, dict):
+            yield refused(document, value, value.error or _no_joke(value))
             continue
-        if not isinstance(joke, dict) or "body" not in joke:
-            keys = "" if not isinstance(joke, dict) else f" among {', '.join(sorted(joke)[:8])}"
-            error = bad("no-field", f"a joke is an object with a `body`; there is none{keys[:120]}", where=value.where)
-            yield rejected(error, origin, value.raw)
-            continue
-        body, title = joke["body"], joke.get("title", "")
+        body, title = joke.get("body"), joke.get("title", "")
         if not isinstance(body, str) or not isinstance(title, str):
-            error = bad("text-list-type", "title and body of a joke must be texts", where=value.where)
-            yield rejected(error, origin, value.raw)
+            yield refused(document, value, _no_joke(value))
         elif not body or body.isspace():
-            yield Rejected(origin, "empty", "the joke has no body", value.raw)
+            yield Rejected(document.origin(value.locator), "empty", "the joke has no body", value.raw)
         else:
-            text = f"{title} {body}" if title else body
-            joke["joke"] = joke["text"] = text
-            yield Record(joke, origin)
+            joke["joke"] = joke["text"] = f"{title} {body}" if title else body
+            yield Record(joke, document.origin(value.locator))
+
+
+def _no_joke(value: Value) -> DataError:
+    """Say what keeps a value from being a joke."""
+    joke = value.value
+    if not isinstance(joke, dict):
+        return bad("not-an-object", "a joke is an object with a `body`", where=value.where,
+                   hint='write {"title": "…", "body": "…"}')
+    if "body" not in joke:
+        keys = f" among {', '.join(map(repr, sorted(joke)[:8]))}"[:120] if joke else ""
+        return bad("no-field", f"there is no `body`{keys}", where=value.where, pointer="",
+                   hint="read other collections with reader jsonl, and map their keys with `fields`")
+    key = "title" if isinstance(joke["body"], str) else "body"
+    return bad("text-list-type", f"{key} must be a text", where=value.where, pointer=f"/{key}",
+               hint="put the text into quotes")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pen_backend.dataset.record import Record, Rejected, place
 from pen_backend.dataset.sources.auto import recognise
 from pen_backend.dataset.sources.document import documents
-from pen_backend.errors import DataError
+from pen_backend.errors import DataError, Finding
 from pen_backend.prompts.sources import Source
 from pen_backend.records import Example
 from tests.dataset import read
@@ -36,7 +36,7 @@ SETTINGS = settings(max_examples=150, deadline=None, suppress_health_check=[Heal
 def test_no_bytes_raise_anything_but_a_data_error(name: str, content: bytes, tmp_path: Path) -> None:
     with contextlib.suppress(DataError):
         for each in read(content, name, tmp_path):
-            assert isinstance(each, Rejected | Example) or isinstance(each.fields["text"], str)
+            assert isinstance(each, Rejected | Example | Finding) or isinstance(each.fields["text"], str)
 
 
 @pytest.mark.slow
