@@ -25,7 +25,7 @@ class Classes(Model):
     var: Name | None = None
     encode: Literal["text", "number"] = "text"
     start: Natural = 1
-    labels: Annotated[Many[Label] | None, Expect("a list of labels")] = None
+    labels: Many[Label] | None = None
     labels_file: Name | None = None
 
 

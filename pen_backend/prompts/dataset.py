@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import PrivateAttr
 
 from pen_backend.errors import Finding
-from pen_backend.prompts import training
+from pen_backend.prompts import forms, training
 from pen_backend.prompts.definition import Definition
 from pen_backend.prompts.schema import Expect, Name, Problem, Slug, Text
 from pen_backend.prompts.training import TrainingSpec
@@ -71,7 +71,7 @@ def problems(spec: DatasetSpec, prompt: Definition | None) -> Iterator[Problem]:
     yield from training.problems(spec, tuple(one.name for one in prompt.vars), len(prompt.pieces), around=())
     if not prompt.is_trainable:
         yield Problem("missing-key", ("prompt",), f"prompt '{prompt.name}' has no completion template to train on",
-                      f"add `completion:` to {prompt.where()}")
+                      forms.completion_hint(prompt.segments, prompt.messages))
     elif prompt.messages is None and prompt.format.completion_end is None:
         yield Problem("no-end", ("prompt",), f"prompt '{prompt.name}' has no format.completion-end: without it the "
                       "tuned model cannot know where to stop", 'add `completion-end: "\\n"` to its format')

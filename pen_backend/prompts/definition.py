@@ -78,6 +78,7 @@ class Definition(Model):
     _class_map: ClassMap | None = PrivateAttr(default=None)
     _ancestor: Ancestor | None = PrivateAttr(default=None)
     _slug: str | None = PrivateAttr(default=None)
+    _beginning: str = PrivateAttr(default="")
 
     @property
     def path(self) -> FilePath | None:
@@ -115,6 +116,11 @@ class Definition(Model):
     def refused(self) -> tuple[Finding, ...]:
         """Its filters that pen does not run: while there are any, it is only run without filters."""
         return self._ancestor.refused if self._ancestor is not None else ()
+
+    @property
+    def beginning(self) -> str:
+        """What every answer begins with before the model has written anything; only older files have it."""
+        return self._beginning
 
     @property
     def name(self) -> str:
@@ -178,12 +184,20 @@ class Definition(Model):
         return self.split(self.max_tokens) if isinstance(self.max_tokens, str) else ()
 
     @cached_property
+    def said(self) -> Variable | None:
+        """The variable that each turn of a conversation gives anew: the last that the prompt uses."""
+        used = placeholders.used(self.prompt_parts)
+        return next((variable for variable in reversed(self.vars) if variable in used), None)
+
+    @cached_property
     def repeater_parts(self) -> Parts:
-        """The `repeater` template, split; `{}` is the last variable."""
+        """What each turn of a conversation adds, split: the repeater with `said` for `{}`, or `said` alone."""
+        if self.said is None:
+            return ()
         parts: list[str | Variable] = []
-        for part in self.split(self.repeater or ""):
-            pieces = part.split("{}") if isinstance(part, str) and self.vars else [part]
-            parts += [one for piece in pieces for one in (self.vars[-1] if self.vars else "", piece)][1:]
+        for part in self.split("{}" if self.repeater is None else self.repeater):
+            between = part.split("{}") if isinstance(part, str) else [part]
+            parts += [one for piece in between for one in (self.said, piece)][1:]
         return tuple(part for part in parts if part != "")
 
     @cached_property
@@ -238,6 +252,12 @@ class Definition(Model):
         changed = self.model_copy()
         changed._slug = name
         changed._findings = (*self._findings, Finding("slug-clash", why, self.where("title"), level="warning"))
+        return changed
+
+    def begun(self, beginning: str) -> Self:
+        """Return the same definition with answers that begin with a text."""
+        changed = self.model_copy()
+        changed._beginning = beginning
         return changed
 
     def without_filters(self) -> Self:

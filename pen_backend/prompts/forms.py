@@ -71,6 +71,13 @@ def with_runs(pieces: Sequence[Piece]) -> tuple[Piece, ...]:
     return tuple(found)
 
 
+def completion_hint(segments: Sequence[Segment] | None, messages: Sequence[Message] | None) -> str:
+    """Say how a definition of this form gets a completion."""
+    if segments is not None:
+        return "give a segment `generate: true`"
+    return "add `completion:`" if messages is None else "end messages with a turn of the assistant"
+
+
 def problems(segments: Sequence[Segment] | None, messages: Sequence[Message] | None,
              given: Collection[str]) -> Iterator[Problem]:
     """Check what needs more than one segment or message, and other keys that are GIVEN."""
@@ -92,7 +99,9 @@ def problems(segments: Sequence[Segment] | None, messages: Sequence[Message] | N
         if "format" in given:
             yield Problem("form", ("format",), "the model's chat template is the boundary of messages",
                           "remove format", at_key=True)
-        if not any(message.role == "user" for message in messages):
+        if messages and messages[0].role == "assistant" and len(messages) == 1:
+            yield Problem("form", ("messages",), "messages: the only one is the completion, so nothing would be read")
+        elif not any(message.role == "user" for message in messages):
             yield Problem("form", ("messages",), "messages: there is none of the user")
         for index, message in enumerate(messages):
             if index and message.role in ("system", "developer"):

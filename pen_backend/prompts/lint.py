@@ -108,7 +108,8 @@ def _boundary(definition: Definition) -> Iterator[Problem]:
 def _completion_needed(definition: Definition) -> Iterator[Problem]:
     for key in ("training", "evaluation"):
         if getattr(definition, key) is not None and not definition.is_trainable:
-            yield Problem("missing-key", (key,), f"{key} needs a completion template", "add `completion:`", at_key=True)
+            yield Problem("missing-key", (key,), f"{key} needs a completion template", forms.completion_hint(
+                definition.segments, definition.messages), at_key=True)
 
 
 def _completion_end(definition: Definition) -> Iterator[Problem]:
@@ -192,9 +193,9 @@ def _forms(definition: Definition) -> Iterator[Problem]:
     yield from forms.problems(definition.segments, definition.messages, definition.model_fields_set)
     if definition.messages is not None and definition.best_of is not None:
         yield Problem("form", ("best-of",), "a chat request has no best-of", "remove it", at_key=True)
-    if "{}" in (definition.repeater or "") and not definition.vars:
-        yield Problem("undeclared", ("repeater",), "repeater: {} is the last variable, and there is none",
-                      "add one to vars")
+    if definition.repeater is not None and definition.said is None:
+        yield Problem("undeclared", ("repeater",), "repeater: {} is the last variable that the prompt uses, and there "
+                      "is none", "let the prompt use one")
 
 
 def _classes(definition: Definition) -> Iterator[Problem]:

@@ -18,7 +18,7 @@ from pen_backend.prompts.training import weights_problem
 from pen_backend.prompts.variables import Variable, no_value, text_of, unknown_value, wrong
 from pen_backend.records import Example, Origin, Segment, make_example
 
-__all__ = ["Answer", "Message", "Rendered", "Turn", "completion_text", "cut", "default_weights", "end_inside",
+__all__ = ["Answer", "Message", "Rendered", "Turn", "begun", "completion_text", "cut", "default_weights", "end_inside",
            "example", "format_hash", "hashed", "parse", "postprocess", "render", "request", "stops"]
 
 SENT_STOPS = 4  # as many as the API takes; all are applied on our side
@@ -155,6 +155,15 @@ def request(definition: Definition, values: Mapping[str, object], history: Seque
                                                       if value is not None}}
 
 
+def begun(definition: Definition, values: Mapping[str, object]) -> Definition:
+    """Return what parses the answer to a request with VALUES: a prompt of pen.el may have its end begin the answer."""
+    if definition.ancestor is None or not definition.ancestor.pretext:
+        return definition
+    parts = definition.split(definition.ancestor.pretext)
+    return definition.begun(_read_end(definition, _fill(definition, parts, _by_name(definition, values),
+                                                        keep_end=True)))
+
+
 def parse(definition: Definition, text: str, finish_reason: str | None) -> Answer:
     """Read what a model wrote: cut at the first stop in the text, drop the completion's start, trim, decode, filter."""
     answer = read(definition, text, finish_reason)
@@ -166,14 +175,15 @@ def read(definition: Definition, text: str, finish_reason: str | None) -> Answer
     text, found = cut(text, stops(definition))
     if definition.messages is None:
         text = text.removeprefix(definition.format.completion_start)
-    text = _trim(definition, text)
+    text = _trim(definition, definition.beginning + text)
     label = _label(definition, text)
     return Answer(text if label is None else label, found or finish_reason == "stop", label)
 
 
 def postprocess(definition: Definition, text: str) -> str:
-    """Send a parsed answer through the definition's postprocessor."""
-    return filters.apply(definition.postprocessor, text)
+    """Send a parsed answer through the definition's postprocessor; it may be several that are joined."""
+    collation = definition.ancestor.collation if definition.ancestor is not None else ()
+    return filters.apply((*definition.postprocessor, *collation), text)
 
 
 def stops(definition: Definition) -> tuple[str, ...]:
@@ -298,18 +308,17 @@ def _trim(definition: Definition, text: str) -> str:
 
 
 def _next_value(definition: Definition, values: Mapping[str, object], turn: Turn) -> dict[str, object]:
-    if not definition.vars:
+    if definition.said is None:
         raise PromptError("A conversation needs a variable for what is said next.", where=definition.where("vars"),
-                          hint="Add one to vars.")
-    return {**_by_name(definition, values), definition.vars[-1].name: turn.value}
+                          hint="Let the prompt use one.")
+    return {**_by_name(definition, values), definition.said.name: turn.value}
 
 
 def _continued(definition: Definition, values: Mapping[str, object], history: Sequence[Turn]) -> str:
     """Write what follows the first prompt of a conversation: each answer as if trained, then the repeater."""
     form, text = definition.format, ""
     for turn in history:
-        given = _next_value(definition, values, turn)
-        said = _fill(definition, definition.repeater_parts or (definition.vars[-1],), given)
+        said = _fill(definition, definition.repeater_parts, _next_value(definition, values, turn))
         text += form.completion_start + _trim(definition, turn.answer) + (form.completion_end or "")
         text += said.rstrip() + form.prompt_end
     return text
@@ -319,8 +328,7 @@ def _said(definition: Definition, values: Mapping[str, object], history: Sequenc
     """List what follows the first messages of a conversation."""
     messages = []
     for turn in history:
-        given = _next_value(definition, values, turn)
-        said = _fill(definition, definition.repeater_parts or (definition.vars[-1],), given)
+        said = _fill(definition, definition.repeater_parts, _next_value(definition, values, turn))
         messages += [Message("assistant", _trim(definition, turn.answer)), Message("user", said.rstrip())]
     return messages
 

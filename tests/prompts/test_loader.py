@@ -7,8 +7,11 @@ from hypothesis import strategies as st
 
 from pen_backend.errors import NotFoundError, PromptError
 from pen_backend.prompts import loader
-from pen_backend.prompts.definition import Definition, Format
+from pen_backend.prompts.classes import Classes
+from pen_backend.prompts.dataset import DatasetSpec
+from pen_backend.prompts.definition import Definition
 from pen_backend.prompts.evaluation import EvaluationSpec, Expectation
+from pen_backend.prompts.forms import Format, Message, Segment
 from pen_backend.prompts.schema import keys_of
 from pen_backend.prompts.sources import Condition, Source
 from pen_backend.prompts.training import Dedupe, ExampleSpec, Filter, Split, Step, TrainingSpec
@@ -93,9 +96,24 @@ def test_the_error_of_a_file_says_the_first_and_how_many_more() -> None:
     ("format: x", "format: expected a mapping, got 'x'"),
     ("format: {completion-end: ''}", "format.completion-end: expected text that is not empty, got ''"),
     ("literals: [joke]", "literals[0]: expected a placeholder's text such as '<joke>', got 'joke'"),
-    ("messages: []", "'messages' (the chat form) is not read yet by this version of pen"),
-    ("kind: dataset", "kind 'dataset' (a training set of its own) is not read yet by this version of pen"),
-    ("kind: promt", "kind: expected 'prompt', got 'promt'"),
+    ("messages: []", "prompt and messages exclude each other; keep one of them"),
+    ("segments: [{text: x}]", "prompt and segments exclude each other; keep one of them"),
+    ("kind: promt", "kind: expected prompt or dataset, got 'promt'"),
+    ("include: nothing-like-it", "there is no definition 'nothing-like-it' to include"),
+    ("include: pun-compleet", "there is no definition 'pun-compleet' to include; did you mean 'pun-complete'?"),
+    ("include: [a]", "include: expected text that is not empty, got ['a']"),
+    ("classes: {var: c}", "classes.var: 'c' is not a variable"),
+    ("classes: {encode: number}", "classes: numbers need labels or labels-file, which give their order"),
+    ("classes: {labels: [one, one]}", "classes.labels: 'one' is listed twice; remove one"),
+    ("classes: {labels: [' one']}", "classes.labels[0]: expected a label: one line without spaces at its ends"),
+    ("classes: {labels: []}", "classes.labels: there is none"),
+    ("classes: {labels: [x], labels-file: y}", "classes: labels and labels-file exclude each other"),
+    ("classes: {var: a}", "classes: the completion must hold 'a' and no other variable"),
+    ("classes: {start: -1}", "classes.start: expected a whole number of at least 0, got -1"),
+    ("prompt-filter: [strip, sort]", "prompt-filter[1]: there is no filter 'sort'"),
+    ("postprocessor: pen-c ascify", "postprocessor[0]: pen runs no shell and no elisp; use strip"),
+    ("repeater: 'You: <oops>'", "<oops> is not a variable"),
+    ("repeater: 5", "repeater: expected text, got 5; put it in quotes"),
     ("completion: on", "completion is a template here, the text the model should write; "
      "the old flag is called completion-at-point"),
     ("vars: a", "vars: expected a list, got 'a'"),
@@ -104,9 +122,11 @@ def test_the_error_of_a_file_says_the_first_and_how_many_more() -> None:
     ("vars: [a, b: {form: region}]", "unknown key 'form'; did you mean 'from'?"),
     ("vars: [a, b: {from: clipboard}]", "vars.b.from: expected "),
     ("vars: [a, b: {name: c}]", "vars.b: a variable's name is its key"),
-    ("vars: [a, b: {preprocessor: [strip]}]", "'preprocessor' (filters of a value) is not read yet"),
+    ("vars: [a, b: {preprocessor: [{first: 0}]}]", "vars.b.preprocessor[0]: expected {first: NUMBER}"),
     ("vars: [a, b, ###]\n", "###] starts a comment, so the list never ends; write '###'"),
     ("tests: [{var: {a: x}}]", "unknown key 'var'; did you mean 'vars'?"),
+    ("tests: [{vars: {a: x}, expect: [{regex: '('}]}]", "tests[0].expect[0].regex: not a regular expression"),
+    ("evaluation: {expect: [{not-regex: '['}]}", "evaluation.expect[0].not-regex: not a regular expression"),
     ("evaluation: {require: [{metric: accuracy}]}", "evaluation.require[0]: key 'model' is missing"),
     ("filtre: on", "unknown key 'filtre'; did you mean 'filter'?"),
     ("xyzzy: on", "unknown key 'xyzzy'"),
@@ -120,10 +140,37 @@ def test_a_wrong_value_is_one_sentence(line: str, message: str) -> None:
     assert len(found) == 1
 
 
-@pytest.mark.parametrize("line", ["include: other", "messages: [{role: user, content: x}]"])
-def test_a_key_that_is_not_read_yet_is_the_only_error(line: str) -> None:
-    found, = say(f"pen: 1\ntitle: T\n{line}\ncompletion: <inherited>\ntraining: {{}}\n")
-    assert "is not read yet by this version of pen" in found
+def test_what_an_include_might_have_brought_is_not_reported_as_missing() -> None:
+    found, = say("pen: 1\ntitle: T\ninclude: nothing-like-it\ncompletion: <inherited>\ntraining: {}\n")
+    assert found.startswith("t.yaml:3:10: there is no definition 'nothing-like-it' to include")
+
+
+@pytest.mark.parametrize(("text", "message"), [
+    ("messages: []", "messages: there is none of the user"),
+    ("messages: [{role: assistant, content: x}]", "messages: the only one is the completion"),
+    ("messages: [{role: bot, content: x}]", "messages[0].role: expected 'system', 'developer', 'user' or 'assistant'"),
+    ("messages: [{role: user, content: x}, {role: system, content: y}]",
+     "messages[1]: only the first message can be of the system"),
+    ("messages: [{role: user, content: x, weight: 1}]", "unknown key 'weight'"),
+    ("messages: [{role: user, content: x}]\nformat: {prompt-end: x}",
+     "the model's chat template is the boundary of messages; remove format"),
+    ("messages: [{role: user, content: x}]\ncompletion: y", "messages hold the completion too; make it the last"),
+    ("messages: [{role: user, content: x}]\nbest-of: 3", "a chat request has no best-of"),
+    ("messages: [{role: user, content: <x>}]", "<x> is not a variable"),
+    ("segments: []", "segments: there is none"),
+    ("segments: [{text: x, generate: on}]", "segments: the first one is what the model reads"),
+    ("segments: [{text: x}]\ncompletion: y", "segments hold the completion too; make it the first segment with"),
+    ("segments: [{text: x, weight: 0}, {text: y, weight: 0}]", "segments: at least one weight must be above 0"),
+    ("segments: [{text: x, weight: -1}]", "segments[0].weight: expected a number of at least 0, got -1"),
+    ("segments: [{text: x}]\nformat: {completion-end: y}\ntraining: {}",
+     "training needs a completion template; give a segment `generate: true`"),
+    ("messages: [{role: user, content: x}]\ntraining: {}",
+     "training needs a completion template; end messages with a turn of the assistant"),
+    ("segments: [{text: x}]\nrepeater: '{}'", "repeater: {} is the last variable that the prompt uses"),
+])
+def test_a_wrong_form_is_one_sentence(text: str, message: str) -> None:
+    found, = say(f"pen: 1\ntitle: T\n{text}\n")
+    assert message in found
 
 
 @pytest.mark.parametrize("words", ["on", "yes", "true", "True"])
@@ -132,7 +179,9 @@ def test_flags_read_the_words_people_write(words: str) -> None:
 
 
 def test_missing_title_and_prompt_are_named() -> None:
-    assert say("pen: 1\n") == ["t.yaml:1:1: key 'title' is missing", "t.yaml:1:1: key 'prompt' is missing"]
+    assert say("pen: 1\n") == [
+        "t.yaml:1:1: key 'prompt' is missing; a definition has one of prompt, messages and segments",
+        "t.yaml:1:1: key 'title' is missing"]
 
 
 def test_a_file_with_neither_pen_nor_a_prompt_is_one_clear_error() -> None:
@@ -190,7 +239,8 @@ def test_missing_file_and_directory(tmp_path: Path) -> None:
         loader.load(tmp_path)
 
 
-KEYS = sorted({key for model in (Definition, Format, TrainingSpec, ExampleSpec, Split, Dedupe, Step, Filter, Source,
+KEYS = sorted({key for model in (Definition, DatasetSpec, Format, Message, Segment, Classes,
+                                 TrainingSpec, ExampleSpec, Split, Dedupe, Step, Filter, Source,
                                  Condition, EvaluationSpec, Expectation, Variable) for key in keys_of(model)})
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4) | st.sampled_from(
     ["on", "region", "list", "<jokes>", "<x>", "jokes", "\n", "2h", "auto", "choice", "near", *KEYS])

@@ -1,5 +1,6 @@
 from collections.abc import Mapping
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 from hypothesis import assume, given, settings
@@ -8,10 +9,13 @@ from hypothesis import strategies as st
 from pen_backend.errors import DataError, PromptError
 from pen_backend.prompts import library, loader
 from pen_backend.prompts.definition import Definition
-from pen_backend.prompts.hashing import format_hash, hashed
+from pen_backend.prompts.hashing import changes, format_hash, hashed
 from pen_backend.prompts.template import (
+    Message,
+    Turn,
     completion_text,
     cut,
+    default_weights,
     end_inside,
     example,
     parse,
@@ -53,6 +57,46 @@ MORE = {
         no-trim-start: on
         no-trim-end: on
         """,
+    "dialogue": """
+        pen: 1
+        title: Dialogue
+        segments:
+        - {text: "<scene>\\n\\n", weight: 0}
+        - {text: "Ada: <line>\\n", weight: 0.2}
+        - {text: " <reply> \\n", generate: on}
+        - {text: "Ada: <more> ", weight: 0.2}
+        - {text: "<last>", generate: on, weight: 0.5}
+        vars: [scene: {type: text}, line, reply: {type: text}, more, last: {type: text}]
+        format: {prompt-end: "\\nBob:", completion-start: " ", completion-end: "\\nEND"}
+        """,
+    "chat": """
+        pen: 1
+        title: Chat
+        messages:
+        - {role: system, content: "Answer in <language>.\\n"}
+        - {role: user, content: "<question>"}
+        - {role: assistant, content: " <answer>\\n"}
+        vars: [language: {default: English}, question: {type: text}, answer: {type: text}]
+        stop-sequences: ["\\n\\n\\n"]
+        """,
+    "numbers": """
+        pen: 1
+        title: Numbers
+        prompt: "<ticket>"
+        completion: "class <tag>."
+        vars: [{ticket: {type: text}}, {tag: {type: choice, choices: [billing, login, "3"]}}]
+        format: {prompt-end: "\\n\\n###\\n\\n", completion-start: " ", completion-end: "\\n"}
+        classes: {encode: number, start: 0, labels: [login, "3", billing]}
+        """,
+    "filtered": """
+        pen: 1
+        title: Filtered
+        prompt: "List:\\n<items>\\n\\n"
+        completion: "<more>"
+        vars: [items: {type: list, preprocessor: [uniq, {first: 3}, number]}, more: {type: text, preprocessor: [ascii]}]
+        format: {prompt-end: "\\nMore:", completion-end: " END"}
+        prompt-filter: [squeeze, {join: "; "}]
+        """,
 }
 DEFINITIONS = {path.stem: loader.load(path) for path in SHIPPED} | {name: define(text) for name, text in MORE.items()}
 every = pytest.mark.parametrize("definition", [pytest.param(one, id=name) for name, one in DEFINITIONS.items()])
@@ -93,8 +137,12 @@ def draw_values(data: st.DataObject, definition: Definition) -> dict[str, object
 @settings(max_examples=60, deadline=None)
 def test_the_training_prompt_equals_the_request_prompt(definition: Definition, data: st.DataObject) -> None:
     values = draw_values(data, definition)
-    asked = {one.name: values[one.name] for one in definition.asked}
-    assert example(definition, values, [0.3, 0.7]).segments[0].text == request(definition, asked)["prompt"]
+    sent = request(definition, {one.name: values[one.name] for one in definition.asked})
+    read = example(definition, values, default_weights(definition)).segments[:definition.asking]
+    if definition.messages is None:
+        assert "".join(segment.text for segment in read) == sent["prompt"]
+    else:
+        assert [{"role": segment.role, "content": segment.text} for segment in read] == sent["messages"]
 
 
 @every
@@ -102,9 +150,13 @@ def test_the_training_prompt_equals_the_request_prompt(definition: Definition, d
 @settings(max_examples=60, deadline=None)
 def test_the_training_completion_ends_with_the_first_stop(definition: Definition, data: st.DataObject) -> None:
     values = draw_values(data, definition)
-    row = example(definition, values, [0, 1])
-    assert row.segments[1].text.endswith(request(definition, values)["stop"][0])
-    assert [segment.weight for segment in row.segments] == [0.0, 1.0]
+    weights = default_weights(definition)
+    row = example(definition, values, weights)
+    if definition.messages is None:
+        stop = request(definition, values)["stop"][0]
+        assert all(segment.text.endswith(stop) for segment, piece in zip(row.segments, definition.pieces, strict=True)
+                   if piece.generate and piece.last)
+    assert tuple(segment.weight for segment in row.segments) == weights
 
 
 @every
@@ -118,8 +170,12 @@ def test_parsing_a_training_completion_gives_its_text_back(definition: Definitio
     text = written.removeprefix(form.completion_start).removesuffix(form.completion_end or "")
     if not definition.no_trim_end:
         assert text == text.strip()
-    answer = parse(definition, written, None)
-    assert answer.text == text
+    answer = parse(definition, written, "stop")
+    if definition.class_map is None:
+        assert answer.text == text
+        assert answer.label is None
+    else:
+        assert answer.text == answer.label == values[definition.class_map.variable]
     assert answer.stopped
     assert not end_inside(definition, written)
 
@@ -132,6 +188,7 @@ def test_a_value_that_looks_like_a_placeholder_comes_out_verbatim(definition: De
     marks = [f"<{reference}>" for reference in [*definition.references, "3", "no such name"]]
     free = [one.name for one in definition.vars if one.type in ("string", "text", "list")]
     planted = {name: f"x{data.draw(st.sampled_from(marks))}y{data.draw(st.sampled_from(marks))}z" for name in free}
+    assume(all(one.join not in planted[one.name] for one in definition.vars if one.name in planted))
     rendered = render(definition, values | {name: [text] if definition.references[name].type == "list" else text
                                             for name, text in planted.items()})
     for one in definition.asked:
@@ -234,6 +291,7 @@ HASHED: Mapping[str, str] = {
     "prompt": "prompt: <a>!", "completion": "completion: <b>!", "vars": "vars: [a, b: {type: text}]",
     "format": 'format: {prompt-end: "\\n\\n", completion-end: END}', "literals": "literals: [<x>]",
     "no_trim_start": "no-trim-start: on", "no_trim_end": "no-trim-end: on",
+    "classes": "classes: {labels: [x, y]}", "repeater": "repeater: '<a> {}'", "prompt_filter": "prompt-filter: [strip]",
 }
 NOT_HASHED: Mapping[str, str] = {
     "title": "title: Other", "own_name": "name: other", "aliases": "aliases: [other]", "description": "description: x",
@@ -247,6 +305,7 @@ NOT_HASHED: Mapping[str, str] = {
     "cache": "cache: on",
     "training": "training: {example: {loss-weights: [0.3, 0.7]}}", "evaluation": "evaluation: {n: 5}",
     "tests": "tests: [{vars: {a: x}}]", "kind": "kind: prompt", "pen": "pen: 1",
+    "postprocessor": "postprocessor: [strip]",
 }
 
 
@@ -266,12 +325,13 @@ def test_the_format_hash_stays_with_any_other_field(line: str) -> None:
 
 
 def test_every_field_is_either_hashed_or_not() -> None:
-    assert set(HASHED) | set(NOT_HASHED) == set(Definition.model_fields)
+    forms = {"include", "segments", "messages"}  # below: they change more than one key
+    assert set(HASHED) | set(NOT_HASHED) | forms == set(Definition.model_fields)
 
 
 @pytest.mark.parametrize(("field", "differs"), [
     ("type: text", True), ("type: list", True), ("description: x", False), ("default: x", False),
-    ("from: region", False), ("example: x", False),
+    ("from: region", False), ("example: x", False), ("preprocessor: [strip]", True),
 ])
 def test_of_a_variable_only_what_shapes_its_text_is_hashed(field: str, differs: bool) -> None:
     other = changed(f"vars: [a: {{{field}}}, b]")
@@ -307,3 +367,131 @@ def test_the_example_of_every_shipped_definition_renders() -> None:
         definition = loader.load(path)
         values = {one.name: one.example for one in definition.vars}
         assert render(definition, values).completion
+
+
+DIALOGUE = {"scene": " A bar. ", "line": "Hi", "reply": "Hello\n", "more": "Bye", "last": "So long"}
+
+
+def test_every_run_of_segments_has_its_boundary() -> None:
+    rendered = render(DEFINITIONS["dialogue"], DIALOGUE)
+    assert rendered.segments == (" A bar. \n\n", "Ada: Hi\nBob:", " Hello\nEND", "Ada: Bye\nBob:", " So long\nEND")
+    assert rendered.prompt == " A bar. \n\nAda: Hi\nBob:"
+    assert rendered.completion == " Hello\nEND"
+
+
+def test_white_space_before_the_boundary_goes_from_several_segments() -> None:
+    definition = define("""\
+        pen: 1
+        title: T
+        segments: [{text: "a \\n"}, {text: " <b>"}, {text: "c", generate: on}, {text: " d "}]
+        vars: [b]
+        format: {prompt-end: "|", completion-end: "."}
+        """)
+    assert render(definition, {"b": " "}).segments == ("a", "|", "c.", " d ")  # nothing is written after the last
+
+
+def test_segments_that_are_written_in_one_go_share_one_boundary() -> None:
+    definition = define("""\
+        pen: 1
+        title: T
+        segments: [{text: q}, {text: " <a> ", generate: on, weight: 0.5}, {text: " <b> ", generate: on}]
+        vars: [a, b]
+        format: {prompt-end: ":", completion-start: " ", completion-end: "."}
+        """)
+    rendered = render(definition, {"a": "x", "b": "y"})
+    assert rendered.segments == ("q:", " x ", " y.")
+    assert rendered.completion == " x  y."
+    assert default_weights(definition, 0.1) == (0.1, 0.5, 1.0)
+
+
+def test_a_chat_is_messages_and_its_request_a_chat_request() -> None:
+    definition = DEFINITIONS["chat"]
+    rendered = render(definition, {"question": "Why? ", "answer": "So."})
+    assert rendered.messages == (Message("system", "Answer in English."), Message("user", "Why?"),
+                                 Message("assistant", "So."))
+    assert (rendered.prompt, rendered.completion) == ("Answer in English.\nWhy?", "So.")
+    full = define(dedent(MORE["chat"]) + "max-tokens: 7\nn-completions: 2")
+    assert request(full, {"question": "Why?"}) == {
+        "messages": [{"role": "system", "content": "Answer in English."}, {"role": "user", "content": "Why?"}],
+        "n": 2, "max_completion_tokens": 7, "stop": ["\n\n\n"]}
+    row = example(definition, {"question": "Why?", "answer": "So."}, default_weights(definition))
+    assert [(one.role, one.weight) for one in row.segments] == [("system", 0.0), ("user", 0.0), ("assistant", 1.0)]
+
+
+@given(st.text(max_size=12), st.text(max_size=12))
+@settings(max_examples=60, deadline=None)
+def test_chat_and_text_forms_carry_the_same_texts(question: str, answer: str) -> None:
+    variables = "vars: [q: {type: text}, a: {type: text}]"
+    text = define(f"pen: 1\ntitle: T\nprompt: Q <q>\ncompletion: <a>\n{variables}")
+    chat = define("pen: 1\ntitle: T\nmessages: [{role: user, content: Q <q>}, {role: assistant, content: <a>}]\n"
+                  + variables)
+    values = {"q": question, "a": answer}
+    assert render(chat, values).segments == render(text, values).segments
+    weights = default_weights(chat)
+    assert [one.text for one in example(chat, values, weights).segments] == [
+        one.text for one in example(text, values, weights).segments]
+
+
+def test_labels_are_written_as_numbers_and_read_back() -> None:
+    definition = DEFINITIONS["numbers"]
+    row = example(definition, {"ticket": "x", "tag": "billing"}, [0, 1])
+    assert row.segments[1].text == " class 2.\n"
+    assert row.label == "billing"
+    assert parse(definition, " class 2.\nmore", None).label == "billing"
+    assert parse(definition, " class 02.\n", None).text == "billing"
+    assert parse(definition, "1", None).label == "3"  # the number, not the label that looks like one
+    answer = parse(definition, " none of these\n", None)
+    assert (answer.text, answer.label) == ("none of these", None)
+
+
+def test_filters_shape_values_prompts_and_answers() -> None:
+    definition = define(dedent(MORE["filtered"]) + "postprocessor: [upcase, {strip-prefix: 'OH, '}]")
+    assert render(definition, {"items": ["b", "a", "b", "c", "d"]}).prompt == "List:; 1. b; 2. a; 3. c\nMore:"
+    assert render(definition, {"items": ["b"], "more": "caf\xe9"}).completion == "cafe END"
+    assert parse(definition, "oh, more END", None).text == "MORE"
+
+
+def test_a_conversation_goes_on_as_it_was_trained() -> None:
+    text = SHORT.replace("prompt: <a>", "prompt: <c> <a>").replace("[a, b]", "[c, a, b]")
+    definition = define(text + "conversation-mode: on\nrepeater: '<c>? {} '\n")
+    assert request(definition, {"a": "x", "c": "Hm"}, [Turn(" y ", "z"), Turn("w", "v")])["prompt"] == (
+        "Hm x\nyENDHm? z\nwENDHm? v\n")
+    without = define("pen: 1\ntitle: T\nprompt: 'Me: <a>'\nvars: [a]\nformat: {prompt-end: '|', completion-end: '.'}")
+    assert request(without, {"a": "x"}, [Turn("y", "z")])["prompt"] == "Me: x|y.z|"
+
+
+def test_a_chat_goes_on_with_its_messages() -> None:
+    definition = define(dedent(MORE["chat"]) + "repeater: 'And {}'")
+    assert request(definition, {"question": "q"}, [Turn("a ", "r")])["messages"][1:] == [
+        {"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}, {"role": "user", "content": "And r"}]
+
+
+def test_a_conversation_needs_a_variable() -> None:
+    with pytest.raises(PromptError, match="needs a variable for what is said next"):
+        request(define("pen: 1\ntitle: T\nprompt: x"), {}, [Turn("y", "z")])
+
+
+FORMS = {
+    "segments": "segments: [{text: <a>}, {text: <b>, generate: on}]",
+    "text": "segments: [{text: <a>!}, {text: <b>, generate: on}]",
+    "generate": "segments: [{text: <a>}, {text: <b>}]", "messages": "messages: [{role: user, content: <a><b>}]",
+    "role": "messages: [{role: user, content: x}, {role: user, content: <a><b>}]",
+}
+
+
+def test_every_form_has_a_hash_of_its_own() -> None:
+    texts = [f"pen: 1\ntitle: T\nvars: [a, b]\n{form}" for form in FORMS.values()]
+    assert len({format_hash(define(text)) for text in texts}) == len(FORMS)
+    weighted = define(texts[0].replace("generate: on", "generate: on, weight: 0.5"))
+    assert format_hash(weighted) == format_hash(define(texts[0]))  # how much a text counts is training
+
+
+def test_changes_name_the_key_in_the_file() -> None:
+    then = hashed(define(SHORT))
+    assert list(changes(then, hashed(changed("vars: [a, b: {type: text}]")))) == [
+        (("vars", 1, "b", "type"), "string", "text")]
+    assert list(changes(then, hashed(changed('format: {prompt-end: "\\n\\n", completion-end: END}')))) == [
+        (("format", "prompt-end"), "\n", "\n\n")]
+    assert next(changes(then, hashed(changed("vars: [b, a]"))))[0] == ("vars",)
+    assert list(changes(then, then)) == []
+    assert list(changes(None, then)) == []
