@@ -118,8 +118,8 @@ def example_item(example: Example, side: Side | None) -> Item:
 def text_of(fields: Mapping[str, object], want: Wanted) -> str:
     """Join the texts that are learned, for comparing records."""
     if want.items is not None:
-        return _plain(fields.get(want.items, ""))
-    return " ".join([_plain(fields[name]) for name in want.texts if name in fields])
+        return plain_text(fields.get(want.items, ""))
+    return " ".join([plain_text(fields[name]) for name in want.texts if name in fields])
 
 
 def emptiness(item: Item, want: Wanted) -> Rejected | None:
@@ -144,7 +144,7 @@ def _item(record: Record, source: Source, want: Wanted, side: Side | None) -> It
         if not values and name == want.items and given.get("text") is not None:
             values = [given["text"]]
         if values:
-            fields[name] = values[0] if len(columns) == 1 else " ".join(text for text in map(_plain, values) if text)
+            fields[name] = values[0] if len(columns) == 1 else " ".join(filter(None, map(plain_text, values)))
         elif name not in want.optional:
             raise _missing(name, columns, given)
     for name in want.columns:
@@ -160,17 +160,18 @@ def _missing(name: str, columns: tuple[str, ...], given: Mapping[str, object]) -
                hint=f"{hint}Map a field to it with `fields`, as in {{{name}: text}}.")
 
 
-def _plain(value: object) -> str:
+def plain_text(value: object) -> str:
+    """Write a field as a text: lists as lines, nothing as an empty text."""
     if isinstance(value, str):
         return value
     if isinstance(value, list | tuple):
-        return "\n".join(map(_plain, value))
+        return "\n".join(map(plain_text, value))
     return "" if value is None else str(value)
 
 
 def _all_blank(fields: Mapping[str, object], names: tuple[str, ...]) -> bool:
     for name in names:
-        text = _plain(fields.get(name))
+        text = plain_text(fields.get(name))
         if text and not text.isspace():
             return False
     return bool(names)

@@ -5,8 +5,9 @@ from functools import partial
 
 import orjson
 
-from pen_backend.dataset import boundary
+from pen_backend.dataset.checks import Checks, checks_of
 from pen_backend.dataset.examples import bundles, continuation, group_of, lists_of, row, weights_of
+from pen_backend.dataset.inspection import Inspector
 from pen_backend.dataset.items import Wanted
 from pen_backend.dataset.ledger import Ledger
 from pen_backend.dataset.output import Directory, Lines, Written
@@ -14,14 +15,13 @@ from pen_backend.dataset.record import SIDES, Item, Pulse, Rejected, Side, place
 from pen_backend.dataset.report import ROWS_SHOWN, Report, Row, RowSegment, count
 from pen_backend.dataset.sides import Sides
 from pen_backend.dataset.statistics import Counter, Totals, table
-from pen_backend.errors import DataError, Finding, TooLargeError
+from pen_backend.errors import DataError, Finding
 from pen_backend.prompts import template
 from pen_backend.prompts.definition import Definition
 from pen_backend.prompts.training import TrainingSpec
-from pen_backend.records import Example, Format, Segment, make_example, to_line
+from pen_backend.records import Example, Format, to_line
 from pen_backend.tokens import Encoder
 
-_BOUNDARY_SAMPLE = 1_000  # rows whose tokens are also counted joined
 _VALID_SHOWN = 10
 
 
@@ -35,7 +35,6 @@ class Writing:
         self._encoder = encoder
         self._ledger = ledger
         self._pulse = pulse
-        self._count = Counter(encoder)
         self._weights = weights_of(definition, spec)
         self._lines: dict[Side, Lines] = {"train": made.lines("train.jsonl"), "valid": made.lines("valid.jsonl")}
         self._totals: dict[Side, Totals] = {"train": Totals(), "valid": Totals()}
@@ -43,23 +42,20 @@ class Writing:
         self._dialect: Format | None = None
         self._findings: list[Finding] = []
         self._built = self._used = self._left_over = 0
-        self._misfits: list[str] = []
-        self._repaired = self._torn_tokens = self._sampled = 0
+        self._checks = checks_of(spec)
+        self._inspector = Inspector(definition, spec, encoder, self._checks, Counter(encoder))
         self._is_list = spec.example.build == "continuation"
-        self._joins = tuple(dict.fromkeys(one.join for one in lists_of(definition))) if self._is_list else ()
+        self._unlisted = _unlisted(definition, self._checks) if self._is_list else ()
 
     def accepts(self, item: Item) -> bool:
         """Reject a text that could not stand in a list, because it holds what joins or ends lists."""
         if not self._is_list or item.example is not None:
             return True
-        end = self._definition.format.completion_end
-        if any(join in item.text for join in self._joins) and self._checks("join-inside"):
-            self._ledger.reject(item.reject("join-inside", "the text contains what joins the list's items"))
-        elif end is not None and end in item.text and self._checks("end-inside"):
-            self._ledger.reject(item.reject("end-inside", "the text contains completion-end"))
-        else:
-            return True
-        return False
+        for name, texts, message in self._unlisted:
+            if any(text in item.text for text in texts):
+                self._ledger.reject(item.reject(name, message))
+                return False
+        return True
 
     def write(self, items: Sequence[Item], plan: Sides, want: Wanted) -> None:
         """Build all examples and write them: finished ones and rows in input order, then the bundles of each side."""
@@ -69,7 +65,7 @@ class Writing:
             item, side = items[index], plan.sides[index]
             self._used += 1
             if item.example is not None:
-                self._try(side, item, partial(self._fitted, item.example))
+                self._try(side, item, partial(self._inspector.finished, item.example))
             else:
                 self._try(side, item, partial(row, definition, item, weights, want))
         if not self._is_list:
@@ -113,69 +109,28 @@ class Writing:
         self._pulse.beat("rows written", self._built)
         self._built += 1
         try:
-            example = self._checked(make(), item)
+            ready = self._inspector.inspect(make(), item, side)
         except DataError as error:
             self._ledger.reject_example(rejected(error, item.origin, item.raw))
             return
-        if isinstance(example, Rejected):
-            self._ledger.reject_example(example)
+        if isinstance(ready, Rejected):
+            self._ledger.reject_example(ready)
             return
+        self._built += len(ready) - 1  # a text that is too long may become several
+        for example, tokens in ready:
+            self._write(side, example, tokens)
+
+    def _write(self, side: Side, example: Example, tokens: Sequence[int]) -> None:
         if self._dialect is None:
             self._dialect = _dialect(example, self._spec)
-        line = to_line(example, self._dialect, prompt_loss_weight=self._prompt_loss_weight)
-        tokens = self._count(example.segments)
-        text = "".join(segment.text for segment in example.segments)
-        self._lines[side].write(line, sum(tokens))
-        self._totals[side].add(sum(tokens), text)
-        if self._sampled < _BOUNDARY_SAMPLE and len(tokens) > 1 and example.segments[0].role is None:
-            self._sampled += 1
-            self._torn_tokens += self._encoder.count(text) != sum(tokens)
+        total, text = sum(tokens), "".join([segment.text for segment in example.segments])
+        self._lines[side].write(to_line(example, self._dialect, prompt_loss_weight=self._prompt_loss_weight,
+                                        lossy=self._spec.output.lossy), total)
+        self._totals[side].add(total, text)
         if len(self._rows[side]) < ROWS_SHOWN:
             segments = tuple(RowSegment(segment.text, segment.weight, number)
                              for segment, number in zip(example.segments, tokens, strict=True))
             self._rows[side].append(Row(side, segments, place(example.origin)))
-
-    def _checked(self, example: Example, item: Item) -> Example | Rejected:
-        """Apply the checks of lengths and ends; return the example, shortened if need be, or why it is dropped."""
-        spec = self._spec.example
-        if item.example is None and self._checks("end-inside") and template.end_inside(
-                self._definition, example.segments[-1].text):
-            return item.reject("end-inside", "the completion contains completion-end")
-        for name, least in spec.min_tokens.items():
-            value = item.fields.get(name)
-            if isinstance(value, str) and (number := self._encoder.count(value)) < least:
-                return item.reject("too-short", f"{name} has {number} tokens, fewer than {least}")
-        if spec.max_tokens is None:
-            return example
-        tokens = self._count(example.segments)
-        excess = sum(tokens) - spec.max_tokens
-        if excess <= 0:
-            return example
-        message = f"the example has {sum(tokens)} tokens, more than {spec.max_tokens}"
-        if spec.overlong == "error":
-            raise TooLargeError(f"{message}.", where=place(item.origin),
-                                hint="Raise max-tokens, or set `overlong: drop`.")
-        if spec.overlong == "truncate" and len(tokens) > 1 and excess < tokens[0] and example.segments[0].role is None:
-            return self._truncated(example, excess)
-        return item.reject("too-long", message)
-
-    def _truncated(self, example: Example, excess: int) -> Example:
-        """Cut tokens off the prompt's start; never off a completion."""
-        first = example.segments[0]
-        text = self._encoder.decode(self._encoder.encode(first.text)[excess:]).lstrip("\ufffd")
-        return make_example([Segment(text, first.weight), *example.segments[1:]], origin=example.origin,
-                            label=example.label, group=example.group, meta=example.meta)
-
-    def _fitted(self, example: Example) -> Example:
-        """Test or repair the boundary of a finished example."""
-        mode = self._spec.example.boundary
-        if mode == "keep" or boundary.fits(self._definition, example):
-            return example
-        if mode == "repair":
-            self._repaired += 1
-            return boundary.repaired(self._definition, example)
-        self._misfits.append(place(example.origin))
-        return example
 
     def _findings_of(self, plan: Sides, moved: int) -> Iterator[Finding]:
         share = self._spec.split.valid.share
@@ -185,16 +140,7 @@ class Writing:
         if self._left_over:
             yield Finding("left-over", f"{count(self._left_over, 'text')} left over: too few of a kind for one more "
                           "example", level="note")
-        if self._misfits:
-            yield Finding("boundary", f"{count(len(self._misfits), 'row')} without the beginning or end that "
-                          f"{self._definition.name} gives", self._misfits[0], "set `boundary: repair`", "warning")
-        if self._repaired:
-            yield Finding("boundary", f"{count(self._repaired, 'row')} given the boundary of {self._definition.name}",
-                          level="note")
-        if self._sampled and self._torn_tokens > 0.005 * self._sampled and self._checks("boundary-tokens"):
-            yield Finding("boundary-tokens", f"in {self._torn_tokens} of the first {self._sampled} rows the prompt's "
-                          "last token would merge with the completion's first", level="warning",
-                          hint="end the prompt with a line break, or begin the completion with a space")
+        yield from self._inspector.findings()
         if plan.torn:
             yield Finding("leak", f"{count(plan.torn, 'training record')} nearly equal to held-out ones, and held out "
                           "too", level="warning")
@@ -205,14 +151,19 @@ class Writing:
             yield Finding("shard", f"a file has {largest // 1_000_000} MB: this version does not cut it into shards",
                           level="note")
 
-    def _checks(self, name: str) -> bool:
-        """Say whether a check is on; all of this file's are unless the definition turns them off."""
-        return not any(key == name and check.do == "off" for key, check in self._spec.checks.items())
-
     @property
     def _prompt_loss_weight(self) -> float:
         weight = self._spec.hyperparameters.get("prompt_loss_weight")
         return float(weight) if isinstance(weight, int | float) else 0.0
+
+
+def _unlisted(definition: Definition, checks: Checks) -> tuple[tuple[str, tuple[str, ...], str], ...]:
+    """List what may stand in no item of a list, each with the check that forbids it."""
+    end = definition.format.completion_end
+    found = (("join-inside", tuple(dict.fromkeys(one.join for one in lists_of(definition))),
+              "the text contains what joins the list's items"),
+             ("end-inside", (end,) if end else (), "the text contains completion-end"))
+    return tuple(one for one in found if checks.level(one[0]) == "error")
 
 
 def unlabelled_line(definition: Definition, one: Rejected) -> bytes:
