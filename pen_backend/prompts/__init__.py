@@ -1,13 +1,21 @@
 """Prompt definitions: one YAML file gives the Emacs command, the training rows and the evaluation.
 
 yaml.py        read a YAML 1.2 subset safely, remembering where everything stands
+yaml_errors.py what parsers say is wrong, in our words
 schema.py      building blocks of the schema, and its errors in our words
-definition.py  the keys of a `pen: 1` file
+variables.py   a prompt's variables, and their values as text
+placeholders.py split a template into texts and variables
+forms.py       prompt with completion, segments, messages: as one list of pieces
+classes.py     the `classes:` block, and the map between a label and its text
+filters.py     small functions on texts, named in a file and never written there
 training.py    the `training:` block
 sources.py     the `training.sources` list
 evaluation.py  the `evaluation:` block
-filters.py     small functions on texts, named in a file and never written there
+definition.py  the keys of a `pen: 1` file
+dataset.py     the keys of a `kind: dataset` file
 template.py    fill, derive and parse: the one renderer
+hashing.py     the format hash, and what differs between two forms
+include.py     one definition below another, and finding the file that a name means
 lint.py        rules that need more than one key
 loader.py      read one file: YAML, schema and lint, all errors at once
 library.py     find definitions by name

@@ -6,12 +6,12 @@ second documents are errors.
 """
 
 import re
-import unicodedata
 from dataclasses import dataclass, field
 
 import yaml
 
 from pen_backend.errors import Finding
+from pen_backend.prompts.yaml_errors import explain, flow_question
 
 LIMIT_BYTES = 1_000_000
 LIMIT_DEPTH = 32
@@ -31,7 +31,6 @@ _WORDS: dict[str, object] = {
 _INT = re.compile(r"[-+]?[0-9]+", re.ASCII)
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", re.ASCII)
 _SPECIAL_FLOAT = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
-_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +185,8 @@ class _Reader:
                 self.event(event)
         except yaml.YAMLError as error:
             flow = [frame for frame in self.stack if self.document.text.startswith(("[", "{"), frame.start)]
-            raise _FatalError(_explain(error, self.document, flow[-1].start if flow else None)) from None
+            start = flow[-1].start if flow else None
+            raise _FatalError(explain(error, self.document.text, self.document.at, start)) from None
         except (ValueError, OverflowError):  # the pure parser on "\UFFFFFFFF"
             raise _FatalError(Finding("yaml", "not valid YAML: a character number is out of range",
                                       self.document.at(0))) from None
@@ -251,7 +251,7 @@ class _Reader:
         plain = not event.style
         if plain and self.flow and "?" in event.value:
             # libyaml reads it, the pure parser does not: the file would load on one machine and not on the next.
-            self.note("flow-question", _flow_question(isinstance(self.stack[-1].container, list)),
+            self.note("flow-question", flow_question(isinstance(self.stack[-1].container, list)),
                       max(start, self.document.text.find("?", start, end)))
         if not event.value.isascii() and any("\ud800" <= sign <= "\udfff" for sign in event.value):
             self.fail("yaml", "half of a surrogate pair is not a character", start, "write the character itself")
@@ -329,76 +329,3 @@ def _plain_value(text: str) -> object:
         if _SPECIAL_FLOAT.fullmatch(text):
             return float(text.replace(".", "").lower())
     return text
-
-
-def _flow_question(listed: bool) -> str:
-    return f"'?' inside {'[...]' if listed else '{...}'} must be quoted: some YAML parsers refuse it"
-
-
-def _explain(error: yaml.YAMLError, document: Document, flow: int | None) -> Finding:
-    """Say in our words what the parser met, and what to write instead; libyaml and the pure parser word it apart.
-
-    FLOW is where the [...] or {...} begins that it was reading.
-    """
-    text = document.text
-    if not isinstance(error, yaml.MarkedYAMLError):
-        found = _UNPRINTABLE.search(text)
-        index = found.start() if found else 0
-        name = f"U+{ord(text[index]):04X}" if found else "a character"
-        return Finding("yaml", f"{name} must not stand in YAML as it is", document.at(index),
-                       'write it as an escape such as "\\x07"')
-    problem, context = error.problem or "it cannot be read", error.context or ""
-    index = min(error.problem_mark.index if error.problem_mark else 0, len(text))
-    begin = min(error.context_mark.index if error.context_mark else index, index)
-    sign = text[index:index + 1]
-    if "unknown escape" in problem:
-        index = text.rfind("\\", begin, index + 1)
-        return Finding("yaml", f"unknown escape {text[index:index + 2]} in double quotes", document.at(index),
-                       "use single quotes, or double the backslash")
-    if flow is not None:
-        comment = re.compile(r"(?<=[\s\[{,])#\S*").search(text, flow, index)
-        if comment and "quoted" not in context:
-            name = comment[0].rstrip(",]}")
-            return Finding("hash-comment", f"{comment[0]} starts a comment, so the list never ends",
-                           document.at(comment.start()), f"write '{name}'")
-        if "?" in text[max(flow, index - 1):index + 1]:
-            return Finding("flow-question", _flow_question(text[flow] == "["),
-                           document.at(text.rfind("?", flow, index + 1)))
-    if "\t" in (sign, text[index - 1:index]):
-        return Finding("yaml", "a tab stands where YAML wants spaces",
-                       document.at(index if sign == "\t" else index - 1), "use spaces, or put the text in quotes")
-    hint = None
-    if "could not find expected ':'" in problem:  # noticed lines later; the context is where the odd line begins
-        index = begin
-    if "quoted scalar" in context and "end" in problem:
-        index, hint = begin, "the quote is never closed"
-    elif flow is not None and problem.startswith("did not find expected ',' or"):
-        line = document.at(flow).rsplit(":", 2)[1]
-        hint = f"put a comma between items, and close the {text[flow]} of line {line}"
-    elif key := _text_above(text, index):
-        hint = f"indent it like the first line of the text below `{key}`"
-    elif "mapping values are not allowed" in problem:
-        hint = "put a text that holds ': ' in quotes"
-    elif "cannot start any token" in problem:
-        name = f"'{sign}'" if sign.isprintable() and sign else unicodedata.name(sign, "this character")
-        hint = f"a text cannot begin with {name}; put it in quotes"
-    elif "expected key" in problem or "block end" in problem:
-        hint = "check the indentation, and put quotes around the whole text or nothing"
-    elif "could not find expected ':'" in problem:
-        hint = "indent the line under what it belongs to, or put the whole text in quotes"
-    return Finding("yaml", f"not valid YAML: {problem}", document.at(index), hint)
-
-
-_BLOCK = re.compile(r"([ ]*)(\S[^\n]*:[ ]+[|>][-+0-9]*)[ ]*")
-
-
-def _text_above(text: str, index: int) -> str | None:
-    """Return the key of the block text (`prompt: |`) that ends just above the line of INDEX, if one does."""
-    above = text[:text.rfind("\n", 0, index) + 1].splitlines()
-    for line in reversed(above):
-        found = _BLOCK.fullmatch(line)
-        if found:
-            return found[2]
-        if line.strip() and not line.startswith(" "):
-            return None
-    return None
