@@ -4,86 +4,27 @@ The step acts on records as soon as they are read, wherever it stands among the 
 written later has been through it. It finds the authors of the sources and the names that are listed, nobody else.
 """
 
-import hashlib
-import re
-import unicodedata
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-import orjson
-
 from pen_backend.dataset.items import Opened, Wanted, example_item, text_of
-from pen_backend.dataset.names import Names, Span, clean
-from pen_backend.dataset.phones import Phones, regions
+from pen_backend.dataset.names import clean
+from pen_backend.dataset.phones import regions
 from pen_backend.dataset.pseudonyms import assigned, reserve
 from pen_backend.dataset.record import Item, Pulse, Record
+from pen_backend.dataset.replacing import Replacements
 from pen_backend.dataset.sources.document import Request
-from pen_backend.errors import Finding, PromptError
+from pen_backend.errors import PromptError
 from pen_backend.files import Disk
 from pen_backend.prompts.sources import Source
-from pen_backend.prompts.training import Anonymise, TrainingSpec
+from pen_backend.prompts.training import TrainingSpec
 from pen_backend.records import Example, Segment, make_example
 
 AUTHOR_FIELDS = ("author", "speaker")
-CAPITALISED_SHOWN = 50
-_CAPITALISED_KNOWN = 100_000
-_LIMITS = ("Not found: names that are no author's and not listed under `names`, nicknames, misspellings, places, and "
-           "descriptions that lead to a person.")
-_EMAIL = re.compile(r"(?<![\w.+%-])[\w.+%-]+@[\w-]+(?:\.[\w-]+)+")
-_URL = re.compile(r"(?:(?:https?|ftp)://|(?<!\w)www\.)[^\s<>\"]*[^\s<>\".,;:!?)\]'}]", re.IGNORECASE)
-# A word with a capital letter that does not begin a sentence; what is below "a" in ASCII and a letter is a capital.
-_CAPITALISED = re.compile(r"(?<=[\w,;] )[^\W\d_a-z][\w'\u2019-]*[^\W_]")
-
-Find = Callable[[str], Iterable[Span]]
 
 
-class Anonymiser:
-    """One build's replacements, and how many there were; PEOPLE maps names to what stands for them."""
-
-    def __init__(self, spec: Anonymise, people: Mapping[str, str], own: Sequence[str] = ()) -> None:
-        self._names = Names(people)
-        self._people = len(set(people.values()))
-        self._has_key = spec.people == "pseudonym" and spec.key is not None
-        phones = Phones(own) if spec.phone == "mask" else None
-        self._kinds: list[tuple[str, Find]] = []
-        if spec.email == "mask":
-            self._kinds.append(("emails", _found(_EMAIL, "[email]", "@")))
-        if spec.url == "mask":
-            self._kinds.append(("urls", _found(_URL, "[url]")))
-        self._kinds += [("numbers", _found(re.compile(one.regex), one.as_)) for one in spec.numbers]
-        if people:
-            self._kinds.append(("people", self._names.find))
-        if phones is not None:
-            self._kinds.append(("phones", lambda text: ((*span, "[phone]") for span in phones.find(text))))
-        self._counts: Counter[str] = Counter(dict.fromkeys(("people", "phones", "emails", "urls", "numbers"), 0))
-        self._capitalised: Counter[str] = Counter()
-        described = [spec.model_dump(mode="json"), dict(people), list(own), phones.version if phones else None]
-        self.identity = hashlib.sha256(orjson.dumps(described, option=orjson.OPT_SORT_KEYS)).hexdigest()
-
-    def text(self, text: str) -> str:
-        """Replace what is found in a text and count it; a text that is a name as a whole becomes its pseudonym."""
-        if not text.isascii():
-            text = unicodedata.normalize("NFC", text)  # the two spellings of é are one letter of one name
-        if meaning := self._names.whole(text):
-            self._counts["people"] += 1
-            return meaning
-        taken: list[Span] = []
-        covered = bytearray(len(text))
-        for kind, find in self._kinds:
-            for start, end, instead in find(text):
-                if start < end and 1 not in covered[start:end]:
-                    covered[start:end] = b"\1" * (end - start)
-                    taken.append((start, end, instead))
-                    self._counts[kind] += 1
-        self._remember_capitalised(text, covered)
-        if not taken:
-            return text
-        pieces, done = [], 0
-        for start, end, instead in sorted(taken):
-            pieces += [text[done:start], instead]
-            done = end
-        return "".join([*pieces, text[done:]])
+class Anonymiser(Replacements):
+    """One build's replacements, in whole records."""
 
     def item(self, item: Item, want: Wanted) -> Item:
         """Replace in everything a record may bring into a file: its fields, or its segments, tools and names."""
@@ -91,42 +32,6 @@ class Anonymiser:
             return example_item(self._example(item.example), item.side)
         fields = {name: self._value(value) for name, value in item.fields.items()}
         return Item(text_of(fields, want), fields, item.origin, item.side, item.weights)
-
-    def plain(self, value: object) -> object:
-        """Replace in what the manifest says about the build, without counting it; names and the key's place go."""
-        counts, seen = self._counts.copy(), self._capitalised.copy()
-        try:
-            return self._value(_without_people(value))
-        finally:
-            self._counts, self._capitalised = counts, seen
-
-    def findings(self, sources: Iterable[str]) -> Iterator[Finding]:
-        """Say what was replaced, what cannot be found, and which SOURCES have a person in the name of their file."""
-        counts = ", ".join(f"{number} {kind}" for kind, number in self._counts.items())
-        yield Finding("anonymised", f"replaced: {counts}. {_LIMITS}", level="note", hint=(
-            f"{len(self._shown)} capitalised words that were left are listed in report.txt: read them"
-            if self._capitalised else None))
-        for name in sources:
-            if any(self._names.find(name)):
-                yield Finding("anonymised", "the name of the file holds the name of a person, and is in the manifest",
-                              where=name, level="warning", hint="rename the file")
-
-    def summary(self) -> dict[str, object]:
-        """Return what report.json says: replacements by kind, people, and capitalised words that were left."""
-        return {"replaced": dict(self._counts), "people_known": self._people, "key": self._has_key,
-                "not_found": _LIMITS, "capitalised": self._shown}
-
-    @property
-    def _shown(self) -> list[str]:
-        ordered = sorted(self._capitalised.items(), key=lambda pair: (-pair[1], pair[0]))
-        return [word for word, _ in ordered[:CAPITALISED_SHOWN]]
-
-    def _remember_capitalised(self, text: str, covered: bytearray) -> None:
-        for found in _CAPITALISED.finditer(text):
-            word = found[0].removesuffix("'s").removesuffix("\u2019s")
-            known = word in self._capitalised or len(self._capitalised) < _CAPITALISED_KNOWN
-            if known and word[0].isupper() and not covered[found.start()]:
-                self._capitalised[word] += 1
 
     def _example(self, example: Example) -> Example:
         rejected = None if example.rejected is None else [self._segment(one) for one in example.rejected]
@@ -142,21 +47,6 @@ class Anonymiser:
     def _one_word(self, name: str) -> str:
         """Write a chat's author, whose name may have no spaces."""
         return self.text(name).replace(" ", "_") if self._names.whole(name) else self.text(name)
-
-    def _mapping(self, values: Mapping[str, object]) -> Mapping[str, object]:
-        return {key: self._value(value) for key, value in values.items()}
-
-    def _value(self, value: object) -> object:
-        if isinstance(value, str):
-            return self.text(value)
-        if isinstance(value, list | tuple):
-            return [self._value(each) for each in value]
-        if isinstance(value, Mapping):
-            return self._mapping(value)
-        if isinstance(value, int) and not isinstance(value, bool) and value > 999_999:
-            text = str(value)  # a telephone number that a table or JSON has as a number
-            return value if (new := self.text(text)) == text else new
-        return value
 
 
 def prepare(spec: TrainingSpec, opened: Sequence[Opened], key: Callable[[str], Path], disk: Disk,
@@ -212,17 +102,3 @@ def _survey(opened: Sequence[Opened], pulse: Pulse, *, phones: bool) -> tuple[li
 def _whole(source: Source) -> Source:
     """Read all of a chat, also what the build leaves out: who does not speak in it may be spoken of."""
     return source.model_copy(update={"user": None, "remove": (), "drop": (), "include_user": None, "limit": None})
-
-
-def _found(pattern: re.Pattern[str], instead: str, sign: str = "") -> Find:
-    """Return the function that finds a pattern, in texts that hold SIGN at all."""
-    return lambda text: ([(found.start(), found.end(), instead) for found in pattern.finditer(text)]
-                         if sign in text else ())
-
-
-def _without_people(value: object) -> object:
-    """Leave out what must be in no manifest: listed names, and where the key is."""
-    if isinstance(value, Mapping):
-        return {key: _without_people(each) for key, each in value.items()
-                if not (key in ("names", "key") and "people" in value)}
-    return [_without_people(each) for each in value] if isinstance(value, list) else value
