@@ -36,7 +36,6 @@ class Origin:
 class Example:
     """What a model is trained on: loss = sum(weight * nll) / sum(weight) over the segments' tokens."""
 
-    id: str
     segments: tuple[Segment, ...]
     rejected: tuple[Segment, ...] | None = None
     tools: tuple[Mapping[str, object], ...] | None = None
@@ -44,6 +43,11 @@ class Example:
     group: str | None = None
     meta: Mapping[str, object] = field(default_factory=dict)
     origin: Origin = Origin("", "", "")
+
+    @property
+    def id(self) -> str:
+        """What is trained on, as 16 hex digits; computed when it is asked for, because a build makes many examples."""
+        return example_id(self.segments, self.rejected, self.tools)
 
 
 def bad(code: str, message: str, *, where: str | None = None, pointer: str | None = None,
@@ -71,7 +75,7 @@ def example_id(segments: Sequence[Segment], rejected: Sequence[Segment] | None =
 def make_example(segments: Sequence[Segment], *, origin: Origin, label: str | None = None, group: str | None = None,
                  meta: Mapping[str, object] | None = None, rejected: Sequence[Segment] | None = None,
                  tools: Sequence[Mapping[str, object]] | None = None) -> Example:
-    """Build an Example with its id; refuse weights that would train on nothing."""
+    """Build an Example; refuse weights that would train on nothing."""
     if not segments:
         raise bad("text-list-type", "an example needs at least one text")
     total = 0.0
@@ -82,7 +86,6 @@ def make_example(segments: Sequence[Segment], *, origin: Origin, label: str | No
     if total == 0:
         raise bad("weights-zero", "all loss weights are 0, so nothing would be learned from this record")
     return Example(
-        id=example_id(segments, rejected, tools),
         segments=tuple(segments),
         rejected=None if rejected is None else tuple(rejected),
         tools=None if tools is None else tuple(tools),
