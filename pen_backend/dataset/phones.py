@@ -55,6 +55,11 @@ class Phones:
                 yield shape.start(), shape.end()
 
 
+def may_hold_number(text: str) -> bool:
+    """Say whether a text has as many digits together as a phone number; costs little and needs no library."""
+    return _DIGITS.search(text) is not None
+
+
 def regions(texts: Iterable[str]) -> tuple[str, ...]:
     """Return the countries of the numbers with a country code, the most frequent first."""
     library = _library()

@@ -11,12 +11,15 @@ jsonl.py     training rows of every dialect, or records
 org.py       headings, items and tables
 org_body.py  what stands below a heading
 text.py      lines, paragraphs or a whole file
+whatsapp/    chats as phones export them
+lines.py     the lines of a document, one by one
+archive.py   one member of a zip file
 """
 
 from collections.abc import Callable, Iterator, Mapping
 
 from pen_backend.dataset.record import Read
-from pen_backend.dataset.sources import auto, jokes, jsonl, org, text
+from pen_backend.dataset.sources import auto, jokes, jsonl, org, text, whatsapp
 from pen_backend.dataset.sources.document import Document, Request
 from pen_backend.errors import DataError
 
@@ -24,6 +27,7 @@ Reader = Callable[[Document, Request], Iterator[Read]]
 
 READERS: Mapping[str, Reader] = {
     "jokes": jokes.read, "jsonl": jsonl.read, "org": org.read, "text": text.read,
+    "whatsapp": whatsapp.read,
 }
 
 

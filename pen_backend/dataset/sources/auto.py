@@ -6,6 +6,7 @@ from typing import BinaryIO
 
 from pen_backend.dataset.sources.document import Document
 from pen_backend.dataset.sources.values import Value, values
+from pen_backend.dataset.sources.whatsapp import begins_chat
 from pen_backend.errors import DataError
 
 _HEAD = 65_536
@@ -13,7 +14,6 @@ _EXTENSIONS = {
     ".org": "org", ".csv": "table", ".tsv": "table", ".xlsx": "table", ".srt": "transcript", ".vtt": "transcript",
     ".zip": "whatsapp",
 }
-_WHATSAPP = re.compile(r"\u200e?\[?\d{1,4}[/.\-]\s?\d{1,2}[/.\-]\s?\d{1,4},?\s\d{1,2}[:.]\d{2}[^\n]{0,20}?(\]| - )")
 _CUES = re.compile(r"(WEBVTT\b|\d+\s*\n\d\d:\d\d:\d\d,\d{3} --> )")
 _ORG = re.compile(r"^(\*+ |#\+\w+|[ \t]*[-+] |[ \t]*\d+[.)] )", re.MULTILINE)
 _TABLE = re.compile(r"\s*\|.*\|\s*$", re.MULTILINE)
@@ -28,10 +28,11 @@ def recognise(document: Document) -> str:
         return _EXTENSIONS[extension]
     with document.open() as stream:
         head = _head(stream)
+    # A chat may begin with a bracket, too: [13/06/18, 21:25:15] is no JSON.
+    if head.startswith("PK\x03\x04") or begins_chat(head.lstrip("\ufeff")):
+        return "whatsapp"
     if head.lstrip()[:1] in ("{", "[") and (name := _json(document)):
         return name
-    if _WHATSAPP.match(head.lstrip("\ufeff")):
-        return "whatsapp"
     if _CUES.match(head.lstrip("\ufeff")):
         return "transcript"
     if _ORG.search(head) or _TABLE.match(head):

@@ -26,6 +26,7 @@ class Request:
     source: Source = field(default_factory=lambda: Source(text=""))
     wanted: frozenset[str] = frozenset()
     prompt_loss_weight: float = 0.0
+    conversation: bool = False  # who answers whom counts: nobody is left out and no text carries its author
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,154 @@
+"""The beginning of a message in an export: date, time and what follows, in the forms that phones write.
+
+[13/06/18, 21:25:15] Ann: text      bracket: iOS, with seconds
+13/06/18, 21:25 - Ann: text         dash: Android
+13.06.18 21.25.15: Ann: text        colon: older ones
+13. 6. 2018. 21:25:15 Ann: text     plain
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Literal
+
+from pen_backend.dataset.sources.whatsapp.strings import MARKS, Strings, alternatives, bare, unmarked
+
+Style = Literal["bracket", "dash", "colon", "plain"]
+YearPlace = Literal["first", "middle", "last", "short"]
+Order = Literal["dmy", "mdy", "ymd", "ydm", "dym", "myd"]
+
+_LONGEST = 160  # signs of date and time with all that stands around them
+_ERAS = {"r": 2018, "令和": 2018, "h": 1988, "平成": 1988, "s": 1925, "昭和": 1925, "be": -543, "พ.ศ.": -543}
+_BUDDHIST = range(2400, 2700)  # years that only this calendar has reached, also without its letters
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How a phone writes dates and times; all of an export has one form."""
+
+    style: Style
+    separator: str
+    seconds: bool
+    halves: bool  # twelve hours, and which half of the day
+    year: YearPlace
+    time_first: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """A line's date as three numbers in the order written, its time, and the index of the text behind it."""
+
+    form: Form
+    numbers: tuple[int, int, int]
+    time: tuple[int, int, int] | None  # None if no clock shows it
+    rest: int
+
+    def date(self, order: Order) -> tuple[int, int, int] | None:
+        """Read the numbers as year, month and day; None if there is no such day."""
+        by_letter = dict(zip(order, self.numbers, strict=True))
+        year, month, day = by_letter["y"], by_letter["m"], by_letter["d"]
+        year += 2000 if year < 100 else 0
+        return (year, month, day) if _exists(year, month, day) else None
+
+    def timestamp(self, order: Order) -> str | None:
+        """Write date and time as ISO 8601; None if there is no such moment."""
+        date = self.date(order)
+        if date is None or self.time is None:
+            return None
+        return "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}".format(*date, *self.time)
+
+
+_STARTS = frozenset(("[", *"RHSrhs令平昭", *MARKS, ""))
+
+
+class Headers:
+    """Finds headers with the words of a table of strings."""
+
+    def __init__(self, strings: Strings) -> None:
+        self._meridiem = strings.meridiem
+        halves = alternatives((*strings.table["am"], *strings.table["pm"]))
+        between = alternatives(strings.table["between"])
+        era = r"令和|平成|昭和|[RHSrhs](?![^\W\d_])"
+        date = (rf"(?P<era>{era})?(?P<one>\d{{1,4}})\s?(?P<sep>[/.\-])\s?(?P<two>\d{{1,4}})\s?(?P=sep)\s?"
+                rf"(?P<era2>{era})?(?P<three>\d{{1,4}})(?:\.|\s?г\.)?(?:\s?(?P<era3>B\.?E\.?|พ\.ศ\.|{era}))?")
+        time = (rf"(?:(?P<before>{halves})\s?)?(?P<hour>\d{{1,2}})(?:[:.]|\s?h\s?)(?P<minute>\d{{2}})"
+                rf"(?:[:.](?P<second>\d{{2}}))?(?:\s?(?P<after>{halves}))?")
+        gap = rf"(?:\s?[,،]\s?|\s)\s?(?:(?:{between})\s)?"
+        tail = (r"(?(open)(?P<bracket>\s?\]:?(?:\s|$))"
+                r"|(?:(?P<dash>\s?[-–—](?:\s|$))|(?P<colon>:\s)|(?P<plain>\s(?=\S[^:\n]*:\s))))")
+        self._patterns = [(re.compile(rf"(?P<open>\[\s?)?{one}{gap}{other}{tail}", re.IGNORECASE), one is time)
+                          for one, other in ((date, time), (time, date))]
+
+    def find(self, line: str) -> Header | None:
+        """Return the header that a line begins with; None if it begins with none."""
+        if not (line[:1].isdigit() or line[:1] in _STARTS):
+            return None
+        clean = unmarked(line[:2 * _LONGEST])[:_LONGEST]
+        for pattern, time_first in self._patterns:
+            found = pattern.match(clean)
+            if found is not None:
+                return self._header(line, found, time_first)
+        return None
+
+    def _header(self, line: str, found: re.Match[str], time_first: bool) -> Header:
+        groups = found.groupdict()
+        style: Style = next(style for style in _STYLES if groups[style] is not None)
+        written = (groups["one"], groups["two"], groups["three"])
+        eras = (groups["era"], None, groups["era2"] or groups["era3"])
+        place, numbers = _years(written, eras)
+        half = groups["before"] or groups["after"]
+        form = Form(style, groups["sep"], groups["second"] is not None, half is not None, place,
+                    time_first)
+        time = _time(int(groups["hour"]), int(groups["minute"]), int(groups["second"] or 0),
+                     None if half is None else self._meridiem.get(bare(half), False))
+        return Header(form, numbers, time, _index(line, found.end()))
+
+
+_STYLES: tuple[Style, ...] = ("bracket", "dash", "colon", "plain")
+
+
+def _years(written: tuple[str, str, str], eras: tuple[str | None, None, str | None]) -> tuple[YearPlace,
+                                                                                         tuple[int, int, int]]:
+    """Say where the year stands, if its length or an era shows it, and count it from the usual beginning."""
+    numbers = [int(number) for number in written]
+    for index, place in enumerate(_PLACES):
+        era = eras[index]
+        if era is not None:
+            numbers[index] += _ERAS[era.casefold().replace("b.e", "be").rstrip(".") if era.isascii() else era]
+        elif len(written[index]) < 3:
+            continue
+        elif numbers[index] in _BUDDHIST:
+            numbers[index] -= 543
+        return place, (numbers[0], numbers[1], numbers[2])
+    return "short", (numbers[0], numbers[1], numbers[2])
+
+
+_PLACES: tuple[YearPlace, ...] = ("first", "middle", "last")
+
+
+def _time(hour: int, minute: int, second: int, afternoon: bool | None) -> tuple[int, int, int] | None:
+    if afternoon is not None and hour <= 12:
+        hour = hour % 12 + 12 * afternoon
+    return (hour, minute, second) if hour < 24 and minute < 60 and second < 60 else None
+
+
+@lru_cache(maxsize=4096)
+def _exists(year: int, month: int, day: int) -> bool:
+    try:
+        datetime(year, month, day)  # noqa: DTZ001 - an export has no zone
+    except ValueError:
+        return False
+    return True
+
+
+def _index(line: str, count: int) -> int:
+    """Return where COUNT signs that are no marks end in a line."""
+    if line.isascii():
+        return count
+    for index, sign in enumerate(line):
+        if sign not in MARKS:
+            count -= 1
+            if count == 0:
+                return index + 1
+    return len(line)

@@ -1,0 +1,129 @@
+"""A chat's messages as records, with what a source says about people: whom to keep, whom to take out."""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import PurePosixPath
+
+from pen_backend.dataset.names import Names
+from pen_backend.dataset.record import Read, Record, Rejected
+from pen_backend.dataset.sources.archive import unzipped
+from pen_backend.dataset.sources.document import Document, Request
+from pen_backend.dataset.sources.whatsapp import chat
+from pen_backend.dataset.sources.whatsapp.authors import plain_name
+from pen_backend.dataset.sources.whatsapp.chat import Fault, Message
+from pen_backend.dataset.sources.whatsapp.headers import Headers
+from pen_backend.dataset.sources.whatsapp.strings import Strings, load
+from pen_backend.errors import DataError, Finding
+from pen_backend.prompts.schema import nearest
+from pen_backend.prompts.sources import Source
+
+_GAP = re.compile(r"[ \t]{2,}")
+_BEFORE_SIGN = re.compile(r"[ \t]+(?=[,.;:!?](?:\s|$))")
+
+
+def read(document: Document, request: Request, *, strings: Strings | None = None) -> Iterator[Read]:
+    """Yield a record a message: timestamp, author, text, kind, and where it applies media, file, edited.
+
+    What the source leaves out (`user`, `remove`, `drop`) is rejected as filtered, without its text.
+    """
+    source = request.source
+    strings = strings or load()
+    document = unzipped(document, _text_of_chat, "chat (_chat.txt or WhatsApp Chat ….txt)")
+    found = chat.look(document, strings, (*source.remove, *([source.user] if source.user else [])), source.date_order)
+    if source.user is not None:
+        known_author(source.user, found.names, document)
+    yield from found.findings
+    left_out = _left_out(source, speakers=not request.conversation)
+    without = without_names(source.remove)
+    for each in found.messages():
+        origin = document.origin(f"line {each.line}")
+        if isinstance(each, Fault):
+            yield Rejected(origin, each.code, each.message, None if source.remove else each.raw, each.hint)
+        elif reason := left_out(each):
+            yield Rejected(origin, "filtered", reason)
+        else:
+            text = without(each.body.text)
+            if source.include_user and each.author is not None and text and not request.conversation:
+                text = f"{each.author}: {text}"
+            yield Record(_fields(each, text), origin)
+
+
+def begins_chat(head: str) -> bool:
+    """Say whether a text begins as exports of today do; the form of older ones is also that of logs."""
+    line = next((line for line in head.splitlines() if line.strip()), "")
+    header = Headers(load()).find(line)
+    return header is not None and header.form.style in ("bracket", "dash")
+
+
+def known_author(name: str, names: Sequence[str], document: Document) -> str:
+    """Return the author that a person means by a name; DataError with the nearest one if there is none."""
+    for each in names:
+        if plain_name(each) == plain_name(name):
+            return each
+    near = nearest(name, names)
+    message = f"nobody in {document.name} is called '{name}'"
+    hint = f"did you mean '{near}'?" if near else f"{len(names)} people write in it"
+    raise DataError(f"{message[:1].upper()}{message[1:]}.", hint=f"{hint[:1].upper()}{hint[1:].removesuffix('?')}"
+                    f"{'?' if near else '.'}", where=document.name,
+                    findings=[Finding("no-field", message, document.name, hint)])
+
+
+def without_names(names: Sequence[str]) -> Callable[[str], str]:
+    """Return the function that takes people's names out of a text, their possessives and @ too."""
+    if not names:
+        return lambda text: text
+    known = Names(dict.fromkeys(names, ""))
+
+    def without(text: str) -> str:
+        spans = list(known.find(text))
+        if not spans:
+            return text
+        pieces, done = [], 0
+        for start, end, _ in spans:
+            pieces.append(text[done:start - text.endswith("@", done, start)])
+            done = end + 2 * text.startswith(("'s", "’s"), end)
+        joined = "".join([*pieces, text[done:]])
+        return _BEFORE_SIGN.sub("", _GAP.sub(" ", joined)).strip(" ,")
+
+    return without
+
+
+def _left_out(source: Source, *, speakers: bool) -> Callable[[Message], str | None]:
+    """Return the function that says why a message is left out, or None."""
+    dropped = frozenset(source.drop)
+    removed = frozenset(map(plain_name, source.remove))
+    user = plain_name(source.user) if source.user is not None and speakers else None
+
+    def why(message: Message) -> str | None:
+        if message.body.kind in dropped:
+            return f"the message is of kind {message.body.kind}, which the source drops"
+        author = None if message.author is None else plain_name(message.author)
+        if removed and author in removed:
+            return "the message is of somebody whom the source removes"
+        return "the message is not of the user whom the source names" if user is not None and author != user else None
+
+    return why
+
+
+def _fields(message: Message, text: str) -> dict[str, object]:
+    body = message.body
+    fields: dict[str, object] = {"timestamp": message.timestamp, "author": message.author, "text": text,
+                                 "kind": body.kind}
+    if body.media is not None:
+        fields["media"] = body.media
+    if body.file is not None:
+        fields["file"] = body.file
+    if body.edited:
+        fields["edited"] = True
+    return fields
+
+
+def _text_of_chat(names: Sequence[str]) -> str | None:
+    """Choose the member of an exported zip file that is the chat: `_chat.txt`, or the one named after WhatsApp."""
+    texts = [name for name in names if name.lower().endswith(".txt") and not name.startswith("__MACOSX")]
+    for fits in (lambda file: file.lower() == "_chat.txt", lambda file: "whatsapp" in file.lower()):
+        found = [name for name in texts if fits(PurePosixPath(name).name)]
+        if found:
+            return min(found, key=lambda name: (name.count("/"), len(name), name))
+    top = [name for name in texts if "/" not in name]
+    return top[0] if len(top) == 1 else None
