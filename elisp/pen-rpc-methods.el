@@ -18,7 +18,7 @@
 (require 'pen-rpc)
 
 (defconst pen-rpc-methods-hash
-  "c356c3dd0b7497dc1a3503059c0cd30aaff1f887435e1515787a720bcde6f435"
+  "7b8e579b8f39fe802d317f8ed19ca8c15b88bfc8edb2fa03940e22ec8bc58575"
   "What the service says in its greeting if its methods are these.")
 
 (defun pen-rpc-completions-start (&rest args)
@@ -27,14 +27,16 @@
 Deltas by candidate while the model writes, then the whole result.
 
 HISTORY continues a conversation: VALUES are those of its first
-request.
+request.  WITHOUT_FILTERS leaves texts as they are on the way in and
+out; a definition with filters that pen does not run is refused
+without it.
 
 Answer with the id of a request; the value comes with the event
 `done'.
 
 ARGS are keywords, each with its value.
 
-\(fn &key PROMPT VALUES MODEL N TEMPERATURE MAX-TOKENS SEED HISTORY THEN ELSE DEADLINE)"
+\(fn &key PROMPT VALUES MODEL N TEMPERATURE MAX-TOKENS SEED HISTORY WITHOUT-FILTERS THEN ELSE DEADLINE)"
   (pen-rpc-invoke
    "completions-start"
    '((:prompt string required)
@@ -45,7 +47,8 @@ ARGS are keywords, each with its value.
      (:max-tokens (or integer null))
      (:seed (or integer null))
      (:history (list (record (:answer string required) (:value string
-       required)))))
+       required))))
+     (:without-filters boolean))
    args))
 
 (defun pen-rpc-datasets-plan (&rest args)

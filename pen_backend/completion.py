@@ -79,7 +79,7 @@ class Streamed:
         self._bodies = _bodies(definition, body)
         self._model = str(body["model"])
         self._wanted = int(body.get("n") or 1)
-        self._is_held = bool(definition.postprocessor) or definition.class_map is not None
+        self._is_held = template.is_filtered(definition) or definition.class_map is not None
         self._usage = Usage(0, 0)
         self._gathered: list[list[Choice]] = [[] for _ in range(self._wanted)]  # candidate, then request
         self._shown = [""] * self._wanted

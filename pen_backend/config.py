@@ -94,6 +94,11 @@ class Config:
             raise ConfigError(f"Unknown provider '{self.provider}'.", hint="Use local, openai or a base URL.")
         return self.provider
 
+    def alias(self, name: str) -> str | None:
+        """Return the model that the user's own aliases give NAME, not pen's own for old names."""
+        given = self.aliases.get(name.lower())
+        return None if given == OLD_NAMES.get(name.lower()) else given
+
     def model_name(self, name: str) -> str:
         """Resolve a model's other name, one of `aliases` in any case, to the model's own."""
         return self.aliases.get(name.lower(), name)

@@ -10,6 +10,7 @@ from typing import Any
 from pen_backend.errors import Finding, PromptError, RefusedError
 from pen_backend.prompts import filters, placeholders
 from pen_backend.prompts.definition import Definition
+from pen_backend.prompts.filters import Filter
 from pen_backend.prompts.forms import Piece, Role
 from pen_backend.prompts.hashing import format_hash, hashed
 from pen_backend.prompts.placeholders import Parts
@@ -19,7 +20,7 @@ from pen_backend.prompts.variables import Variable, no_value, text_of, unknown_v
 from pen_backend.records import Example, Origin, Segment, make_example
 
 __all__ = ["Answer", "Message", "Rendered", "Turn", "begun", "completion_text", "cut", "default_weights", "end_inside",
-           "example", "format_hash", "hashed", "parse", "postprocess", "render", "request", "stops"]
+           "example", "format_hash", "hashed", "is_filtered", "parse", "postprocess", "render", "request", "stops"]
 
 SENT_STOPS = 4  # as many as the API takes; all are applied on our side
 
@@ -182,8 +183,16 @@ def read(definition: Definition, text: str, finish_reason: str | None) -> Answer
 
 def postprocess(definition: Definition, text: str) -> str:
     """Send a parsed answer through the definition's postprocessor; it may be several that are joined."""
-    collation = definition.ancestor.collation if definition.ancestor is not None else ()
-    return filters.apply((*definition.postprocessor, *collation), text)
+    return filters.apply(_after(definition), text)
+
+
+def is_filtered(definition: Definition) -> bool:
+    """Say whether answers go through filters, so that they are only known when they are whole."""
+    return bool(_after(definition))
+
+
+def _after(definition: Definition) -> tuple[Filter, ...]:
+    return (*definition.postprocessor, *(definition.ancestor.collation if definition.ancestor is not None else ()))
 
 
 def stops(definition: Definition) -> tuple[str, ...]:

@@ -59,15 +59,17 @@ class Completions:
     @rpc(stream=True)
     def start(self, prompt: str, values: dict[str, str], model: str | None = None, n: int | None = None,
               temperature: float | None = None, max_tokens: int | None = None, seed: int | None = None,
-              history: list[Turn] = NO_TURNS, *, events: Events) -> CompletionResult:
+              history: list[Turn] = NO_TURNS, without_filters: bool = False, *, events: Events) -> CompletionResult:
         """Run a definition: deltas by candidate while the model writes, then the whole result.
 
-        HISTORY continues a conversation: VALUES are those of its first request.
+        HISTORY continues a conversation: VALUES are those of its first request. WITHOUT_FILTERS leaves texts as they
+        are on the way in and out; a definition with filters that pen does not run is refused without it.
         """
         from pen_backend import completion
         from pen_backend.prompts import template
 
-        definition = self._context.find_prompt(prompt)
+        found = self._context.find_prompt(prompt)
+        definition = template.begun(found.without_filters() if without_filters else found, values)
         # Rendered before anything is started, so that a missing value is said at once.
         overrides = {"n": n, "temperature": temperature, "max_tokens": max_tokens, "seed": seed}
         body = completion.request(definition, values, model="", max_tokens=self._context.config.max_tokens,
@@ -76,7 +78,7 @@ class Completions:
         client = self._context.client(lambda text: events.send("log", what="text", level="info", text=text))
         body["model"] = self._context.config.model_name(model) if model else self._context.model_of(definition, client)
         manifest = self._trained_on(body["model"])
-        self._warn(client, definition, body["model"], manifest, events)
+        self._warn(client, found, body["model"], manifest, events)
         streamed = completion.stream(client, _as_trained(definition, manifest), body)
         events.on_cancel(streamed.cancel)
         for delta in streamed:

@@ -159,6 +159,9 @@ class Context:
         """
         if definition.model:
             return self.config.model_name(definition.model)
+        engine = definition.ancestor.engine if definition.ancestor is not None else None
+        if engine is not None and (alias := self.config.alias(engine)) is not None:
+            return alias
         return self.tuned_model(definition.name, client) or self.config.model_name(self.config.model)
 
     def tuned_model(self, prompt: str, client: Client | None = None) -> str | None:

@@ -29,7 +29,10 @@ class VariableSummary:
 
 @dataclass(frozen=True, slots=True)
 class PromptSummary:
-    """One definition; the first `arity` of its variables are those a completion needs values for."""
+    """One definition; the first `arity` of its variables are those a completion needs values for.
+
+    `refused` says that it has filters which pen does not run: it only runs without filters.
+    """
 
     slug: str
     title: str
@@ -39,6 +42,7 @@ class PromptSummary:
     path: Path | None
     model: str | None
     in_development: bool
+    refused: bool
     variables: list[VariableSummary]
 
 
@@ -149,6 +153,7 @@ class Prompts:
         return PromptSummary(
             slug=definition.slug, title=definition.title, description=definition.description, arity=definition.arity,
             kind=definition.kind, path=definition.path, in_development=definition.in_development,
+            refused=bool(definition.refused),
             model=definition.model or self._context.tuned_model(definition.name),
             variables=[_variable(variable) for variable in variables])
 

@@ -91,6 +91,7 @@ def parser() -> argparse.ArgumentParser:
     complete.add_argument("--temperature", type=float)
     complete.add_argument("--max-tokens", type=int)
     complete.add_argument("--seed", type=int, help="for the same answer again")
+    complete.add_argument("--without-filters", action="store_true", help="leave texts as they are, in and out")
     complete.add_argument("--stream", action="store_true", help="print text as it arrives")
 
     models = group(commands, "models", "Bases, tuned models and checkpoints.")
@@ -109,7 +110,7 @@ def complete_prompt(context: Context, options: argparse.Namespace, terminal: Ter
     result = Completions(context).start(
         options.prompt, values, model=options.model, n=1 if streams and options.n is None else options.n,
         temperature=options.temperature, max_tokens=options.max_tokens, seed=options.seed,
-        events=Printed(terminal, texts=streams))
+        without_filters=options.without_filters, events=Printed(terminal, texts=streams))
     if streams and terminal.as_json:
         terminal.json_line({"kind": "done", "value": result})
     elif streams:

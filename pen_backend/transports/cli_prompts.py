@@ -39,7 +39,8 @@ def list_prompts(context: Context, options: argparse.Namespace, terminal: Termin
             terminal.fail(entry)
     prompts = Prompts(context).list()
     terminal.result(prompts, lambda: table(("NAME", "ARGUMENTS", "DESCRIPTION"), [
-        (one.slug, " ".join(each.name for each in one.variables[:one.arity]), one.description.partition("\n")[0])
+        (one.slug, " ".join(each.name for each in one.variables[:one.arity]),
+         one.description.partition("\n")[0] + (" (only --without-filters)" if one.refused else ""))
         for one in prompts]))
 
 
