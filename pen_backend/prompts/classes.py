@@ -26,7 +26,7 @@ class Classes(Model):
     encode: Literal["text", "number"] = "text"
     start: Natural = 1
     labels: Many[Label] | None = None
-    labels_file: Name | None = None
+    labels_file: Annotated[str, Field(pattern=r"^[^\x00]+$"), Expect("the name of a file")] | None = None
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,7 @@ class Definition(Model):
     _path: FilePath | None = PrivateAttr(default=None)
     _findings: tuple[Finding, ...] = PrivateAttr(default=())
     _set: tuple[str, Document, FilePath | None] | None = PrivateAttr(default=None)
-    _class_map: ClassMap | None = PrivateAttr(default=None)
+    _class_map: tuple[ClassMap | None] | None = PrivateAttr(default=None)
     _ancestor: Ancestor | None = PrivateAttr(default=None)
     _slug: str | None = PrivateAttr(default=None)
     _beginning: str = PrivateAttr(default="")
@@ -206,7 +206,7 @@ class Definition(Model):
         if self.classes is None or not self.vars:
             return None
         if self._class_map is not None:
-            return self._class_map
+            return self._class_map[0]
         if (path := self.labels_path) is not None and not path.resolve().is_relative_to(self.project):
             where = self.where("classes", "labels-file")
             raise RefusedError(f"{self.name} would read {path}, which is outside of {self.project}.", where=where,
@@ -234,11 +234,11 @@ class Definition(Model):
         """Split one of its templates."""
         return placeholders.split(template, self.references, self.literals)
 
-    def with_classes(self, class_map: ClassMap) -> Self:
+    def with_classes(self, class_map: ClassMap | None) -> Self:
         """Return the same definition with another map than its own: one that has grown, or a tuned model's."""
         changed = self.model_copy()
         changed.__dict__.pop("class_map", None)
-        changed._class_map = class_map
+        changed._class_map = (class_map,)
         return changed
 
     def trained_by(self, training: TrainingSpec, name: str, document: Document, path: FilePath | None) -> Self:

@@ -21,16 +21,18 @@ OWN = frozenset({"title", "name", "aliases", "tests", "include", "pen", "kind"})
 def locate(name: str, directories: Sequence[FilePath]) -> FilePath | None:
     """Find the file of a definition by slug, name or alias; the first directory that has it wins."""
     for directory in directories:
-        likely = [directory / f"{name}{suffix}" for suffix in SUFFIXES]
-        aliased = None
+        likely = [directory / f"{name}{suffix}" for suffix in SUFFIXES if name == slug(name)]  # never a way elsewhere
+        aliased = broken = None
         for path in dict.fromkeys([*likely, *files(directory)]):
             names = names_of(path)
             if name in names[:2]:
                 return path
             if name in names:
                 aliased = aliased or path
-        if aliased is not None:
-            return aliased
+            elif not names and path in likely and path.is_file():  # whoever reads it says what is wrong with it
+                broken = broken or path
+        if found := aliased or broken:
+            return found
     return None
 
 
@@ -67,6 +69,8 @@ def included(document: Document, path: FilePath | None, directories: Sequence[Fi
 
     A name is looked for beside the file that includes it first, then in DIRECTORIES.
     """
+    if not isinstance(document.value, dict) or "include" not in document.value:
+        return
     seen = [] if path is None else [path.resolve()]
     here, beside = document, path
     while isinstance(here.value, dict) and "include" in here.value:

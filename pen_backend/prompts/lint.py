@@ -7,7 +7,7 @@ because it is wrong itself, the rule is skipped, so that one mistake is not repo
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
-from pen_backend.errors import DataError
+from pen_backend.errors import DataError, PenError
 from pen_backend.prompts import classes, evaluation, forms, placeholders, template, training
 from pen_backend.prompts.definition import Definition
 from pen_backend.prompts.schema import Problem
@@ -26,6 +26,11 @@ class _Entry:
 
 def lint(definition: Definition, left_out: Collection[Path] = ()) -> Iterator[Problem]:
     """Run every rule that does not read one of the keys that were LEFT_OUT."""
+    try:
+        _ = definition.class_map
+    except PenError as error:  # a file of labels that cannot be read
+        yield Problem("classes", ("classes", "labels-file"), f"classes.labels-file: {error}".rstrip("."))
+        definition = definition.with_classes(None)
     for entry in RULES:
         if not any(_covers(path, read) for path in left_out for read in entry.reads):
             yield from entry.rule(definition)
@@ -138,9 +143,16 @@ def _values(definition: Definition) -> Iterator[Problem]:
                 yield problem
     written = placeholders.used(definition.completion_parts)
     examples = {variable.name: variable.example for variable in written if variable.example is not None}
+    for problem in _label_problems(definition):
+        bad = True
+        yield problem
     if bad or not definition.is_trainable or len(examples) < len(written):
         return
-    if template.end_inside(definition, template.completion_text(definition, examples)):
+    try:
+        whole = template.completion_text(definition, examples)
+    except DataError:  # a label that its file does not have yet
+        return
+    if template.end_inside(definition, whole):
         end = definition.format.completion_end or ""
         found = next((place for place, variable in enumerate(definition.vars) if variable.name in examples
                       and end in text_of(variable, variable.example)), None)
@@ -158,6 +170,19 @@ def _value_problems(variable: Variable, value: object, path: Path) -> Iterator[P
         found = error.findings[0]
         yield Problem("join-inside" if found.code == "join-inside" else "type", path,
                       f"vars.{variable.name}.{path[-1]}: {found.message}", found.hint)
+
+
+def _label_problems(definition: Definition) -> Iterator[Problem]:
+    """Check that the example of the class variable is a label; a file of labels may still grow."""
+    labels = definition.class_map
+    variable = definition.references[labels.variable] if labels is not None else None
+    if labels is None or variable is None or not isinstance(variable.example, str) or definition.labels_path:
+        return
+    try:
+        labels.encode(variable.example)
+    except DataError as error:
+        yield Problem("label-unknown", ("vars", definition.vars.index(variable), "example"), error.message.rstrip("."),
+                      error.findings[0].hint)
 
 
 def _tests(definition: Definition) -> Iterator[Problem]:

@@ -141,6 +141,8 @@ class _Examination:
         self.data = include.merged(self.document)
         self.prepare()
         loaded = self.validate()
+        if loaded is not None:  # its own files are looked for beside it
+            loaded._document, loaded._path = self.document, self.path
         for problem in self.judged(loaded):
             self.report(problem)
         return loaded
