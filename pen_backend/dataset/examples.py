@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
-from pen_backend.dataset.items import Wanted
 from pen_backend.dataset.record import Item, Side
 from pen_backend.errors import PromptError
 from pen_backend.prompts import placeholders, template
@@ -30,12 +29,6 @@ def weights_of(definition: Definition, spec: TrainingSpec) -> tuple[float, ...]:
         return tuple(float(weight) for weight in spec.example.loss_weights)
     prompt = spec.hyperparameters.get("prompt_loss_weight")
     return template.default_weights(definition, float(prompt) if isinstance(prompt, int | float) else 0.0)
-
-
-def row(definition: Definition, item: Item, weights: Sequence[float], want: Wanted) -> Example:
-    """Render one record."""
-    values = {name: item.fields[name] for name in want.texts if name in item.fields}
-    return template.example(definition, values, item.weights or weights, origin=item.origin)
 
 
 def continuation(definition: Definition, items: Sequence[Item], bundle: Bundle, weights: Sequence[float]) -> Example:

@@ -6,7 +6,7 @@ from functools import partial
 import orjson
 
 from pen_backend.dataset.checks import Checks, checks_of
-from pen_backend.dataset.examples import bundles, continuation, group_of, lists_of, row, weights_of
+from pen_backend.dataset.examples import bundles, continuation, group_of, lists_of, weights_of
 from pen_backend.dataset.inspection import Inspector
 from pen_backend.dataset.items import Wanted
 from pen_backend.dataset.ledger import Ledger
@@ -16,7 +16,7 @@ from pen_backend.dataset.report import ROWS_SHOWN, Report, Row, RowSegment, coun
 from pen_backend.dataset.sides import Sides
 from pen_backend.dataset.statistics import Counter, Totals, table
 from pen_backend.errors import DataError, Finding
-from pen_backend.prompts import template
+from pen_backend.prompts import rows, template
 from pen_backend.prompts.definition import Definition
 from pen_backend.prompts.training import TrainingSpec
 from pen_backend.records import Example, Format, to_line
@@ -60,6 +60,7 @@ class Writing:
     def write(self, items: Sequence[Item], plan: Sides, want: Wanted) -> None:
         """Build all examples and write them: finished ones and rows in input order, then the bundles of each side."""
         definition, spec, weights = self._definition, self._spec, self._weights
+        make = rows.maker(definition, weights, want.texts)
         single = [index for index, item in enumerate(items) if item.example is not None or not self._is_list]
         for index in single:
             item, side = items[index], plan.sides[index]
@@ -67,7 +68,7 @@ class Writing:
             if item.example is not None:
                 self._try(side, item, partial(self._inspector.finished, item.example))
             else:
-                self._try(side, item, partial(row, definition, item, weights, want))
+                self._try(side, item, partial(make, item.fields, item.origin, item.weights))
         if not self._is_list:
             return
         groups = [group_of(item, spec.example) for item in items]
@@ -94,12 +95,12 @@ class Writing:
         total = Totals()
         for one in self._totals.values():
             total.join(one)
-        rows: dict[str, int] = {side: self._lines[side].rows for side in SIDES}
+        written: dict[str, int] = {side: self._lines[side].rows for side in SIDES}
         held_out = self._rows["valid"][:_VALID_SHOWN]
         moved = _moved(plan.side_of_units, previous)
         return Report(
             sources=self._ledger.sources, items={"kept": kept, "used": self._used, "left_over": self._left_over},
-            examples={"built": self._built, **rows}, rejected=dict(sorted(self._ledger.examples.items())),
+            examples={"built": self._built, **written}, rejected=dict(sorted(self._ledger.examples.items())),
             findings=(*self._ledger.findings(), *self._findings_of(plan, moved)), table=table(total),
             tokens={side: self._totals[side].tokens for side in SIDES}, moved=moved,
             rows=(*self._rows["train"][:ROWS_SHOWN - len(held_out)], *held_out))
