@@ -6,8 +6,10 @@ processes that own them, so what tells a process from a later one of the same id
 """
 
 import contextlib
+import fcntl
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 
@@ -84,6 +86,17 @@ def write_atomic(final: Path, data: bytes, disk: Disk) -> None:
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise
+
+
+@contextlib.contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """Keep other processes that lock DIRECTORY out, and wait for them; a lock goes with its process."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def sweep(directory: Path, disk: Disk) -> list[Path]:

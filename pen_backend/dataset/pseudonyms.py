@@ -4,18 +4,15 @@ A JSON object from pseudonym to name, or to several names of one person. It is r
 pseudonyms stay; a name that is new is added. Losing it loses only the way back.
 """
 
-import contextlib
-import fcntl
-import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import orjson
 
 from pen_backend.dataset.names import folded
 from pen_backend.errors import DataError, Finding, TooLargeError
-from pen_backend.files import Disk, instead_of_file, write_atomic
+from pen_backend.files import Disk, instead_of_file, locked, write_atomic
 
 _PSEUDONYM = re.compile(r"Person ([1-9][0-9]{0,8})")
 _LIMIT = 100_000_000  # bytes
@@ -59,7 +56,7 @@ def reserve(authors: Sequence[str], listed: Sequence[str], path: Path, disk: Dis
     """
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with _locked(path):
+        with locked(path.parent):
             old = read(path)
             new = assigned(authors, listed, old)
             if new != old or (old and path.stat().st_mode & 0o077):
@@ -95,17 +92,6 @@ def read(path: Path) -> Key:
             raise _no_key(path, "holds something else than names")
         key[pseudonym] = tuple(names)
     return key
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Keep other builds from adding pseudonyms; the lock goes with the process, so that none is ever left."""
-    descriptor = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _no_key(path: Path, why: str) -> DataError:

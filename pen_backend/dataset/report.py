@@ -112,9 +112,9 @@ class Report:
         return "\n".join(lines).rstrip("\n") + "\n"
 
 
-def count(number: int, noun: str) -> str:
-    """Write a number of things: 1 record, 2 records."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def count(number: int, noun: str, many: str | None = None) -> str:
+    """Write a number of things: 1 record, 2 records, 3 classes."""
+    return f"{number} {noun}" if number == 1 else f"{number} {many or noun + 's'}"
 
 
 def bad_findings(bad: Sequence[Rejected], total: int) -> list[Finding]:
