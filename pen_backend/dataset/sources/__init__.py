@@ -3,30 +3,36 @@
 A reader is a function of a Document and a Request. It yields records, finished examples, and what it cannot use with
 the reason; a fault of the whole file is a DataError.
 
-document.py  a file or region: hashed, unpacked, decoded
-values.py    the JSON values of a document, one by one
-auto.py      which reader fits
-jokes.py     joke collections
-jsonl.py     training rows of every dialect, or records
-org.py       headings, items and tables
-org_body.py  what stands below a heading
-text.py      lines, paragraphs or a whole file
-whatsapp/    chats as phones export them
-lines.py     the lines of a document, one by one
-archive.py   one member of a zip file
+document.py   a file or region: hashed, unpacked, decoded
+streams.py    its bytes on their way: unpacked, recoded, limited
+archive.py    members of a zip file
+lines.py      the lines of a document, one by one
+values.py     the JSON values of a document, one by one
+window.py     a moving piece of a JSON stream
+auto.py       which reader fits
+jokes.py      joke collections
+jsonl.py      training rows of every dialect, or records
+org.py        headings, items and tables
+org_body.py   what stands below a heading
+table.py      CSV, TSV and workbooks
+columns.py    names from a header, and cells under them
+delimited.py  the rows of a CSV or TSV file
+workbook.py   the rows of a workbook's first sheet
+text.py       lines, paragraphs or a whole file
+whatsapp/     chats as phones export them
 """
 
 from collections.abc import Callable, Iterator, Mapping
 
 from pen_backend.dataset.record import Read
-from pen_backend.dataset.sources import auto, jokes, jsonl, org, text, whatsapp
+from pen_backend.dataset.sources import auto, jokes, jsonl, org, table, text, whatsapp
 from pen_backend.dataset.sources.document import Document, Request
 from pen_backend.errors import DataError
 
 Reader = Callable[[Document, Request], Iterator[Read]]
 
 READERS: Mapping[str, Reader] = {
-    "jokes": jokes.read, "jsonl": jsonl.read, "org": org.read, "text": text.read,
+    "jokes": jokes.read, "jsonl": jsonl.read, "org": org.read, "table": table.read, "text": text.read,
     "whatsapp": whatsapp.read,
 }
 

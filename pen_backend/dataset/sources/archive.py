@@ -4,12 +4,13 @@ import io
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import IO, TYPE_CHECKING, BinaryIO
 
 from pen_backend.dataset.sources.document import Document
-from pen_backend.errors import DataError, Finding
+from pen_backend.dataset.sources.streams import fault
+from pen_backend.errors import DataError
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -26,6 +27,17 @@ def is_zip(document: Document) -> bool:
     """Say whether a document's bytes are a zip file's."""
     with replace(document, encoding="utf-8").open() as stream:
         return stream.read(4) in (b"PK\x03\x04", b"PK\x05\x06")
+
+
+def members(document: Document) -> Iterator[BinaryIO]:
+    """Open a zip file's members one after the other; a name that stands twice in it is refused."""
+    packed = replace(document, encoding="utf-8")
+    with packed.open_raw() as stream, _opened(stream, document) as archive:
+        names = [info.filename for info in archive.infolist() if not info.is_dir()]
+    if len(set(names)) < len(names):
+        raise _unusable(document, f"{document.name} holds two members of one name")
+    for name in names:
+        yield _member(packed, name)
 
 
 def unzipped(document: Document, choose: Callable[[Sequence[str]], str | None], what: str) -> Document:
@@ -50,7 +62,7 @@ def _member(document: Document, name: str) -> BinaryIO:
         archive = _opened(stream, document)
         try:
             if archive.getinfo(name).compress_type not in _METHODS:
-                raise NotImplementedError("it is packed in a way that no chat is")
+                raise NotImplementedError("it is packed in a way that is not read here")
             opened = archive.open(name)
         except _BROKEN as error:
             raise _unusable(document, f"{document.name} cannot be unpacked: {_reason(error)}") from error
@@ -64,7 +76,7 @@ def _opened(stream: BinaryIO, document: Document) -> zipfile.ZipFile:
     size = stream.seek(0, io.SEEK_END)
     stream.seek(max(0, size - _TAIL))
     if _directory_size(stream.read(_TAIL)) > _DIRECTORY_LIMIT:
-        raise _unusable(document, f"{document.name} lists more members than a chat can have", "too-big")
+        raise _unusable(document, f"{document.name} lists more members than are read here", "too-big")
     stream.seek(0)
     try:
         return zipfile.ZipFile(stream)
@@ -121,5 +133,4 @@ def _reason(error: BaseException) -> str:
 
 
 def _unusable(document: Document, message: str, code: str = "unknown-format") -> DataError:
-    return DataError(f"{message}.", findings=[Finding(code, message, where=document.name)],
-                     hint="Export the chat again, or unpack the file yourself." if code == "unknown-format" else None)
+    return fault(code, message, document.name, "Make it again, or unpack it yourself.")

@@ -4,12 +4,12 @@ An array is never held whole: the file of 194,553 jokes would take four times it
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import BinaryIO, Literal
 
 import orjson
 
-from pen_backend.dataset.record import Rejected, rejected
+from pen_backend.dataset.record import Rejected
 from pen_backend.dataset.sources.document import Document
 from pen_backend.dataset.sources.window import Window
 from pen_backend.errors import DataError
@@ -37,9 +37,10 @@ class Value:
 
 def refused(document: Document, value: Value, error: DataError) -> Rejected:
     """Turn what is wrong with a value into its entry of rejected.jsonl; its pointer begins at the file's array."""
-    one = rejected(error, document.origin(value.locator), value.raw)
-    pointer = value.pointer + one.pointer if one.pointer else value.pointer or one.pointer
-    return replace(one, pointer=pointer, where=one.where or value.where)
+    finding = error.findings[0]
+    pointer = value.pointer + finding.pointer if finding.pointer else value.pointer or finding.pointer
+    return Rejected(document.origin(value.locator), finding.code, finding.message, value.raw, finding.hint, pointer,
+                    finding.where or value.where)
 
 
 def values(document: Document, *, limit: int = LINE_LIMIT) -> Iterator[Value]:

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ ROW: dict[str, object] = {"prompt": "a", "completion": "b"}
 BAD_WEIGHTS: dict[str, object] = {"data": {"text_list": ["a", "b"], "loss_weights": [1]}}
 
 
-def rows(content: bytes, where: Path, **keys: object) -> list[Read]:
+def rows(content: bytes, where: Path, **keys: Any) -> list[Read]:
     return [each for each in read(content, "jsonl", where, **keys) if not isinstance(each, Finding)]
 
 
@@ -51,7 +52,8 @@ def test_rows_are_the_same_in_every_form_of_file(form: str, tmp_path: Path) -> N
 def test_a_record_of_an_array_has_its_line_its_number_and_a_pointer_into_the_array(tmp_path: Path) -> None:
     content = json.dumps([ROW, BAD_WEIGHTS, ROW, 7], indent=1).encode()
     found = rows(content, tmp_path)
-    assert [each.origin.locator for each in found if isinstance(each, Example)] == ["line 2 record 1", "line 17 record 3"]
+    good = [each.origin.locator for each in found if isinstance(each, Example)]
+    assert good == ["line 2 record 1", "line 17 record 3"]
     bad = [each.finding for each in found if isinstance(each, Rejected)]
     assert [(each.code, each.where, each.pointer) for each in bad] == [
         ("weights-count", "file:6", "/1/data/loss_weights"), ("not-an-object", "file:21", "/3")]
