@@ -111,6 +111,20 @@ USAGE = {"id": "cmpl-1", "object": "text_completion", "created": 1, "model": "m"
          "usage": {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}}
 
 
+def chat_chunk(text: str | None, *, index: int = 0, finish_reason: str | None = None) -> dict[str, Any]:
+    """One chunk of a streamed chat; the first of a choice has its role, the last no text."""
+    delta = {"role": "assistant", "content": ""} if text is None else {"content": text} if text else {}
+    return {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "m", "usage": None,
+            "choices": [{"index": index, "delta": delta, "finish_reason": finish_reason, "logprobs": None}]}
+
+
+def chat(*texts: str, finish_reason: str = "stop") -> Answer:
+    """A whole chat answer."""
+    return Answer({**USAGE, "object": "chat.completion", "choices": [
+        {"index": index, "message": {"role": "assistant", "content": text, "refusal": None},
+         "finish_reason": finish_reason, "logprobs": None} for index, text in enumerate(texts)]})
+
+
 def events(*chunks: object, done: bool = True) -> Answer:
     """A server-sent-events answer."""
     lines = [f"data: {one if isinstance(one, str) else json.dumps(one)}\n\n" for one in chunks]

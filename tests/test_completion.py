@@ -7,11 +7,12 @@ import pytest
 from pen_backend import completion
 from pen_backend.client import Client
 from pen_backend.completion import Candidate, Delta, complete, request, stream
-from pen_backend.errors import DataError, UpstreamError
+from pen_backend.errors import DataError, PenError, UpstreamError
 from pen_backend.prompts.definition import Definition
 from pen_backend.prompts.loader import load
 from tests.conftest import LiveEngine
-from tests.scripted_server import USAGE, Answer, ScriptedServer, chunk, events
+from tests.prompts.files import MORE, define
+from tests.scripted_server import USAGE, Answer, ScriptedServer, chat, chat_chunk, chunk, events
 from tests.scripted_server import completion as whole
 
 TEXT = """\
@@ -92,6 +93,88 @@ def test_the_best_of_many_comes_whole(shout: Definition) -> None:
     assert "stream" not in server.requests[0].json
 
 
+def made(text: str) -> Definition:
+    """The test's own definition with further keys."""
+    return define(TEXT + text)
+
+
+def local(server: ScriptedServer) -> Client:
+    return Client(server.base_url, None, local=True)
+
+
+def test_messages_are_sent_as_a_chat_and_answered_whole() -> None:
+    definition = define(MORE["chat"])
+    asked = request(definition, {"question": "Why?"}, model="m", max_tokens=60, overrides={"max_tokens": 5, "n": 2})
+    assert (asked["max_completion_tokens"], asked["n"], asked["model"]) == (5, 2, "m")
+    assert "max_tokens" not in asked
+    with ScriptedServer(chat(" So. ", "Well")) as server:
+        answered = complete(local(server), definition, asked)
+    assert [one.text for one in answered.candidates] == ["So.", "Well"]
+    assert server.requests[0].path.endswith("/chat/completions")
+    assert server.requests[0].json["messages"][-1] == {"role": "user", "content": "Why?"}
+
+
+def test_a_chat_is_streamed() -> None:
+    definition = define(MORE["chat"])
+    script = events(chat_chunk(None), chat_chunk("So"), chat_chunk(" it "), chat_chunk("is.\n\n\nMore"),
+                    chat_chunk("", finish_reason="stop"), USAGE)
+    with ScriptedServer(script) as server:
+        asked = request(definition, {"question": "Why?"}, model="m", max_tokens=60)
+        running = stream(local(server), definition, asked)
+        deltas = [delta.text for delta in running]
+    assert deltas == ["So", " it", " is."]
+    assert running.answered.candidates == (Candidate("So it is.", "stop"),)
+    assert (running.answered.usage.prompt_tokens, running.answered.usage.completion_tokens) == (3, 2)
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+def test_answers_of_several_requests_are_joined(streamed: bool) -> None:
+    definition = made("n-collate: 3\nseed: 2147483646\n")
+    answers = [("one", "stop"), ("", "stop"), ("three", "length")]
+    if streamed:
+        script = [events(chunk(f" {text}"), chunk("", finish_reason=reason), USAGE) for text, reason in answers]
+    else:
+        script = [whole(f" {text}", finish_reason=reason) for text, reason in answers]
+    with ScriptedServer(*script) as server:
+        if streamed:
+            running = stream(local(server), definition, body(definition))
+            assert [delta.text for delta in running] == ["one", "\nthree"]
+            answered = running.answered
+        else:
+            answered = complete(local(server), definition, body(definition))
+    assert answered.candidates == (Candidate("one\nthree", "length"),)
+    assert (answered.usage.prompt_tokens, answered.usage.completion_tokens) == (9, 6)
+    assert [asked.json["seed"] for asked in server.requests] == [2147483646, 2147483647, 0]
+
+
+def test_a_cancelled_collation_asks_no_more() -> None:
+    definition = made("n-collate: 3\n")
+    with ScriptedServer(events(chunk(" one"), chunk(" two"), chunk("", finish_reason="stop"), USAGE)) as server:
+        running = stream(local(server), definition, body(definition))
+        for _ in running:
+            running.cancel()
+    assert len(server.requests) == 1
+    assert running.answered.candidates == (Candidate("one", "cancelled"),)
+
+
+def test_what_goes_through_a_postprocessor_is_shown_when_it_is_whole() -> None:
+    definition = made("postprocessor: [upcase, {first: 1}]\nn-collate: 2\n")
+    script = [events(chunk(" a"), chunk("b", finish_reason="stop"), USAGE)] * 2
+    with ScriptedServer(*script) as server:
+        running = stream(local(server), definition, body(definition))
+        assert list(running) == [Delta(0, "AB")]
+    assert running.answered.candidates == (Candidate("AB", "stop"),)
+
+
+def test_a_label_is_shown_when_it_is_whole() -> None:
+    definition = define(MORE["numbers"])
+    script = events(chunk(" class"), chunk(" 2"), chunk(".\n"), chunk("", finish_reason="stop"), USAGE)
+    with ScriptedServer(script) as server:
+        running = stream(local(server), definition, request(definition, {"ticket": "x"}, model="m", max_tokens=9))
+        assert list(running) == [Delta(0, "billing")]
+    assert running.answered.candidates == (Candidate("billing", "stop", "billing"),)
+
+
 def test_scores_come_in_the_order_of_the_prompts() -> None:
     def choice(index: int, values: list[float | None]) -> dict[str, Any]:
         return {"index": index, "text": "", "finish_reason": "length", "logprobs": {
@@ -117,6 +200,18 @@ def test_the_real_engine_streams_an_answer_and_stops_when_cancelled(engine: Live
     for _ in long:
         long.cancel()
     assert long.answered.candidates[0].finish_reason in ("cancelled", "stop")
+
+
+@pytest.mark.slow
+def test_the_real_engine_says_clearly_that_it_has_no_chat(engine: LiveEngine) -> None:
+    definition = define(MORE["chat"])
+    asked = request(definition, {"question": "Why?"}, model="two-layer", max_tokens=4)
+    with pytest.raises(PenError) as whole_error:
+        complete(engine.client(), definition, asked)
+    with pytest.raises(PenError) as streamed_error:
+        list(stream(engine.client(), definition, asked))
+    assert "/v1/chat/completions" in whole_error.value.message
+    assert streamed_error.value.message == whole_error.value.message
 
 
 @pytest.mark.slow
