@@ -129,7 +129,8 @@ class Prompts:
             file = paths[0] if paths else "definition"
             return [_finding(one) for one in self._of_text(text, file)]
         given = paths or [str(one) for one in self._context.prompt_directories()]
-        return [_finding(one) for path in given for one in self._of_path(path)]
+        # What an included file has wrong is wrong with each that includes it.
+        return [_finding(one) for one in dict.fromkeys(one for path in given for one in self._of_path(path))]
 
     @rpc()
     def schema(self) -> Json:
