@@ -18,7 +18,7 @@
 (require 'pen-rpc)
 
 (defconst pen-rpc-methods-hash
-  "7b8e579b8f39fe802d317f8ed19ca8c15b88bfc8edb2fa03940e22ec8bc58575"
+  "8b1d4e795bc575c22b3346f07f6685548b85a56a8049a2f1fb2ff3f957cba1b5"
   "What the service says in its greeting if its methods are these.")
 
 (defun pen-rpc-completions-start (&rest args)
@@ -76,6 +76,34 @@ ARGS are keywords, each with its value.
      (:seed (or integer null))
      (:valid-share (or number null))
      (:out (or file null)))
+   args))
+
+(defun pen-rpc-datasets-prepare (&rest args)
+  "Check a table of prompts and completions.
+
+Or chats, and write a training file with what it lacked.
+
+The checks are prepare_data's 15; DECLINE holds the numbers of those
+whose recommendations are not taken.  With PROMPT, rows are to fit
+that definition's format.  WRITE nil looks ahead.
+
+Answer with the id of a request; the value comes with the event
+`done'.
+
+ARGS are keywords, each with its value.
+
+\(fn &key PATH PROMPT OUT DECLINE SPLIT MODEL MAX-TOKENS MAX-BAD WRITE THEN ELSE DEADLINE)"
+  (pen-rpc-invoke
+   "datasets-prepare"
+   '((:path file required)
+     (:prompt (or string null))
+     (:out (or file null))
+     (:decline (list integer))
+     (:split boolean)
+     (:model (or string null))
+     (:max-tokens (or integer null))
+     (:max-bad number)
+     (:write boolean))
    args))
 
 (defun pen-rpc-datasets-read (&rest args)

@@ -2,12 +2,13 @@
 
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import pen_backend
+from pen_backend.dataset.prepare.prepared import Prepared
 from pen_backend.errors import BadParamsError, DataError, Finding
 from pen_backend.files import instead_of_file
 from pen_backend.service.context import Context
@@ -15,6 +16,7 @@ from pen_backend.service.registry import Events, Json, Text, rpc
 
 if TYPE_CHECKING:
     from pen_backend.dataset.build import Build
+    from pen_backend.dataset.prepare.found import Boundary
     from pen_backend.dataset.record import Read
     from pen_backend.prompts.definition import Definition
     from pen_backend.prompts.sources import Source
@@ -164,6 +166,41 @@ class Datasets:
         return Stats(table=table(totals), tokenizer=encoder.name, examples=totals.examples, tokens=totals.tokens,
                      words=totals.words, chars=totals.chars)
 
+    @rpc(stream=True)
+    def prepare(self, path: Path, prompt: str | None = None, out: Path | None = None, decline: list[int] = [],  # noqa: B006 - never changed
+                split: bool = True, model: str | None = None, max_tokens: int | None = None, max_bad: float = 0.01,
+                write: bool = True, *, events: Events) -> Prepared:
+        """Check a table of prompts and completions, or chats, and write a training file with what it lacked.
+
+        The checks are prepare_data's 15; DECLINE holds the numbers of those whose recommendations are not taken. With
+        PROMPT, rows are to fit that definition's format. WRITE nil looks ahead.
+        """
+        from pen_backend.dataset.prepare.found import Length, Rules
+        from pen_backend.dataset.prepare.run import Request, prepare
+        from pen_backend.dataset.record import Pulse
+        from pen_backend.dataset.sources.document import documents
+
+        _check_preparation(decline, max_tokens, max_bad, out)
+        boundary = _boundary(self._context.find_prompt(prompt)) if prompt is not None else None
+        (chosen,) = _sources(None, path, "", "auto") or ()
+        (document,) = documents(chosen, path.name, path.parent)
+        rules = Rules(frozenset(decline), boundary, Length(max_tokens, self._counter(model)))
+        return prepare(document, Request(rules, out, split, max_bad, write), disk=self._context.disk,
+                       pulse=Pulse(lambda at: events.send("progress", done=at.done, unit=at.stage),
+                                   lambda: events.cancelled))
+
+    def _counter(self, model: str | None) -> "Callable[[str], int] | None":
+        """Return what counts a model's tokens; without a model those of prepare_data's time, None if not installed."""
+        from pen_backend import tokens
+        from pen_backend.errors import ConfigError
+
+        if model is not None:
+            return self._context.encoder(model).count
+        try:
+            return tokens.encoding("r50k_base").count
+        except ConfigError:
+            return None
+
     def _out(self, definition: "Definition") -> Path:
         """Choose where builds of a definition go: where it says, else pen's own directory."""
         named = definition.training.output.dir if definition.training else None
@@ -207,6 +244,29 @@ class Datasets:
             rows=[PlanRow(row.side, [RowSegment(part.text, part.weight, part.tokens) for part in row.segments],
                           at(row.where) or row.where) for row in report.rows],
             seconds=seconds, cost=cost, provider=config.provider)
+
+
+def _check_preparation(decline: list[int], max_tokens: int | None, max_bad: float, out: Path | None) -> None:
+    """Refuse what no preparation can be asked for."""
+    if unknown := [number for number in decline if not 1 <= number <= 15]:
+        raise BadParamsError(f"There is no check {unknown[0]}.", hint="The checks have the numbers 1 to 15.")
+    if max_tokens is not None and max_tokens < 1:
+        raise BadParamsError("max_tokens must be at least 1.")
+    if not 0 <= max_bad <= 1:
+        raise BadParamsError("max_bad is a share from 0 to 1.")
+    if out is not None and out.exists() and not out.is_dir():
+        raise BadParamsError(f"{out} is a file; name a directory.")
+
+
+def _boundary(definition: "Definition") -> "Boundary | None":
+    """Return where a definition's texts meet; None for a chat, whose messages are the boundary."""
+    from pen_backend.dataset.prepare.found import Boundary
+
+    if definition.messages is not None:
+        return None
+    form = definition.format
+    return Boundary(form.prompt_end, form.completion_start, form.completion_end or "", definition.no_trim_start,
+                    definition.no_trim_end)
 
 
 def estimate(tokens: int, n_epochs: object, examples: int, rate: float | None) -> float | None:

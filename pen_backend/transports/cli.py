@@ -16,7 +16,7 @@ from typing import TextIO
 from pen_backend import __version__
 from pen_backend.errors import BadParamsError, PenError
 from pen_backend.service.context import Context
-from pen_backend.transports import cli_dataset, cli_engine, cli_jobs, cli_prompts
+from pen_backend.transports import cli_dataset, cli_engine, cli_jobs, cli_prepare, cli_prompts
 from pen_backend.transports.arguments import Parser, command, group, help_of
 from pen_backend.transports.terminal import OutputError, Printed, Terminal, one_line, table
 
@@ -80,6 +80,7 @@ def parser() -> argparse.ArgumentParser:
 
     cli_prompts.add(commands)
     cli_dataset.add(commands)
+    cli_prepare.add(commands)
     cli_jobs.add(commands)
 
     complete = command(commands, "complete", complete_prompt,
