@@ -131,6 +131,14 @@ def _completion_end(definition: Definition) -> Iterator[Problem]:
     if end in form.completion_start:
         yield Problem("start-is-end", ("format", "completion-start"), "completion-start contains completion-end: every "
                       "answer would end before it begins", "use another completion-end")
+    last = definition.completion_parts[-1:]
+    join = last[0].join if last and isinstance(last[0], Variable) and last[0].type == "list" else None
+    # After the last item the model learns to write the join's text and then the rest of the end. After a prompt that
+    # ends in the join's text it stands at the same place, and writes that rest at once.
+    if join and end.startswith(join) and form.prompt_end.endswith(join) and not form.completion_start:
+        yield Problem("end-is-join", ("format", "completion-end"), f"completion-end begins like a further item, with "
+                      f"{join!r}, in which the prompt ends too: many answers would be empty",
+                      "use an end that begins otherwise, as ' END'", level="warning")
 
 
 def _values(definition: Definition) -> Iterator[Problem]:
@@ -199,7 +207,7 @@ def _stops(definition: Definition) -> Iterator[Problem]:
     count = len(template.stops(definition))
     if count > template.SENT_STOPS:
         yield Problem("many-stops", ("stop-sequences",), f"{count} stop texts: {template.SENT_STOPS} are sent, the "
-                      " others only applied to what comes back", level="warning")
+                      "others only applied to what comes back", level="warning")
 
 
 def _candidates(definition: Definition) -> Iterator[Problem]:

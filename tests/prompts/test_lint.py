@@ -29,6 +29,9 @@ def test_a_good_definition_has_no_findings() -> None:
      "t.yaml:6:44: completion-end equals prompt-end; use two different texts"),
     ("start-is-end", "error", with_line('format: {completion-start: "\\nA:", completion-end: "\\n"}'),
      "t.yaml:6:28: completion-start contains completion-end"),
+    ("end-is-join", "warning", with_line("vars: [a, b: {type: list}]",
+                                         'format: {prompt-end: "\\n", completion-end: "\\n\\n"}'),
+     "t.yaml:6:44: completion-end begins like a further item, with '\\n', in which the prompt ends too"),
     ("end-inside", "error", with_line("vars: [a, b: {example: THE END OF IT}]"),
      "t.yaml:6:24: completion-end 'END' is inside the example completion"),
     ("end-inside", "error", with_line("completion: START END <b>", "vars: [a, b: {example: x}]"),
@@ -82,6 +85,8 @@ def test_rule(code: str, level: str, text: str, message: str) -> None:
 @pytest.mark.parametrize("text", [
     with_line('format: {prompt-end: "\\n\\n###\\n\\n", completion-end: "\\n"}'),  # containing it is fine
     with_line('format: {completion-start: " ", completion-end: END}'),
+    with_line("vars: [a, b: {type: list}]", 'format: {prompt-end: "->", completion-end: "\\n\\n"}'),
+    with_line("vars: [a, b: {type: list}]", 'format: {prompt-end: "\\n", completion-end: " END"}'),
     with_line("prompt: Say something.", "vars: [b]", "format: {completion-end: END}"),  # nothing varies
     "pen: 1\ntitle: T\nprompt: <a>\nvars: [a]",  # never trained on, so there is no boundary
     SHORT + "stop-sequences: [b, c, END, b, d]",  # doubles don't count
