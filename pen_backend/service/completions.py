@@ -150,5 +150,7 @@ def _as_trained(definition: "Definition", manifest: Mapping[str, Any]) -> "Defin
     """Read answers by the labels that the model was trained with, which its training set remembers."""
     from pen_backend.prompts.classes import ClassMap
 
-    remembered = ClassMap.from_json(manifest.get("classes")) if definition.classes is not None else None
+    if definition.classes is None or manifest.get("prompt") != definition.name:
+        return definition
+    remembered = ClassMap.from_json(manifest.get("classes"))
     return definition if remembered is None else definition.with_classes(remembered)

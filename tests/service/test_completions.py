@@ -6,9 +6,9 @@ import pytest
 from pen_backend.errors import DataError, NotFoundError
 from pen_backend.jobs.ledger import Entry
 from pen_backend.prompts import template
-from pen_backend.service.completions import Completions
+from pen_backend.service.completions import Completions, Turn
 from tests.jobs.plans import make_plan
-from tests.scripted_server import USAGE, Answer, ScriptedServer, chunk, error, events, job, listing
+from tests.scripted_server import USAGE, Answer, ScriptedServer, chat_chunk, chunk, error, events, job, listing
 from tests.service.context import Kept, scripted
 
 VALUES = {"jokes": "Why?\nBecause."}
@@ -79,6 +79,81 @@ def test_the_warning_shows_what_changed_while_the_training_set_is_there(tmp_path
     assert str(kept.of("log")[-1]["text"]).startswith(
         'ft:x was trained with prompt-end "\\n\\n###\\n\\n"; pun-complete.yaml:')
     assert str(kept.of("log")[-1]["text"]).endswith('now says "\\n".')
+
+
+LABELLED = """\
+pen: 1
+title: Tag
+prompt: <ticket>
+completion: <tag>
+vars: [{ticket: {type: text}}, {tag: {type: choice, choices: [billing, login]}}]
+format: {prompt-end: "\\n###\\n", completion-start: " ", completion-end: "\\n"}
+classes: {encode: number, labels: [login, billing]}
+"""
+
+
+def labelled(home: Path, text: str = LABELLED) -> str:
+    path = home / "tag.yaml"
+    path.write_text(text)
+    return str(path)
+
+
+def tuned_here(server: ScriptedServer, home: Path, *, is_local: bool = True, **manifest: Any) -> Completions:
+    """Completions of a service that has tuned ft:x on a training set with this manifest."""
+    context = scripted(server, home, local=is_local)
+    plan = make_plan(home / "plan", prompt="tag", **manifest)
+    context.ledger.remember(Entry("j", "local", "pen-tiny", "tag", str(plan), status="succeeded",
+                                  fine_tuned_model="ft:x"))
+    return Completions(context)
+
+
+def test_a_number_is_read_as_the_label_it_was_trained_for(tmp_path: Path) -> None:
+    stream = events(chunk(" 1"), chunk("\n", finish_reason="stop"), USAGE)
+    then = {"var": "tag", "encode": "number", "start": 1, "labels": ["billing", "login"]}
+    with ScriptedServer(by_path=answers() | {"/completions": stream}) as server:
+        completions = tuned_here(server, tmp_path, classes=then)
+        result = completions.start(labelled(tmp_path), {"ticket": "x"}, model="ft:x", n=1, events=Kept())
+        other = completions.start(labelled(tmp_path), {"ticket": "x"}, model="pen-tiny", n=1, events=Kept())
+    assert [(one.text, one.label) for one in result.candidates] == [("billing", "billing")]
+    assert [(one.text, one.label) for one in other.candidates] == [("login", "login")]
+
+
+@pytest.mark.parametrize(("old", "new", "said"), [
+    ("{type: text}", "{type: string}", 'ft:x was trained with ticket.type "text"; tag.yaml:5:24 now says "string".'),
+    ("labels: [login, billing]", "labels: [billing]",
+     'ft:x was trained with classes.labels ["login", "billing"]; tag.yaml:7:35 now says ["billing"].'),
+    ("completion: <tag>", "completion: '<tag>!'", 'trained with completion "<tag>"; tag.yaml:4:13 now says "<tag>!".'),
+    ('"\\n###\\n", completion-start: " "', '"\\n\\n", completion-start: ""',
+     'trained with prompt-end "\\n###\\n"; tag.yaml:6:22 now says "\\n\\n" (and 1 more).'),
+])
+@pytest.mark.parametrize("is_local", [True, False])
+def test_the_warning_names_the_key_that_changed(tmp_path: Path, old: str, new: str, said: str, is_local: bool) -> None:
+    kept = Kept()
+    with ScriptedServer(by_path=answers(format_hash="f" * 64)) as server:
+        then = template.hashed(scripted(server, tmp_path).find_prompt(labelled(tmp_path)))
+        completions = tuned_here(server, tmp_path, is_local=is_local, format=then)
+        completions.start(labelled(tmp_path, LABELLED.replace(old, new)), {"ticket": "x"}, model="ft:x", n=1,
+                          events=kept)
+    assert str(kept.of("log")[-1]["text"]).endswith(said)
+    assert kept.of("log")[-1]["level"] == "warning"
+
+
+def test_a_conversation_goes_on(tmp_path: Path) -> None:
+    with ScriptedServer(by_path=answers()) as server:
+        Completions(scripted(server, tmp_path)).start(
+            labelled(tmp_path), {"ticket": "x"}, n=1, history=[Turn("1", "y")], events=Kept())
+    assert asked(server)["prompt"] == "x\n###\n 1\ny\n###\n"
+
+
+def test_a_chat_is_asked_for_where_the_definition_has_messages(tmp_path: Path) -> None:
+    path = tmp_path / "chat.yaml"
+    path.write_text("pen: 1\ntitle: Chat\nmessages: [{role: user, content: <q>}]\nvars: [q]\n")
+    script = {"/chat/completions": events(chat_chunk("Hi"), chat_chunk("", finish_reason="stop"), USAGE)}
+    with ScriptedServer(by_path=script | answers()) as server:
+        result = Completions(scripted(server, tmp_path)).start(str(path), {"q": "x"}, n=1, events=Kept())
+    assert result.candidates[0].text == "Hi"
+    assert (asked(server)["messages"], asked(server)["max_completion_tokens"]) == (
+        [{"role": "user", "content": "x"}], 60)
 
 
 def test_a_model_trained_with_this_form_is_used_in_silence(tmp_path: Path) -> None:
