@@ -1,6 +1,7 @@
 """Prompt definitions: which there are, what one says, what is wrong with one, and what one renders to."""
 
 import builtins
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,8 +130,9 @@ class Prompts:
             file = paths[0] if paths else "definition"
             return [_finding(one) for one in self._of_text(text, file)]
         given = paths or [str(one) for one in self._context.prompt_directories()]
-        # What an included file has wrong is wrong with each that includes it.
-        return [_finding(one) for one in dict.fromkeys(one for path in given for one in self._of_path(path))]
+        # What an included file has wrong is wrong with each that includes it, and said once.
+        found = dict.fromkeys(one for path in given for one in self._of_path(path))
+        return [_finding(one) for one in sorted(found, key=_place)]
 
     @rpc()
     def schema(self) -> Json:
@@ -184,7 +186,7 @@ class Prompts:
                 if not error.findings:  # a file that cannot be read
                     raise
                 contents = [error]
-        for content in sorted(contents, key=_place):
+        for content in contents:
             yield from content.findings
             if not isinstance(content, PromptError):
                 yield from self._counted(content)
@@ -205,8 +207,11 @@ class Prompts:
             yield Finding("vocabulary", message, definition.where("model"), level="note")
 
 
-def _place(content: "Definition | DatasetSpec | PromptError") -> str:
-    return content.where or "" if isinstance(content, PromptError) else str(content.path)
+def _place(finding: Finding) -> tuple[str, int, int]:
+    """Order findings by file, line and column."""
+    found = re.fullmatch(r"(.*?)(?::(\d+))?(?::(\d+))?", finding.where or "", re.DOTALL)
+    file, line, column = found.groups() if found else ("", None, None)
+    return file or "", int(line or 0), int(column or 0)
 
 
 def _variable(variable: "Variable") -> VariableSummary:

@@ -71,6 +71,12 @@ def test_lint_looks_at_a_name_a_file_or_all_of_a_directory(prompts: Prompts, tmp
     assert {one.id for one in prompts.lint([])} == {"unknown-key", "unused-var"}
 
 
+def test_what_an_included_file_has_wrong_is_said_once(prompts: Prompts, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / "prompts" / f"{name}.yaml").write_text(f"pen: 1\ntitle: {name}\ninclude: broken\n")
+    assert [one.id for one in prompts.lint([str(tmp_path / "prompts")])].count("unknown-key") == 1
+
+
 def test_lint_of_a_text_that_is_not_saved_yet(prompts: Prompts) -> None:
     found, = prompts.lint(["/home/x/t.yaml"], text="pen: 1\ntitle: T\nprompt: <oops>\n")
     assert (found.id, found.where) == ("undeclared", "/home/x/t.yaml:3:9")
