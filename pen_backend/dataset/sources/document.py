@@ -13,7 +13,7 @@ from pen_backend.dataset.sources.streams import Recoded, Unpacked, fault, first_
 from pen_backend.errors import DataError
 from pen_backend.files import instead_of_file
 from pen_backend.prompts.sources import Source
-from pen_backend.records import LINE_LIMIT, Origin, bad, parse_json
+from pen_backend.records import Origin, parse_json
 
 TEXT_LIMIT = 256_000_000  # bytes that a reader which needs the whole text will take
 _BOM = b"\xef\xbb\xbf"
@@ -83,29 +83,6 @@ class Document:
         except UnicodeDecodeError:
             raise self.encoding_error() from None
         return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
-
-    def lines(self) -> Iterator[tuple[int, str | DataError]]:
-        """Yield every line with its number, blank ones too, without BOM and line end; never more than one in memory.
-
-        A line that is longer than 1 MB is the DataError that says so.
-        """
-        number = 0
-        with self.open() as stream:
-            while raw := stream.readline(LINE_LIMIT + 2):
-                number += 1
-                if number == 1:
-                    raw = raw.removeprefix(_BOM)
-                if len(raw) > LINE_LIMIT and not raw.endswith(b"\n"):
-                    while (rest := stream.readline(LINE_LIMIT)) and not rest.endswith(b"\n"):
-                        pass
-                    yield number, bad("line-too-long", f"the line is longer than {LINE_LIMIT:,} bytes",
-                                      where=f"{self.name}:{number}", hint="break it into shorter lines")
-                    continue
-                try:
-                    line = raw.decode()
-                except UnicodeDecodeError:
-                    raise self.encoding_error() from None
-                yield number, line.removesuffix("\n").removesuffix("\r")
 
     def json(self) -> object:
         """Return the whole text as one JSON value; strict, as a line of a training file is."""
