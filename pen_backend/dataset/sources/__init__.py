@@ -20,12 +20,15 @@ delimited.py  the rows of a CSV or TSV file
 workbook.py   the rows of a workbook's first sheet
 text.py       lines, paragraphs or a whole file
 whatsapp/     chats as phones export them
+transcript/   captions, and what speech recognition writes
+chatgpt.py    conversations with ChatGPT
+people.py     whom a source keeps, and whose names it takes out
 """
 
 from collections.abc import Callable, Iterator, Mapping
 
 from pen_backend.dataset.record import Read
-from pen_backend.dataset.sources import auto, jokes, jsonl, org, table, text, whatsapp
+from pen_backend.dataset.sources import auto, chatgpt, jokes, jsonl, org, table, text, transcript, whatsapp
 from pen_backend.dataset.sources.document import Document, Request
 from pen_backend.errors import DataError
 
@@ -33,7 +36,7 @@ Reader = Callable[[Document, Request], Iterator[Read]]
 
 READERS: Mapping[str, Reader] = {
     "jokes": jokes.read, "jsonl": jsonl.read, "org": org.read, "table": table.read, "text": text.read,
-    "whatsapp": whatsapp.read,
+    "whatsapp": whatsapp.read, "transcript": transcript.read, "chatgpt": chatgpt.read,
 }
 
 

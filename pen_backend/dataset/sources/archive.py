@@ -25,19 +25,23 @@ _BROKEN = (zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError, Ru
 
 def is_zip(document: Document) -> bool:
     """Say whether a document's bytes are a zip file's."""
-    with replace(document, encoding="utf-8").open() as stream:
+    with document.open_raw() as stream:
         return stream.read(4) in (b"PK\x03\x04", b"PK\x05\x06")
+
+
+def names(document: Document) -> list[str]:
+    """List the members of a zip file by name."""
+    with document.open_raw() as stream, _opened(stream, document) as archive:
+        return [info.filename for info in archive.infolist() if not info.is_dir()]
 
 
 def members(document: Document) -> Iterator[BinaryIO]:
     """Open a zip file's members one after the other; a name that stands twice in it is refused."""
-    packed = replace(document, encoding="utf-8")
-    with packed.open_raw() as stream, _opened(stream, document) as archive:
-        names = [info.filename for info in archive.infolist() if not info.is_dir()]
-    if len(set(names)) < len(names):
+    found = names(document)
+    if len(set(found)) < len(found):
         raise _unusable(document, f"{document.name} holds two members of one name")
-    for name in names:
-        yield _member(packed, name)
+    for name in found:
+        yield _member(document, name)
 
 
 def unzipped(document: Document, choose: Callable[[Sequence[str]], str | None], what: str) -> Document:
@@ -47,13 +51,11 @@ def unzipped(document: Document, choose: Callable[[Sequence[str]], str | None], 
     """
     if not is_zip(document):
         return document
-    packed = replace(document, encoding="utf-8")  # an encoding is that of the member
-    with packed.open() as stream, _opened(stream, document) as archive:
-        names = [info.filename for info in archive.infolist() if not info.is_dir()]
-    name = choose(names)
+    found = names(document)
+    name = choose(found)
     if name is None:
-        raise _unusable(document, f"{document.name} holds no {what} among its {len(names)} files")
-    return replace(document, member=lambda: _member(packed, name))
+        raise _unusable(document, f"{document.name} holds no {what} among its {len(found)} files")
+    return replace(document, member=lambda: _member(document, name))
 
 
 def _member(document: Document, name: str) -> BinaryIO:

@@ -4,7 +4,10 @@ import re
 from pathlib import PurePath
 from typing import BinaryIO
 
+from pen_backend.dataset.sources import chatgpt
+from pen_backend.dataset.sources.archive import names
 from pen_backend.dataset.sources.document import Document
+from pen_backend.dataset.sources.transcript import begins_captions, is_transcript
 from pen_backend.dataset.sources.values import Value, values
 from pen_backend.dataset.sources.whatsapp import begins_chat
 from pen_backend.errors import DataError
@@ -12,9 +15,7 @@ from pen_backend.errors import DataError
 _HEAD = 65_536
 _EXTENSIONS = {
     ".org": "org", ".csv": "table", ".tsv": "table", ".xlsx": "table", ".srt": "transcript", ".vtt": "transcript",
-    ".zip": "whatsapp",
 }
-_CUES = re.compile(r"(WEBVTT\b|\d+\s*\n\d\d:\d\d:\d\d,\d{3} --> )")
 _ORG = re.compile(r"^(\*+ |#\+\w+|[ \t]*[-+] |[ \t]*\d+[.)] )", re.MULTILINE)
 _TABLE = re.compile(r"\s*\|.*\|\s*$", re.MULTILINE)
 
@@ -28,12 +29,14 @@ def recognise(document: Document) -> str:
         return _EXTENSIONS[extension]
     with document.open() as stream:
         head = _head(stream)
+    if head.startswith("PK\x03\x04"):
+        return _packed(document)
     # A chat may begin with a bracket, too: [13/06/18, 21:25:15] is no JSON.
-    if head.startswith("PK\x03\x04") or begins_chat(head.lstrip("\ufeff")):
+    if begins_chat(head.lstrip("\ufeff")):
         return "whatsapp"
     if head.lstrip()[:1] in ("{", "[") and (name := _json(document)):
         return name
-    if _CUES.match(head.lstrip("\ufeff")):
+    if begins_captions(head.lstrip("\ufeff")):
         return "transcript"
     if _ORG.search(head) or _TABLE.match(head):
         return "org"
@@ -44,14 +47,26 @@ def _head(stream: BinaryIO) -> str:
     return stream.read(_HEAD).decode(errors="ignore").replace("\r\n", "\n")
 
 
+def _packed(document: Document) -> str:
+    """Tell an exported chat from an export of ChatGPT and from a workbook, by what is packed."""
+    found = names(document)
+    if any(name.endswith("conversations.json") for name in found):
+        return "chatgpt"
+    return "table" if "xl/workbook.xml" in found else "whatsapp"
+
+
 def _json(document: Document) -> str | None:
-    """Tell jokes from other JSON by the first value; None if that is no JSON."""
+    """Tell jokes, transcripts and conversations from other JSON by the first value; None if that is no JSON."""
     try:
-        first: Value | None = next(values(document), None)
+        first: Value | None = next(values(document, limit=chatgpt.LIMIT), None)
     except DataError:
         return "jsonl"
     if first is None or first.error is not None:
         return None
-    training = ("data", "messages", "prompt", "completion", "input", "text")
     value = first.value
+    if chatgpt.is_conversation(value):
+        return "chatgpt"
+    if isinstance(value, dict) and is_transcript(value):
+        return "transcript"
+    training = ("data", "messages", "prompt", "completion", "input", "text")
     return "jokes" if isinstance(value, dict) and "body" in value and value.keys().isdisjoint(training) else "jsonl"

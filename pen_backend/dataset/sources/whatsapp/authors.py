@@ -7,6 +7,7 @@ one is read.
 import re
 from dataclasses import dataclass, field
 
+from pen_backend.dataset.sources.people import plain_name
 from pen_backend.dataset.sources.whatsapp import bodies
 from pen_backend.dataset.sources.whatsapp.bodies import MARK
 from pen_backend.dataset.sources.whatsapp.headers import Style
@@ -132,11 +133,6 @@ class Authors:
         """Say whether the second half of a name is a word that WhatsApp puts before texts, as in `location: …`."""
         word = name.rpartition(": ")[2]
         return word in self.strings.table["poll"] or self.strings.has("location", word)
-
-
-def plain_name(name: str) -> str:
-    """Reduce a name to what two spellings share."""
-    return " ".join(named(name).casefold().split())
 
 
 def _splits(rest: str) -> list[tuple[str, str]]:

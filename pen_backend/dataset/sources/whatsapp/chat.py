@@ -6,8 +6,9 @@ from dataclasses import field as made
 
 from pen_backend.dataset.sources.document import Document
 from pen_backend.dataset.sources.lines import Line, lines
+from pen_backend.dataset.sources.people import plain_name
 from pen_backend.dataset.sources.whatsapp import bodies
-from pen_backend.dataset.sources.whatsapp.authors import Authors, plain_name
+from pen_backend.dataset.sources.whatsapp.authors import Authors
 from pen_backend.dataset.sources.whatsapp.bodies import Body
 from pen_backend.dataset.sources.whatsapp.dates import Dates, told
 from pen_backend.dataset.sources.whatsapp.headers import Form, Header, Headers, Order

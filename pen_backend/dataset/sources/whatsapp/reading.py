@@ -1,24 +1,17 @@
 """A chat's messages as records, with what a source says about people: whom to keep, whom to take out."""
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import PurePosixPath
 
-from pen_backend.dataset.names import Names
 from pen_backend.dataset.record import Read, Record, Rejected
 from pen_backend.dataset.sources.archive import unzipped
 from pen_backend.dataset.sources.document import Document, Request
+from pen_backend.dataset.sources.people import known_person, plain_name, without_names
 from pen_backend.dataset.sources.whatsapp import chat
-from pen_backend.dataset.sources.whatsapp.authors import plain_name
 from pen_backend.dataset.sources.whatsapp.chat import Fault, Message
 from pen_backend.dataset.sources.whatsapp.headers import Headers
 from pen_backend.dataset.sources.whatsapp.strings import Strings, load
-from pen_backend.errors import DataError, Finding
-from pen_backend.prompts.schema import nearest
 from pen_backend.prompts.sources import Source
-
-_GAP = re.compile(r"[ \t]{2,}")
-_BEFORE_SIGN = re.compile(r"[ \t]+(?=[,.;:!?](?:\s|$))")
 
 
 def read(document: Document, request: Request, *, strings: Strings | None = None) -> Iterator[Read]:
@@ -31,7 +24,7 @@ def read(document: Document, request: Request, *, strings: Strings | None = None
     document = unzipped(document, _text_of_chat, "chat (_chat.txt or WhatsApp Chat ….txt)")
     found = chat.look(document, strings, (*source.remove, *([source.user] if source.user else [])), source.date_order)
     if source.user is not None:
-        known_author(source.user, found.names, document)
+        known_person(source.user, found.names, document)
     yield from found.findings
     left_out = _left_out(source, speakers=not request.conversation)
     without = without_names(source.remove)
@@ -53,39 +46,6 @@ def begins_chat(head: str) -> bool:
     line = next((line for line in head.splitlines() if line.strip()), "")
     header = Headers(load()).find(line)
     return header is not None and header.form.style in ("bracket", "dash")
-
-
-def known_author(name: str, names: Sequence[str], document: Document) -> str:
-    """Return the author that a person means by a name; DataError with the nearest one if there is none."""
-    for each in names:
-        if plain_name(each) == plain_name(name):
-            return each
-    near = nearest(name, names)
-    message = f"nobody in {document.name} is called '{name}'"
-    hint = f"did you mean '{near}'?" if near else f"{len(names)} people write in it"
-    raise DataError(f"{message[:1].upper()}{message[1:]}.", hint=f"{hint[:1].upper()}{hint[1:].removesuffix('?')}"
-                    f"{'?' if near else '.'}", where=document.name,
-                    findings=[Finding("no-field", message, document.name, hint)])
-
-
-def without_names(names: Sequence[str]) -> Callable[[str], str]:
-    """Return the function that takes people's names out of a text, their possessives and @ too."""
-    if not names:
-        return lambda text: text
-    known = Names(dict.fromkeys(names, ""))
-
-    def without(text: str) -> str:
-        spans = list(known.find(text))
-        if not spans:
-            return text
-        pieces, done = [], 0
-        for start, end, _ in spans:
-            pieces.append(text[done:start - text.endswith("@", done, start)])
-            done = end + 2 * text.startswith(("'s", "’s"), end)
-        joined = "".join([*pieces, text[done:]])
-        return _BEFORE_SIGN.sub("", _GAP.sub(" ", joined)).strip(" ,")
-
-    return without
 
 
 def _left_out(source: Source, *, speakers: bool) -> Callable[[Message], str | None]:
