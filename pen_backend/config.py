@@ -5,6 +5,7 @@
 """
 
 import difflib
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -135,6 +136,7 @@ def directories(environ: Mapping[str, str]) -> Directories:
     )
 
 
+@functools.cache
 def builtin_prompts() -> Path:
     """Find the definitions that come with pen; in a checkout the packaged folder is a link to `prompts/`."""
     return (Path(__file__).parent / "builtin_prompts").resolve()

@@ -6,7 +6,9 @@ second documents are errors.
 """
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -30,11 +32,11 @@ _WORDS: dict[str, object] = {
 }
 _INT = re.compile(r"[-+]?[0-9]+", re.ASCII)
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", re.ASCII)
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _SPECIAL_FLOAT = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):  # there is one for every value, and these are made twice as fast as frozen records
     """Where a value stands in the text, and how a plain scalar was written (`1.10`, not 1.1)."""
 
     start: int
@@ -96,7 +98,7 @@ class Document:
 
 # What libyaml reads and the pure parser refuses, besides '?': tabs outside quotes, and `|#`. Such a file would load on
 # one machine and not on the next. Parsing twice costs much, so only texts with one of these signs are.
-_SUSPICIOUS = re.compile(r"\t|[|>][-+0-9]*#")
+_BLOCK_COMMENT = re.compile(r"[|>][-+0-9]*#")
 
 
 def _second_look(document: Document) -> None:
@@ -122,7 +124,7 @@ def read(data: bytes, file: str, *, parser: type = PARSER) -> Document:
     try:
         document.text = _decode(data, file)
         _Reader(document, parser).run()
-        if parser is not yaml.SafeLoader and _SUSPICIOUS.search(document.text):
+        if parser is not yaml.SafeLoader and ("\t" in document.text or _BLOCK_COMMENT.search(document.text)):
             _second_look(document)
     except _FatalError as error:
         document.value = None
@@ -177,12 +179,20 @@ class _Reader:
         self.nodes = 0
         self.flow = 0
         self.documents = 0
+        self.handlers: Mapping[type[yaml.Event], Callable[[Any], None]] = {
+            yaml.ScalarEvent: self.scalar, yaml.AliasEvent: self.alias, yaml.DocumentStartEvent: self.begin,
+            yaml.SequenceStartEvent: self.open, yaml.MappingStartEvent: self.open,
+            yaml.SequenceEndEvent: self.close, yaml.MappingEndEvent: self.close,
+        }
 
     def run(self) -> None:
         """Read all events; raise `_FatalError` where it cannot go on."""
         try:
-            for event in yaml.parse(self.document.text, Loader=self.parser):
-                self.event(event)
+            events = self.parser(self.document.text)
+            while events.check_event():
+                event = events.get_event()
+                if handle := self.handlers.get(type(event)):
+                    handle(event)
         except yaml.YAMLError as error:
             flow = [frame for frame in self.stack if self.document.text.startswith(("[", "{"), frame.start)]
             start = flow[-1].start if flow else None
@@ -193,28 +203,20 @@ class _Reader:
         if not self.documents:
             self.fail("yaml", "the file is empty", 0)
 
-    def event(self, event: yaml.Event) -> None:
-        """Take one event."""
-        if isinstance(event, yaml.ScalarEvent):
-            self.check(event)
-            self.scalar(event)
-        elif isinstance(event, yaml.SequenceStartEvent | yaml.MappingStartEvent):
-            self.check(event)
-            self.open(event)
-        elif isinstance(event, yaml.SequenceEndEvent | yaml.MappingEndEvent):
-            self.close(event)
-        elif isinstance(event, yaml.AliasEvent):
-            self.count(event)
-            self.note("alias", f"aliases (*{event.anchor}) are not read", _start(event), "write the value out")
-            self.put(None, Span(_start(event), _end(event)))
-        elif isinstance(event, yaml.DocumentStartEvent):
-            self.documents += 1
-            if self.documents > 1:
-                self.fail("yaml", "a second document begins here", _start(event), "keep one prompt to a file")
+    def begin(self, event: yaml.DocumentStartEvent) -> None:
+        """Take the start of a document."""
+        self.documents += 1
+        if self.documents > 1:
+            self.fail("yaml", "a second document begins here", _start(event), "keep one prompt to a file")
+
+    def alias(self, event: yaml.AliasEvent) -> None:
+        """Refuse an alias, and go on as if nothing stood there."""
+        self.count(event)
+        self.note("alias", f"aliases (*{event.anchor}) are not read", _start(event), "write the value out")
+        self.put(None, Span(_start(event), _end(event)))
 
     def check(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> None:
-        """Count the node, and note what pen does not read."""
-        self.count(event)
+        """Note what pen does not read."""
         if event.anchor is not None:
             self.note("alias", f"anchors (&{event.anchor}) are not read", _start(event), "remove it")
         if event.tag is not None:
@@ -228,6 +230,9 @@ class _Reader:
 
     def open(self, event: yaml.CollectionStartEvent) -> None:
         """Begin a list or a mapping."""
+        self.count(event)
+        if event.anchor is not None or event.tag is not None:
+            self.check(event)
         if len(self.stack) >= LIMIT_DEPTH:
             self.fail("limit", f"more than {LIMIT_DEPTH} levels inside each other", _start(event))
         self.flow += bool(event.flow_style)
@@ -247,24 +252,26 @@ class _Reader:
 
     def scalar(self, event: yaml.ScalarEvent) -> None:
         """Take a scalar as a key or as a value."""
-        start, end = _start(event), _end(event)
-        plain = not event.style
-        if plain and self.flow and "?" in event.value:
+        self.count(event)
+        if event.anchor is not None or event.tag is not None:
+            self.check(event)
+        text, start, end = event.value, _start(event), _end(event)
+        if not text.isascii() and _SURROGATE.search(text):
+            self.fail("yaml", "half of a surrogate pair is not a character", start, "write the character itself")
+        if not event.style and self.flow and "?" in text:
             # libyaml reads it, the pure parser does not: the file would load on one machine and not on the next.
             self.note("flow-question", flow_question(isinstance(self.stack[-1].container, list)),
                       max(start, self.document.text.find("?", start, end)))
-        if not event.value.isascii() and any("\ud800" <= sign <= "\udfff" for sign in event.value):
-            self.fail("yaml", "half of a surrogate pair is not a character", start, "write the character itself")
         frame = self.stack[-1] if self.stack else None
-        if frame is not None and isinstance(frame.container, dict) and frame.key is None:
-            self.key(frame, event.value, Span(start, end))
-        elif plain:
-            value = _plain_value(event.value)
+        if frame is not None and frame.key is None and isinstance(frame.container, dict):
+            self.key(frame, text, Span(start, end))
+        elif event.style:
+            self.put(text, Span(start, end))
+        else:
+            value = _plain_value(text)
             if value is None:
                 self.document.nulls.append(self.next_path())
-            self.put(value, Span(start, end, event.value))
-        else:
-            self.put(event.value, Span(start, end))
+            self.put(value, Span(start, end, text))
 
     def key(self, frame: _Frame, key: str, span: Span) -> None:
         """Take a key; another of the same name is an error that names both lines."""
@@ -285,17 +292,20 @@ class _Reader:
 
     def put(self, value: object, span: Span) -> None:
         """Put a finished value into what is around it."""
-        self.document.values[self.next_path()] = span
         if not self.stack:
+            self.document.values[()] = span
             self.document.value = value
             return
         frame = self.stack[-1]
-        if isinstance(frame.container, list):
-            frame.container.append(value)
-        elif frame.key is None:
+        container, key = frame.container, frame.key
+        if isinstance(container, list):
+            self.document.values[(*frame.path, len(container))] = span
+            container.append(value)
+        elif key is None:
             self.fail("yaml", "a key must be text", span.start)
         else:
-            frame.container[frame.key] = value
+            self.document.values[(*frame.path, key)] = span
+            container[key] = value
             frame.key = None
 
     def note(self, code: str, message: str, index: int, hint: str | None = None) -> None:

@@ -36,8 +36,7 @@ class OldFile:
         """Return the value at PATH as it is written (1.10 is not 1.1); None if there is none, or it is no text."""
         value = self.value(path)
         if isinstance(value, bool | int | float):
-            span = self.document.values.get(path)
-            return span.written if span is not None and span.written is not None else str(value)
+            return self.document.written(path) or str(value)
         return value if isinstance(value, str) else None
 
     def texts(self, path: Path) -> list[str]:

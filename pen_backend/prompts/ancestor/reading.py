@@ -19,7 +19,7 @@ from pen_backend.prompts.definition import Definition
 from pen_backend.prompts.filters import written
 from pen_backend.prompts.lint import lint
 from pen_backend.prompts.schema import named, problems_of
-from pen_backend.prompts.variables import Variable, by_reference, slug
+from pen_backend.prompts.variables import by_reference, slug
 from pen_backend.prompts.yaml import Document
 
 PRETEXT = "<:pp>"  # it leaves the prompt, and what follows it also begins the answer
@@ -86,21 +86,24 @@ class _Reading:
     def __init__(self, file: OldFile, path: FilePath | None) -> None:
         self.file = file
         self.stem = path.stem if path is not None and slug(path.stem) else "prompt"
+        self.keys = file.keys.keys()
         self.data: dict[str, Any] = {"pen": 1, "meta": {}}
         self.old: dict[str, str] = {}  # of a key of the schema: the key of the file
 
     def run(self) -> Definition | None:
         """Translate every key, validate what came of it, and lint it."""
         for key, names in _KEYS.items():
-            self.take(key, names)
+            if not self.keys.isdisjoint(names):
+                self.take(key, names)
         self.words()
         self.flags()
         engine = self.engine()
         self.data["vars"] = variables.variables_of(self.file)
         pretext = self.templates()
         for key in _FILTERS:
-            self.data[key] = written(self.file.filters((key,)))
-        collation = [one for key in _COLLATION for one in self.file.filters((key,))]
+            if key in self.keys:
+                self.data[key] = written(self.file.filters((key,)))
+        collation = [one for key in _COLLATION if key in self.keys for one in self.file.filters((key,))]
         self.rest()
         self.candidates()
         definition = self.validate()
@@ -164,7 +167,7 @@ class _Reading:
         prompt, _, pretext = (self.file.text(("prompt",)) or "").partition(PRETEXT)
         pretext = pretext.replace(PRETEXT, "")
         self.data["prompt"] = prompt + pretext
-        references = by_reference([Variable.model_construct(name=one["name"]) for one in self.data["vars"]])
+        references = by_reference(self.data["vars"])
         literals: dict[str, None] = {}
         for key in ("prompt", "max-tokens", "repeater"):
             text = self.data.get(key)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from pen_backend.prompts.ancestor.file import OldFile
 from pen_backend.prompts.ancestor.filters import expression
 from pen_backend.prompts.filters import written
+from pen_backend.prompts.variables import Variable
 from pen_backend.prompts.yaml import Path
 
 LISTS: Mapping[str, tuple[str, ...]] = {
@@ -14,20 +15,21 @@ LISTS: Mapping[str, tuple[str, ...]] = {
 _LONGEST = 60
 
 
-def variables_of(file: OldFile) -> list[dict[str, object]]:
-    """Read the variables in the schema's words, whatever is given for them at the same place of the other lists."""
-    found: list[dict[str, object]] = []
-    for index, (name, inside) in enumerate(_named(file)):
-        places = {field: inside.get(field) for field in LISTS}
-        for field, keys in LISTS.items():
-            listed = next((key for key in keys if isinstance(file.value((key,)), list)), None)
-            if listed is not None and file.value((listed, index)) is not None:
-                places[field] = places[field] or (listed, index)
-        found.append({"name": _unique(name, index, [str(one["name"]) for one in found]), "type": "text",
-                      **_fields(file, places)})
+def variables_of(file: OldFile) -> list[Variable]:
+    """Read the variables, and what is given for them below their names or at the same place of the other lists."""
+    lists = {field: next((key for key in keys if isinstance(file.keys.get(key), list)), None)
+             for field, keys in LISTS.items()}
+    found: list[Variable] = []
+    for index, (name, places) in enumerate(_named(file)):
+        for field, key in lists.items():
+            if key is not None and field not in places and file.value((key, index)) is not None:
+                places[field] = (key, index)
+        unique = _unique(name, index, [one.name for one in found])
+        found.append(Variable.model_validate({"name": unique, "type": "text", **_fields(file, places)}))
     for keys in LISTS.values():
         for key in keys:
-            _surplus(file, key, len(found))
+            if key in file.keys:
+                _surplus(file, key, len(found))
     return found
 
 
@@ -75,16 +77,16 @@ def _unique(name: str, index: int, others: list[str]) -> str:
     return unique
 
 
-def _fields(file: OldFile, places: Mapping[str, Path | None]) -> dict[str, object]:
+def _fields(file: OldFile, places: Mapping[str, Path]) -> dict[str, object]:
     """Read a variable's example, where its value comes from, and its filters."""
     fields: dict[str, object] = {}
-    if (path := places["example"]) is not None:
+    if (path := places.get("example")) is not None:
         text = file.text(path)
         if text is None:
             file.left_out(path)
         else:
             fields["example"] = text
-    if (path := places["default"]) is not None:
+    if (path := places.get("default")) is not None:
         found = expression(file.text(path) or "")
         if found.source is not None:
             fields["from"] = found.source
@@ -92,15 +94,15 @@ def _fields(file: OldFile, places: Mapping[str, Path | None]) -> dict[str, objec
             fields["default"] = found.text
         elif not found.known:
             file.note("this default is elisp, which pen does not run; the user is asked", path, code="default")
-    if (path := places["preprocessor"]) is not None and (filters := file.filters(path)):
+    if (path := places.get("preprocessor")) is not None and (filters := file.filters(path)):
         fields["preprocessor"] = written(filters)
     return fields
 
 
 def _surplus(file: OldFile, key: str, count: int) -> None:
     """Say which entries of a list belong to no variable."""
-    value = file.value((key,))
+    value = file.keys[key]
     if isinstance(value, list) and len(value) > count:
         file.note(f"{key}: there are more entries than variables; the others are not used", (key, count))
-    elif key in file.keys and not isinstance(value, list):
+    elif not isinstance(value, list):
         file.note(f"{key}: expected a list of texts; it is not used", (key,), at_key=True)
