@@ -1,28 +1,34 @@
 """Build a training set: read, clean, split, render, count, and publish it by one rename."""
 
+import contextlib
 import errno
+import hashlib
 import os
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
 
-from pen_backend.dataset import anonymise, steps
+from pen_backend.dataset import anonymise, steps, unlabelled
 from pen_backend.dataset import items as reading
 from pen_backend.dataset.anonymise import Anonymiser
+from pen_backend.dataset.audit import audit
+from pen_backend.dataset.checks import checks_of, refuse
+from pen_backend.dataset.classes import label_of, with_new_labels
 from pen_backend.dataset.examples import lists_of
-from pen_backend.dataset.items import Opened
+from pen_backend.dataset.items import Opened, Wanted
 from pen_backend.dataset.ledger import Ledger
 from pen_backend.dataset.manifest import build_id, manifest_of, read_manifest, read_whole
 from pen_backend.dataset.output import Directory, Lines, directory, link_latest, pretty
-from pen_backend.dataset.record import Item, Progress, Pulse, Rejected
+from pen_backend.dataset.record import SIDES, Item, Progress, Pulse, Side
 from pen_backend.dataset.report import Report
 from pen_backend.dataset.sides import decide
 from pen_backend.dataset.sources import reader
 from pen_backend.dataset.sources.document import documents
-from pen_backend.dataset.writing import Writing, unlabelled_line
+from pen_backend.dataset.unlabelled import labelled
+from pen_backend.dataset.writing import Writing
 from pen_backend.errors import BadParamsError, BusyError, DataError, PromptError, RefusedError
 from pen_backend.files import Disk, sweep
 from pen_backend.prompts.definition import Definition
@@ -58,7 +64,10 @@ def build(definition: Definition, *, sources: Sequence[Source] | None = None, ou
     opened = _open(definition, spec, trusted=sources is not None)
     pulse = Pulse(progress, cancelled)
     hide = anonymise.prepare(spec, opened, partial(_key_place, definition, out), disk, pulse)
-    identity = build_id(definition, spec, opened, encoder, hide.identity if hide else None)
+    if definition.labels_path is not None:
+        definition = with_new_labels(definition, _labels(definition, spec, opened, encoder, pulse, hide), disk)
+    identity = build_id(definition, spec, opened, encoder, [hide.identity if hide else None,
+                                                            *_other_inputs(definition, spec)])
     final = out / identity
     with _lock:
         if final in _building:
@@ -201,39 +210,85 @@ def _refuse_full_disk(opened: Iterable[Opened], out: Path, disk: Disk) -> None:
 def _run(definition: Definition, spec: TrainingSpec, opened: Sequence[Opened], encoder: Encoder, made: Directory,
          pulse: Pulse, hide: Anonymiser | None) -> tuple[Mapping[str, object], Report]:
     want = reading.wanted(definition, spec)
-    unlabelled = made.lines("unlabelled.jsonl")
-
-    def keep_unlabelled(one: Rejected) -> None:
-        unlabelled.write(unlabelled_line(definition, one))
-
-    rejected = made.lines("rejected.jsonl")
-    ledger = Ledger(opened, rejected, spec.on_bad, keep_unlabelled, raw=hide is None)
-    around = steps.Surroundings(want, encoder, definition.directory, spec.seed, ledger.reject, pulse)
-    weight = spec.hyperparameters.get("prompt_loss_weight")
-    stream: Iterable[Item] = chain.from_iterable(
-        reading.read(one, want, float(weight or 0), pulse, ledger.reject, ledger.count, ledger.warn,
-                     None if hide is None else hide.item) for one in opened)
-    for step in spec.steps:
-        stream = steps.apply(step, stream, around)
+    waiting, rejected = made.lines("unlabelled.jsonl"), made.lines("rejected.jsonl")
+    ledger = Ledger(opened, rejected, spec.on_bad, raw=hide is None)
+    stream = _stream(definition, spec, opened, encoder, want, ledger, pulse, hide)
+    stream = labelled(stream, want, partial(ledger.reject, step="unlabelled"),
+                      lambda item: waiting.write(unlabelled.line(definition, item)))
     writing = Writing(definition, spec, encoder, made, ledger, pulse)
     kept = [item for item in stream if writing.accepts(item)]
     if ledger.too_bad(spec.max_bad):
         raise _quarantined(ledger, spec, made, rejected)
-    _refuse_too_few(definition, spec, kept, ledger, opened)
-    plan = decide(kept, spec, pulse)
+    if kept or not waiting.rows:  # a set that nobody has labelled yet is published to be labelled
+        _refuse_too_few(definition, spec, kept, ledger, opened)
+    plan = decide(kept, spec, pulse, partial(label_of, definition, variable=want.label))
     writing.write(kept, plan, want)
     if ledger.too_bad(spec.max_bad):
         raise _quarantined(ledger, spec, made, rejected)
-    outputs = writing.finish()
-    outputs += [lines.close() for lines in (rejected, unlabelled) if lines.rows]
+    outputs = writing.finish(may_be_empty=not kept)
+    files: dict[Side, list[Path]] = {side: [made.temporary / one.name for one in outputs if one.name.startswith(side)]
+                                     for side in SIDES}
+    audited = audit(definition, spec, checks_of(spec), files, lists=want.items is not None and not any(
+        item.example for item in kept), evaluation=_evaluation(definition, spec, encoder, pulse),
+                    labels=writing.labels, encoder=encoder, pulse=pulse)
+    outputs += [lines.close() for lines in (rejected, waiting) if lines.rows]
     report = writing.report(len(kept), plan, read_manifest(made.final.parent / "latest"))
+    report = replace(report, findings=(*report.findings, *audited.findings), overlaps=audited.overlaps)
+    refuse(report.findings)
     if hide is not None:
         report = replace(report, anonymised=hide.summary(), findings=(
             *report.findings, *hide.findings(one.document.name for one in opened)))
     made.write("report.json", pretty(report.to_json()))
     made.write("report.txt", report.to_text().encode())
     return manifest_of(definition, spec, opened, encoder, report, outputs, plan.side_of_units, made.final.name,
-                       hide), report
+                       writing.labels, hide), report
+
+
+def _stream(definition: Definition, spec: TrainingSpec, opened: Sequence[Opened], encoder: Encoder, want: Wanted,
+            ledger: Ledger, pulse: Pulse, hide: Anonymiser | None) -> Iterator[Item]:
+    """Read all sources and send the items through the steps."""
+    weight = spec.hyperparameters.get("prompt_loss_weight")
+    stream: Iterator[Item] = chain.from_iterable(
+        reading.read(one, want, float(weight or 0), pulse, ledger.reject, ledger.count, ledger.warn,
+                     None if hide is None else hide.item) for one in opened)
+    for number, step in enumerate(spec.steps, 1):
+        reject = partial(ledger.reject, step=f"{number} {step.name}")
+        stream = steps.apply(step, stream, steps.Surroundings(definition, want, encoder, definition.directory,
+                                                              spec.seed, reject, pulse))
+    return stream
+
+
+def _labels(definition: Definition, spec: TrainingSpec, opened: Sequence[Opened], encoder: Encoder, pulse: Pulse,
+            hide: Anonymiser | None) -> Iterator[str]:
+    """Go through the sources once for the labels alone, so that each has its number before the first row is written."""
+    want = reading.wanted(definition, spec)
+    with hide.uncounted() if hide is not None else contextlib.nullcontext():
+        stream = _stream(definition, spec, opened, encoder, want, Ledger(opened, None, "skip"), pulse, hide)
+        yield from dict.fromkeys(label_of(definition, item, want.label) for item in stream if item.example is None)
+
+
+def _other_inputs(definition: Definition, spec: TrainingSpec) -> Iterator[object]:
+    """Yield what else decides a build: the labels, files of words, and what the set is compared with."""
+    yield definition.class_map.to_json() if definition.class_map is not None else None
+    names = [step.filter.words_file for step in spec.steps if step.filter is not None and step.filter.words_file]
+    names += [definition.evaluation.data] if definition.evaluation is not None and definition.evaluation.data else []
+    for name in names:
+        path = definition.directory / name
+        _refuse_outside(definition, path)
+        yield hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
+    yield [test.model_dump(mode="json") for test in definition.tests]
+
+
+def _evaluation(definition: Definition, spec: TrainingSpec, encoder: Encoder, pulse: Pulse) -> list[str]:
+    """Read the texts that `evaluation.data` names, as the training set reads its own."""
+    data = definition.evaluation.data if definition.evaluation is not None else None
+    if data is None or checks_of(spec).level("contamination") == "off":
+        return []
+    given = spec.model_copy(update={"sources": (Source(path=data),)})
+    opened = _open(definition, given, trusted=False)
+    want = reading.wanted(definition, given)
+    return [item.text for item in _stream(definition, given, opened, encoder, want, Ledger(opened, None, "skip"),
+                                          pulse, None)]
 
 
 def _quarantined(ledger: Ledger, spec: TrainingSpec, made: Directory, rejected: Lines) -> DataError:

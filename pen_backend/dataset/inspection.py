@@ -5,11 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from pen_backend.dataset import boundary, chats
 from pen_backend.dataset.checks import Checks
+from pen_backend.dataset.classes import LIMIT, example_label
 from pen_backend.dataset.items import plain_text
 from pen_backend.dataset.lengths import Count, Counted, Lengths
 from pen_backend.dataset.record import Item, Rejected, Side, place
 from pen_backend.dataset.report import count
-from pen_backend.errors import Finding
+from pen_backend.errors import Finding, TooLargeError
 from pen_backend.prompts import template
 from pen_backend.prompts.definition import Definition
 from pen_backend.prompts.training import TrainingSpec
@@ -28,6 +29,7 @@ class Inspector:
         self._encoder = encoder
         self._checks = checks
         self._count = counter
+        self._classes = definition.class_map
         self._boundary = spec.example.boundary
         self._min_tokens = spec.example.min_tokens
         self._most = spec.example.max_tokens if checks.level("length") != "off" else None
@@ -74,9 +76,19 @@ class Inspector:
         elif self._sampled < _BOUNDARY_SAMPLE and len(tokens) > 1:
             self._sampled += 1
             self._torn += self._encoder.count("".join([one.text for one in example.segments])) != sum(tokens)
-        if example.label is not None:
-            self.labels[side][example.label.strip()] += len(ready)
+        if self._classes is not None:
+            label = example_label(self._definition, example)
+            if label is not None:
+                self._enter_label(label.strip(), side, len(ready))
+            elif self._classes.labels is not None and self._boundary != "keep":
+                return item.reject("label-unknown", f"the completion is none of the {len(self._classes.labels)} labels")
         return ready
+
+    def _enter_label(self, label: str, side: Side, number: int) -> None:
+        self.labels[side][label] += number
+        if len(self.labels[side]) > LIMIT:
+            raise TooLargeError(f"There are more than {LIMIT:,} different labels.",
+                                where=self._definition.where("classes"), hint="Is the right variable the label?")
 
     def findings(self) -> Iterator[Finding]:
         """Say what was found, and how often."""

@@ -32,6 +32,7 @@ class Wanted:
     items: str | None
     columns: tuple[str, ...]
     optional: frozenset[str]
+    label: str | None = None  # the variable that holds the class
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,16 @@ def wanted(definition: Definition, spec: TrainingSpec) -> Wanted:
         prompt=tuple(one.name for one in prompt if one.default is None),
         completion=tuple(one.name for one in completion if one.default is None),
         items=items, columns=tuple(columns),
-        optional=frozenset(one.name for one in (*prompt, *completion) if one.default is not None))
+        optional=frozenset(one.name for one in (*prompt, *completion) if one.default is not None),
+        label=label_variable(definition))
+
+
+def label_variable(definition: Definition) -> str | None:
+    """Return the variable that holds the label: the classes' own, else the only one that the model writes."""
+    if definition.class_map is not None:
+        return definition.class_map.variable
+    written = placeholders.used(definition.completion_parts)
+    return written[0].name if len(written) == 1 else None
 
 
 def read(opened: Opened, want: Wanted, prompt_loss_weight: float, pulse: Pulse, reject: Reject,
@@ -123,14 +133,11 @@ def text_of(fields: Mapping[str, object], want: Wanted) -> str:
 
 
 def emptiness(item: Item, want: Wanted) -> Rejected | None:
-    """Reject an item without text, or a row whose completion is not written yet."""
+    """Reject an item without text, or a row that asks nothing."""
     if not item.text or item.text.isspace():
         return item.reject("empty", "there is no text")
-    if item.example is not None or want.items is not None:
-        return None
-    if _all_blank(item.fields, want.completion):
-        return item.reject("unlabelled", "the completion is empty")
-    if _all_blank(item.fields, want.prompt):
+    if item.example is None and want.items is None and _all_blank(item.fields, want.prompt) and not (
+            _all_blank(item.fields, want.completion)):
         return item.reject("empty", "the prompt is empty")
     return None
 

@@ -1,6 +1,6 @@
 """Count every record that is read, and write every one that is dropped, with the reason."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -14,17 +14,20 @@ from pen_backend.errors import DataError, Finding
 class Ledger:
     """The books of one build: nothing is dropped without an entry."""
 
-    def __init__(self, opened: Sequence[Opened], lines: Lines, on_bad: Literal["quarantine", "skip", "stop"],
-                 on_unlabelled: Callable[[Rejected], None], *, raw: bool = True) -> None:
-        """Without RAW nothing of a record itself is written: an anonymised set must not keep it."""
+    def __init__(self, opened: Sequence[Opened], lines: Lines | None, on_bad: Literal["quarantine", "skip", "stop"],
+                 *, raw: bool = True) -> None:
+        """Without RAW nothing of a record itself is written: an anonymised set must not keep it.
+
+        LINES None writes nothing at all.
+        """
         self._sources = {one.document.name: SourceCount(one.document.name, one.name) for one in opened}
         self._lines = lines
         self._on_bad = on_bad
-        self._on_unlabelled = on_unlabelled
         self._raw = raw
         self._bad: list[Rejected] = []
         self._warnings: list[Finding] = []
         self.bad = 0
+        self.steps: dict[str, dict[str, int]] = {}  # records dropped, by step and code
         self.examples: dict[str, int] = {}  # examples dropped after they were built, by code
 
     @property
@@ -41,12 +44,10 @@ class Ledger:
         """Count a record that was read."""
         self._sources[source].read += 1
 
-    def reject(self, one: Rejected) -> None:
-        """Enter a record that is dropped."""
-        counts = self._sources[one.origin.source].rejected
-        counts[one.code] = counts.get(one.code, 0) + 1
-        if one.code == "unlabelled":
-            self._on_unlabelled(one)
+    def reject(self, one: Rejected, step: str = "read") -> None:
+        """Enter a record that is dropped, and the step that did it."""
+        for counts in (self._sources[one.origin.source].rejected, self.steps.setdefault(step, {})):
+            counts[one.code] = counts.get(one.code, 0) + 1
         self._enter(one)
 
     def reject_example(self, one: Rejected) -> None:
@@ -59,7 +60,8 @@ class Ledger:
         self._warnings.append(finding)
 
     def _enter(self, one: Rejected) -> None:
-        self._lines.write(rejected_line(one, raw=self._raw))
+        if self._lines is not None:
+            self._lines.write(rejected_line(one, raw=self._raw))
         if not one.is_bad:
             return
         self.bad += 1
@@ -120,4 +122,6 @@ _REASONS = {
     "end-inside": "dropped: the text contains completion-end, so the answer would be cut there",
     "join-inside": "dropped: the text contains what joins the list",
     "weights-zero": "dropped: all loss weights are 0",
+    "all-masked": "dropped: no token of them has a weight above 0",
+    "label-unknown": "dropped: their label is none of the definition's classes",
 }

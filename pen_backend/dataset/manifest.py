@@ -8,6 +8,7 @@ import orjson
 
 from pen_backend import __version__
 from pen_backend.dataset.anonymise import Anonymiser
+from pen_backend.dataset.classes import Counts, to_manifest
 from pen_backend.dataset.items import Opened
 from pen_backend.dataset.output import Written
 from pen_backend.dataset.record import Side
@@ -21,8 +22,8 @@ FORMAT_VERSION = 1
 
 
 def build_id(definition: Definition, spec: TrainingSpec, opened: Sequence[Opened], encoder: Encoder,
-             hidden: str | None = None) -> str:
-    """Name a build by everything that decides its bytes; HIDDEN stands for what is replaced by what."""
+             others: Sequence[object] = ()) -> str:
+    """Name a build by everything that decides its bytes; OTHERS are inputs besides the sources."""
     identity = {
         "format_version": FORMAT_VERSION,
         "version": __version__,
@@ -31,16 +32,16 @@ def build_id(definition: Definition, spec: TrainingSpec, opened: Sequence[Opened
         "training": _plain(spec),
         "sources": [[one.document.name, one.document.sha256, one.name] for one in opened],
         "tokenizer": [encoder.name, fingerprint(encoder)],
-        "hidden": hidden,
+        "others": list(others),
     }
     return hashlib.sha256(orjson.dumps(identity, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
 
 
 def manifest_of(definition: Definition, spec: TrainingSpec, opened: Sequence[Opened], encoder: Encoder,
                 report: Report, outputs: Sequence[Written], sides: Mapping[str, Side],
-                identity: str, hide: Anonymiser | None = None) -> dict[str, object]:
+                identity: str, labels: Counts, hide: Anonymiser | None = None) -> dict[str, object]:
     """Collect the manifest of a build; names that it must HIDE are not in it."""
-    counts = {one.name: one for one in report.sources}
+    sources = {one.name: one for one in report.sources}
     return {
         "build_id": identity,
         "format_version": FORMAT_VERSION,
@@ -50,14 +51,15 @@ def manifest_of(definition: Definition, spec: TrainingSpec, opened: Sequence[Ope
         "anonymised": hide is not None,
         "format_hash": template.format_hash(definition),
         "format": template.hashed(definition),
-        "classes": None,
+        "classes": to_manifest(definition, labels),
         "seed": spec.seed,
         "tokenizer": {"name": encoder.name, "fingerprint": fingerprint(encoder)},
         "sources": [{"path": one.document.name, "reader": one.name, "bytes": one.document.size,
-                     "sha256": one.document.sha256, "records": counts[one.document.name].read,
+                     "sha256": one.document.sha256, "records": sources[one.document.name].read,
                      "terms": one.source.terms} for one in opened],
         "counts": {"items": dict(report.items), "examples": dict(report.examples),
-                   "rejected": {one.name: dict(sorted(one.rejected.items())) for one in report.sources}},
+                   "rejected": {one.name: dict(sorted(one.rejected.items())) for one in report.sources},
+                   "steps": {step: dict(counts) for step, counts in report.steps.items()}},
         "outputs": [one.to_json() for one in outputs],
         "sides": {side: sorted(unit for unit, at in sides.items() if at == side) for side in ("train", "valid")},
     }

@@ -12,7 +12,8 @@ SIDES: tuple[Side, Side] = ("train", "valid")
 
 # Losses that are no fault of the file: counted, never limited by `max-bad` (datasets.md, section 7).
 CONTENT_CODES = frozenset(("empty", "unlabelled", "duplicate", "near-duplicate", "filtered", "too-long", "too-short",
-                           "end-inside", "join-inside", "boundary", "label-unknown", "sampled", "weights-zero"))
+                           "end-inside", "join-inside", "boundary", "label-unknown", "sampled", "weights-zero",
+                           "all-masked"))
 
 
 @dataclass(frozen=True, slots=True)

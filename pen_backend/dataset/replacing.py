@@ -1,5 +1,6 @@
 """Replace names, phone numbers, e-mail addresses, links and given patterns in texts, and count what was replaced."""
 
+import contextlib
 import hashlib
 import re
 import unicodedata
@@ -74,9 +75,15 @@ class Replacements:
 
     def plain(self, value: object) -> object:
         """Replace in what the manifest says about the build, without counting it; names and the key's place go."""
+        with self.uncounted():
+            return self._value(_without_people(value))
+
+    @contextlib.contextmanager
+    def uncounted(self) -> Iterator[None]:
+        """Replace without counting, for as long as this lasts."""
         counts, seen = self._counts.copy(), self._capitalised.copy()
         try:
-            return self._value(_without_people(value))
+            yield
         finally:
             self._counts, self._capitalised = counts, seen
 

@@ -57,6 +57,8 @@ class Report:
     tokens: Mapping[str, int]  # of each side
     moved: int
     rows: tuple[Row, ...]
+    steps: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # records dropped, by step and code
+    overlaps: Mapping[str, int] = field(default_factory=dict)  # texts of one side in the other, tests and rows
     anonymised: Mapping[str, Any] | None = None  # what was replaced, and what may be left (datasets.md, section 12)
 
     @property
@@ -69,6 +71,7 @@ class Report:
         return {
             "sources": [{"name": one.name, "reader": one.reader, "read": one.read, "kept": one.kept,
                          "rejected": dict(sorted(one.rejected.items()))} for one in self.sources],
+            "steps": {step: dict(counts) for step, counts in self.steps.items()}, "overlaps": dict(self.overlaps),
             "items": dict(self.items), "examples": dict(self.examples), "rejected": dict(self.rejected),
             "tokens": dict(self.tokens), "moved": self.moved,
             "findings": [{"code": one.code, "level": one.level, "where": one.where, "message": one.message,
@@ -93,7 +96,7 @@ class Report:
             table=data["table"], tokens=data["tokens"], moved=data["moved"],
             rows=tuple(Row(one["side"], tuple(RowSegment(*part) for part in one["segments"]), one["where"])
                        for one in data["rows"]),
-            anonymised=data.get("anonymised"))
+            steps=data.get("steps", {}), overlaps=data.get("overlaps", {}), anonymised=data.get("anonymised"))
 
     def to_text(self) -> str:
         """Write the page that report.txt holds."""
@@ -104,6 +107,9 @@ class Report:
         lines.append(f"{self.examples['built']} examples: {self.examples['train']} to train on, "
                      f"{self.examples['valid']} held out"
                      + "".join(f", {number} {code}" for code, number in sorted(self.rejected.items())))
+        if "eight_words" in self.overlaps:
+            lines.append(f"{self.overlaps['eight_words']} of {self.overlaps['held_out']} held-out texts share eight "
+                         "words in a row with one that is trained on")
         lines += ["", self.table.rstrip("\n"), ""]
         lines += [f"{one.level}: {one}" for one in self.findings]
         if self.anonymised is not None and self.anonymised["capitalised"]:

@@ -1,13 +1,13 @@
 """Put every item on a side: clusters of near texts and groups stay together."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pen_backend.dataset.dedupe import bytes_key, folded_key, near_groups
 from pen_backend.dataset.examples import group_of
 from pen_backend.dataset.near import clusters
 from pen_backend.dataset.record import Item, Pulse, Side
-from pen_backend.dataset.split import split, units
+from pen_backend.dataset.split import split, stratified, units
 from pen_backend.prompts.training import TrainingSpec
 
 
@@ -21,8 +21,9 @@ class Sides:
     torn: int  # items whose source demands another side than their cluster's
 
 
-def decide(items: Sequence[Item], spec: TrainingSpec, pulse: Pulse) -> Sides:
-    """Decide what is held out."""
+def decide(items: Sequence[Item], spec: TrainingSpec, pulse: Pulse,
+           label: Callable[[Item], str] = lambda item: "") -> Sides:
+    """Decide what is held out; LABEL names the class of an item, for `stratify`."""
     keys = [bytes_key(item.text).hex()[:16] for item in items]
     links: list[tuple[int, int]] = []
     if spec.split.valid.share > 0 or any(item.side for item in items):
@@ -36,6 +37,8 @@ def decide(items: Sequence[Item], spec: TrainingSpec, pulse: Pulse) -> Sides:
     found = units(keys, clusters(len(items), links), [item.side for item in items])
     least = spec.example.count[0] if spec.example.build == "continuation" else 1
     sides = split(found, spec.split.valid, spec.seed, least=least)
+    if spec.split.stratify == "label" and spec.split.valid.share > 0:
+        sides = stratified(found, sides, [label(item) for item in items], spec.split.valid, spec.seed)
     of_items: list[Side] = ["train"] * len(items)
     for unit, side in zip(found, sides, strict=True):
         for index in unit.members:

@@ -1,5 +1,6 @@
 """Decide what is held out: by hash, so that rows which come later move no old ones, and never half of a cluster."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -39,6 +40,43 @@ def fraction(seed: int, key: str) -> float:
     return int.from_bytes(digest, "big") / 2**64
 
 
+def threshold(found: Sequence[Unit], spec: Valid) -> float:
+    """Return the place below which a unit is held out; `most` lowers it as data grows."""
+    count = sum(len(unit.members) for unit in found)
+    return min(spec.share, spec.most / count) if spec.most and count else spec.share
+
+
+def stratified(found: Sequence[Unit], sides: Sequence[Side], labels: Sequence[str], spec: Valid,
+               seed: int) -> list[Side]:
+    """Return the sides with every class on both, as far as it has two units to be parted.
+
+    LABELS are those of the members. A class that one side lacks gets its unit nearest to the threshold there, if no
+    class loses its last one on the other side by it. Classes are not parted exactly: that would move rows when data
+    grows.
+    """
+    share, result = threshold(found, spec), list(sides)
+    classes: dict[str, list[int]] = {}
+    of_unit = []
+    for index, unit in enumerate(found):
+        of_unit.append({labels[member] for member in unit.members} - {""})
+        for label in sorted(of_unit[index]):
+            classes.setdefault(label, []).append(index)
+    on = {side: Counter(label for index, has in enumerate(of_unit) for label in has if result[index] == side)
+          for side in SIDES}
+    near = [(abs(fraction(seed, unit.key) - share), unit.key) for unit in found]
+    for label, indices in classes.items():
+        for side, other in (SIDES, SIDES[::-1]):
+            if on[side][label]:
+                continue
+            for index in sorted(indices, key=near.__getitem__):
+                if found[index].side is None and all(on[other][each] > 1 for each in of_unit[index]):
+                    result[index] = side
+                    on[side].update(of_unit[index])
+                    on[other].subtract(of_unit[index])
+                    break
+    return result
+
+
 def split(found: Sequence[Unit], spec: Valid, seed: int, *, least: int = 1) -> list[Side]:
     """Return each unit's side.
 
@@ -46,8 +84,7 @@ def split(found: Sequence[Unit], spec: Valid, seed: int, *, least: int = 1) -> l
     units nearest to the threshold come over, as long as the other side keeps LEAST: a set too small for two sides is
     trained on whole.
     """
-    count = sum(len(unit.members) for unit in found)
-    share = min(spec.share, spec.most / count) if spec.most and count else spec.share
+    share = threshold(found, spec)
     places = [fraction(seed, unit.key) for unit in found]
     sides: list[Side] = [unit.side or ("valid" if place < share else "train")
                          for unit, place in zip(found, places, strict=True)]

@@ -1,28 +1,32 @@
 """The steps of a definition, each a function from items to items; what they drop is rejected with a reason."""
 
 import operator
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pen_backend.dataset.classes import relabelled
 from pen_backend.dataset.dedupe import exact, nearly
 from pen_backend.dataset.filters import refusal
 from pen_backend.dataset.items import Reject, Wanted, emptiness, example_item, text_of
 from pen_backend.dataset.normalise import normaliser
 from pen_backend.dataset.record import Item, Pulse
 from pen_backend.dataset.split import fraction
+from pen_backend.dataset.unlabelled import is_unlabelled
 from pen_backend.errors import PromptError
+from pen_backend.prompts.definition import Definition
 from pen_backend.prompts.training import Filter, Normalise, Sample, Step
 from pen_backend.records import Segment, make_example
 from pen_backend.tokens import Encoder
 
-NAMES = ("normalise", "anonymise", "filter", "dedupe", "sample")
+NAMES = ("normalise", "anonymise", "filter", "dedupe", "sample", "relabel")
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What steps need besides the items."""
 
+    definition: Definition
     want: Wanted
     encoder: Encoder
     base: Path
@@ -32,7 +36,7 @@ class Surroundings:
 
 
 def apply(step: Step, items: Iterable[Item], around: Surroundings) -> Iterator[Item]:
-    """Run one step; PromptError for one that this version does not have."""
+    """Run one step; PromptError for one that there is not."""
     if step.normalise is not None:
         return _normalise(step.normalise, items, around)
     if step.anonymise is not None:
@@ -40,11 +44,37 @@ def apply(step: Step, items: Iterable[Item], around: Surroundings) -> Iterator[I
     if step.filter is not None:
         return _filter(step.filter, items, around)
     if step.dedupe is not None:
-        items = exact(items, step.dedupe, around.reject)
-        return nearly(items, step.dedupe, around.reject, around.pulse) if step.dedupe.near is not None else items
+        spec = step.dedupe
+        items = exact(items, spec, around.reject)
+        return _of_labelled(items, around.want, lambda some: nearly(some, spec, around.reject, around.pulse)) if (
+            spec.near is not None) else items
     if step.sample is not None:
-        return _sample(step.sample, items, around)
-    raise PromptError(f"This version of pen has no step '{step.name}'.", hint=f"There are {', '.join(NAMES)}.")
+        sample = step.sample
+        return _of_labelled(items, around.want, lambda some: _sample(sample, some, around))
+    if step.relabel is not None:
+        return _relabel(step.relabel, items, around)
+    raise PromptError(f"There is no step '{step.name}'.", hint=f"There are {', '.join(NAMES)}.")
+
+
+def _of_labelled(items: Iterable[Item], want: Wanted, step: Callable[[Iterable[Item]], Iterator[Item]]
+                 ) -> Iterator[Item]:
+    """Apply a step to the labelled items alone: one that waits for its label must not push out one that has it."""
+    aside: list[Item] = []
+
+    def labelled() -> Iterator[Item]:
+        for item in items:
+            if is_unlabelled(item, want):
+                aside.append(item)
+            else:
+                yield item
+
+    yield from step(labelled())
+    yield from aside
+
+
+def _relabel(names: Mapping[str, str], items: Iterable[Item], around: Surroundings) -> Iterator[Item]:
+    for item in items:
+        yield relabelled(around.definition, item, around.want, names)
 
 
 def _normalise(spec: Normalise, items: Iterable[Item], around: Surroundings) -> Iterator[Item]:

@@ -3,9 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
-import orjson
-
 from pen_backend.dataset.checks import Checks, checks_of
+from pen_backend.dataset.classes import Counts
 from pen_backend.dataset.examples import bundles, continuation, group_of, lists_of, weights_of
 from pen_backend.dataset.inspection import Inspector
 from pen_backend.dataset.items import Wanted
@@ -16,7 +15,7 @@ from pen_backend.dataset.report import ROWS_SHOWN, Report, Row, RowSegment, coun
 from pen_backend.dataset.sides import Sides
 from pen_backend.dataset.statistics import Counter, Totals, table
 from pen_backend.errors import DataError, Finding
-from pen_backend.prompts import rows, template
+from pen_backend.prompts import rows
 from pen_backend.prompts.definition import Definition
 from pen_backend.prompts.training import TrainingSpec
 from pen_backend.records import Example, Format, to_line
@@ -82,9 +81,14 @@ class Writing:
                 self._used += len(bundle.items)
                 self._try(side, items[bundle.items[0]], partial(continuation, definition, items, bundle, weights))
 
-    def finish(self) -> list[Written]:
-        """Close both files; a build without anything to train on is an error."""
-        if not self._lines["train"].rows:
+    @property
+    def labels(self) -> Counts:
+        """How many examples of each class were written to each side."""
+        return self._inspector.labels
+
+    def finish(self, *, may_be_empty: bool = False) -> list[Written]:
+        """Close both files; a build without anything to train on is an error, unless it MAY_BE_EMPTY."""
+        if not self._lines["train"].rows and not may_be_empty:
             raise DataError(f"No example is left to train on{self._ledger.losses()}; nothing was published.",
                             hint="Relax the definition's filters, lengths or checks, or add texts.",
                             findings=self._ledger.findings())
@@ -103,7 +107,7 @@ class Writing:
             examples={"built": self._built, **written}, rejected=dict(sorted(self._ledger.examples.items())),
             findings=(*self._ledger.findings(), *self._findings_of(plan, moved)), table=table(total),
             tokens={side: self._totals[side].tokens for side in SIDES}, moved=moved,
-            rows=(*self._rows["train"][:ROWS_SHOWN - len(held_out)], *held_out))
+            rows=(*self._rows["train"][:ROWS_SHOWN - len(held_out)], *held_out), steps=self._ledger.steps)
 
     def _try(self, side: Side, item: Item, make: Callable[[], Example]) -> None:
         """Make one example and write it; its own faults reject it, faults of the build end it."""
@@ -135,7 +139,11 @@ class Writing:
 
     def _findings_of(self, plan: Sides, moved: int) -> Iterator[Finding]:
         share = self._spec.split.valid.share
-        if share > 0 and not self._lines["valid"].rows:
+        if not self._lines["train"].rows:
+            yield Finding("unlabelled", "nothing to train on yet: no record has its completion", level="warning",
+                          hint="fill in unlabelled.jsonl, and read it with `reader: jsonl`, `build: as-is` and "
+                          "`boundary: repair`")
+        elif share > 0 and not self._lines["valid"].rows:
             yield Finding("no-valid", "nothing is held out: there are too few texts for two sides", level="warning",
                           hint="add texts, or set `valid_share` to 0")
         if self._left_over:
@@ -165,15 +173,6 @@ def _unlisted(definition: Definition, checks: Checks) -> tuple[tuple[str, tuple[
               "the text contains what joins the list's items"),
              ("end-inside", (end,) if end else (), "the text contains completion-end"))
     return tuple(one for one in found if checks.level(one[0]) == "error")
-
-
-def unlabelled_line(definition: Definition, one: Rejected) -> bytes:
-    """Write a row whose completion a person has to fill in: the prompt without its end."""
-    values = one.raw if isinstance(one.raw, Mapping) else {}
-    names = {variable.name for variable in definition.asked}
-    rendered = template.render(definition, {name: value for name, value in values.items() if name in names})
-    prompt = rendered.prompt.removesuffix(definition.format.prompt_end)
-    return orjson.dumps({"prompt": prompt, "completion": ""}, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def _dialect(example: Example, spec: TrainingSpec) -> Format:

@@ -1,0 +1,107 @@
+"""Check a whole training set from its written files: leaks, contamination, classes (datasets.md, section 9)."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pen_backend.dataset import classes, written
+from pen_backend.dataset.checks import Checks
+from pen_backend.dataset.items import plain_text
+from pen_backend.dataset.overlap import Collection
+from pen_backend.dataset.record import Pulse, Side
+from pen_backend.dataset.report import count
+from pen_backend.errors import Finding
+from pen_backend.prompts.definition import Definition
+from pen_backend.prompts.training import TrainingSpec
+from pen_backend.tokens import Encoder
+
+Pairs = Iterator[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What was found, and how many texts of one side stand in the other."""
+
+    findings: tuple[Finding, ...]
+    overlaps: Mapping[str, int]
+
+
+def audit(definition: Definition, spec: TrainingSpec, checks: Checks, files: Mapping[Side, Sequence[Path]], *,
+          lists: bool, evaluation: Sequence[str], labels: classes.Counts, encoder: Encoder, pulse: Pulse) -> Audit:
+    """Check the rows that stand in FILES.
+
+    LISTS says that the rows are lists, whose items are compared one by one; EVALUATION are the texts of the rows that
+    `evaluation.data` names, LABELS the numbers of each class that were written.
+    """
+    values = written.values_of(definition, lists=lists)
+
+    def pairs(side: Side) -> Pairs:
+        return (pair for texts in written.rows(files[side]) for pair in values(texts))
+
+    findings: list[Finding] = []
+    overlaps: dict[str, int] = {}
+    leaks = Collection((), None)
+    threshold = spec.split.near if "near" in spec.split.by else None
+    if checks.level("leak") != "off":
+        leaks = Collection((learned for _, learned in pairs("valid")), threshold)
+    level = checks.level("contamination")
+    asked = list(_tests(definition, lists=lists)) if level != "off" else []
+    tests = Collection((text for _, text in asked), spec.split.near)
+    rows = Collection(evaluation if level != "off" else (), spec.split.near)
+    if leaks or tests or rows:
+        _look(pairs("train"), leaks, tests, rows, pulse)
+    if leaks:
+        overlaps = {"held_out": len(leaks), "equal": len(leaks.equal)}
+        if threshold is not None:
+            overlaps |= {"near": len(leaks.near - leaks.equal), "eight_words": len(leaks.eight)}
+        findings += _leaks(checks, leaks)
+    if tests or rows:
+        met = sorted({asked[index][0] for index in tests.equal | tests.near})
+        overlaps |= {"tests": len(met), "evaluation": len(rows.equal | rows.near)}
+        findings += _contamination(definition, checks, met, len(rows.equal | rows.near))
+    findings += classes.findings(definition, spec, checks, labels)
+    if definition.class_map is not None:
+        prompt = "".join(next(written.rows(files["train"]), [""])[:-1])
+        findings += classes.first_token_findings(definition, checks, labels, encoder, prompt)
+    return Audit(tuple(findings), overlaps)
+
+
+def _look(pairs: Pairs, leaks: Collection, tests: Collection, rows: Collection, pulse: Pulse) -> None:
+    """Look for the texts of all collections in the training rows, in one pass."""
+    for done, (asked, learned) in enumerate(pairs):
+        pulse.beat("texts compared", done)
+        if leaks:
+            leaks.look(learned)
+        if tests:
+            tests.look(asked)
+        if rows:
+            rows.look(learned)
+
+
+def _tests(definition: Definition, *, lists: bool) -> Iterator[tuple[int, str]]:
+    """Yield the texts that the prompt's tests ask about, each with the number of its test."""
+    for index, test in enumerate(definition.tests):
+        given = [test.vars[variable.name] for variable in definition.asked if variable.name in test.vars]
+        texts = [item for value in given for item in (
+            value.splitlines() if isinstance(value, str) else value)] if lists else [" ".join(map(plain_text, given))]
+        yield from ((index, text) for text in texts if text.strip())
+
+
+def _leaks(checks: Checks, leaks: Collection) -> Iterator[Finding]:
+    near = len(leaks.near - leaks.equal)
+    if leaks.equal or near:
+        found = " and ".join(f"{number} {how}" for number, how in ((len(leaks.equal), "equal"), (near, "nearly equal"))
+                             if number)
+        yield checks.finding("leak", f"of {count(len(leaks), 'held-out text')}, {found} to one that is trained on",
+                             hint="does a filter or preprocessor of the definition make texts alike? "
+                             "`checks: {leak: warn}` publishes all the same")
+
+
+def _contamination(definition: Definition, checks: Checks, tests: Sequence[int], rows: int) -> Iterator[Finding]:
+    if tests:
+        yield checks.finding("contamination", f"{count(len(tests), 'test')} of {definition.name} stand in the training "
+                             "set or nearly do: the model will know them", definition.where("tests", tests[0]),
+                             "test with texts of your own")
+    if rows:
+        yield checks.finding("contamination", f"{count(rows, 'row')} of evaluation.data stand in the training set or "
+                             "nearly do", definition.where("evaluation", "data"), "leave them out of the sources")

@@ -1,0 +1,47 @@
+"""Rows whose completion a person has yet to write: they go through the steps, and then into a file of their own."""
+
+from collections.abc import Callable, Iterable, Iterator
+
+import orjson
+
+from pen_backend.dataset.items import Reject, Wanted, plain_text
+from pen_backend.dataset.record import Item, rejected
+from pen_backend.errors import DataError
+from pen_backend.prompts import template
+from pen_backend.prompts.definition import Definition
+
+
+def is_unlabelled(item: Item, want: Wanted) -> bool:
+    """Say whether an item is a row whose completion is not written yet."""
+    if item.example is not None or want.items is not None or not want.completion:
+        return False
+    for name in want.completion:
+        text = plain_text(item.fields.get(name))
+        if text and not text.isspace():
+            return False
+    return True
+
+
+def labelled(items: Iterable[Item], want: Wanted, reject: Reject, keep: Callable[[Item], None]) -> Iterator[Item]:
+    """Yield the items that are labelled, and give the others to KEEP, which may refuse one with a DataError."""
+    for item in items:
+        if not is_unlabelled(item, want):
+            yield item
+            continue
+        try:
+            keep(item)
+        except DataError as error:
+            reject(rejected(error, item.origin, item.raw))
+        else:
+            reject(item.reject("unlabelled", "the completion is empty"))
+
+
+def line(definition: Definition, item: Item) -> bytes:
+    """Write a row to be filled in: what is asked, without its end, and an empty completion."""
+    names = {variable.name for variable in definition.asked}
+    rendered = template.render(definition, {name: value for name, value in item.fields.items() if name in names})
+    row: dict[str, object] = {"prompt": rendered.prompt.removesuffix(definition.format.prompt_end), "completion": ""}
+    if rendered.messages is not None:
+        asked = [{"role": one.role, "content": one.content} for one in rendered.messages[:definition.asking]]
+        row = {"messages": [*asked, {"role": "assistant", "content": ""}]}
+    return orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)

@@ -1,0 +1,87 @@
+"""Read back what a build has written: the texts of each row, without what the definition puts around them."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+
+import orjson
+
+from pen_backend.dataset.examples import lists_of
+from pen_backend.prompts.definition import Definition
+from pen_backend.prompts.forms import Piece
+
+NOT_COMPARED = ("system", "developer")  # the same in most chats of a file, so that it says nothing about any two
+
+
+def rows(files: Iterable[Path]) -> Iterator[list[str]]:
+    """Yield the texts of every row of JSONL files, in whichever format they were written."""
+    for file in files:
+        with file.open("rb") as stream:
+            for line in stream:
+                yield texts_of(orjson.loads(line))
+
+
+def texts_of(row: dict[str, object]) -> list[str]:
+    """Return the texts of one row, without the system's messages and without the answer to be avoided."""
+    match row:
+        case {"data": {"text_list": [*texts]}}:
+            return [str(text) for text in texts]
+        case {"prompt": str(prompt), "completion": str(completion)}:
+            return [prompt, completion]
+        case {"prompt": str(prompt), "chosen": str(chosen)}:
+            return [prompt, chosen]
+        case {"messages": [*messages]}:
+            return _contents(messages)
+        case {"input": {"messages": [*messages]}, "preferred_output": [*preferred]}:
+            return _contents([*messages, *preferred])
+        case {"data": str(text)} | {"text": str(text)}:
+            return [text]
+    return []
+
+
+def values_of(definition: Definition, *, lists: bool) -> Callable[[Sequence[str]], list[tuple[str, str]]]:
+    """Return the function that takes the definition's own words out of a row's texts.
+
+    It gives pairs of what is asked and all that is learned: one a row, or one for each item of LISTS.
+    """
+    around = [_literals(definition, piece) for piece in definition.pieces]
+    joins = [variable.join for variable in lists_of(definition)] if lists else []
+    asking = definition.asking
+
+    def bare(texts: Sequence[str]) -> list[str]:
+        if len(texts) != len(around):  # it came as it is
+            return list(texts)
+        return [_without(text, literals) if literals else text for text, literals in zip(texts, around, strict=True)]
+
+    def row(texts: Sequence[str]) -> list[tuple[str, str]]:
+        found = bare(texts)
+        return [(" ".join(found[:asking]), " ".join(found))]
+
+    def items(texts: Sequence[str]) -> list[tuple[str, str]]:
+        return [(item, item) for text, join in zip(bare(texts), joins, strict=True)
+                for item in text.split(join) if item]
+
+    return items if lists else row
+
+
+def _contents(messages: Sequence[object]) -> list[str]:
+    return [str(message["content"]) for message in messages
+            if isinstance(message, dict) and message.get("role") not in NOT_COMPARED]
+
+
+def _literals(definition: Definition, piece: Piece) -> tuple[str, ...]:
+    """List the fixed texts of a piece in order, its boundary included, as far as there is anything to see in them."""
+    form, chat = definition.format, piece.role is not None
+    start = form.completion_start if piece.generate and piece.first and not chat else ""
+    end = ((form.completion_end or "") if piece.generate else form.prompt_end) if piece.last and not chat else ""
+    parts = [start, *(part if isinstance(part, str) else "" for part in piece.parts), end]
+    return tuple(part.strip() for part in parts if part.strip())
+
+
+def _without(text: str, literals: Sequence[str]) -> str:
+    values, done = [], 0
+    for literal in literals:
+        place = text.find(literal, done)
+        if place >= 0:
+            values.append(text[done:place])
+            done = place + len(literal)
+    return "".join([*values, text[done:]])
