@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pen_backend.prompts.ancestor.reading import NEWER, RENAMED
 from pen_backend.prompts.dataset import DatasetSpec
 from pen_backend.prompts.definition import Definition
 from pen_backend.prompts.forms import FORMS
@@ -146,10 +147,12 @@ def _job() -> Schema:
 
 
 def _older(prompt: Schema) -> Schema:
-    """Describe files without `pen:`, which never fail for their keys."""
-    return {"description": "a .prompt file of pen.el", "type": "object",
-            "properties": {key: {"description": prompt["properties"][key]["description"]}
-                           for key in prompt["properties"] if key in ("title", "prompt", "vars")}}
+    """Describe files without `pen:`, which never fail for their keys: what is old is marked, with its new name."""
+    same = {key: {"description": prompt["properties"][key]["description"]} for key in MEANINGS
+            if key in prompt["properties"] and key not in NEWER}
+    renamed = {old: {"deprecated": True, "description": f"now {key}"} for old, key in RENAMED.items() if old != key}
+    return {"description": "a file of pen.el; `pen: 1` makes it a definition of this version", "type": "object",
+            "properties": {**same, **renamed}}
 
 
 def _tidy(value: Any, *, keys: bool = False) -> Any:

@@ -1,14 +1,13 @@
 """The JSON Schema says what the loader says: what loads is valid, and a file with one wrong key or value is not."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it has no type hints
 
-from pen_backend.prompts import json_schema
+from pen_backend.prompts import json_schema, yaml
 from tests.prompts.files import SHORT, codes
+from tests.shared import shared
 
 PROMPTS = Path(__file__).resolve().parents[2] / "prompts"
 VALIDATOR = Draft202012Validator(json_schema.schema())
@@ -29,18 +28,7 @@ training:
 
 
 def valid(text: str) -> bool:
-    # The schema sees what an editor's YAML parser makes of the file; the loader's own is stricter.
-    value: Any = yaml.load(text, Loader=_Plain)
-    return bool(VALIDATOR.is_valid(value))
-
-
-class _Plain(yaml.SafeLoader):
-    """YAML 1.2's booleans: `on` and `off` are words."""
-
-
-_Plain.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool" or first in "tTfF"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()}
+    return bool(VALIDATOR.is_valid(yaml.read(text.encode(), "t.yaml").value))
 
 
 def test_it_is_a_schema() -> None:
@@ -50,7 +38,8 @@ def test_it_is_a_schema() -> None:
 @pytest.mark.parametrize("path", sorted(PROMPTS.glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_shipped_definition_is_valid_and_names_the_schema(path: Path) -> None:
     text = path.read_text()
-    assert [error.message for error in VALIDATOR.iter_errors(yaml.load(text, Loader=_Plain))] == []
+    value = yaml.read(path.read_bytes(), path.name).value
+    assert [error.message for error in VALIDATOR.iter_errors(value)] == []
     assert text.startswith("# yaml-language-server: $schema=schema.json\n")
 
 
@@ -102,6 +91,18 @@ def test_a_prompt_needs_a_text_or_something_to_include() -> None:
 
 def test_a_file_without_pen_never_fails_for_its_keys() -> None:
     assert valid("title: old\nprompt: x\nlm-command: anything\nvars: [a]\ncompletion: on\n")
+
+
+def test_the_keys_of_older_files_say_what_they_became() -> None:
+    older = json_schema.schema()["$defs"]["Older"]["properties"]
+    assert older["response-length"] == {"deprecated": True, "description": "now max-tokens"}
+    assert older["doc"]["description"] == "now description"
+    assert "deprecated" not in older["title"]
+
+
+def test_every_file_of_pen_el_is_valid() -> None:
+    for path in sorted(shared("data/ancestor-prompts").glob("*.prompt")):
+        assert valid(path.read_text(encoding="utf-8")), path.name
 
 
 def test_every_key_says_what_it_is_for() -> None:

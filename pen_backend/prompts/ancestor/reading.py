@@ -41,11 +41,19 @@ _COLLATION = ("collation-postprocessor", "pen-collation-postprocessor")
 _READ = frozenset({
     "title", "prompt", "vars", "aliases", "stop-sequences", "include", *_DESCRIPTION, *_DEVELOPMENT, *_INVERTED,
     *_FILTERS, *_COLLATION, *(old for names in (*_KEYS.values(), *variables.LISTS.values()) for old in names)})
+# What every key that is read under another name became, for people who bring a file up to date.
+RENAMED: Mapping[str, str] = {
+    **{old: key for key, names in _KEYS.items() for old in names},
+    **{old: f"vars: [NAME: {{{field}: …}}]" for field, names in variables.LISTS.items() for old in names},
+    **{old: key for names in (_DESCRIPTION, _DEVELOPMENT) for key in names[:1] for old in names},
+    **{old: f"{key}, inverted" for old, key in _INVERTED.items()},
+    **dict.fromkeys(_COLLATION, "postprocessor"),
+}
 _NEVER_RUN = frozenset({
     "lm-command", "external", "prefer-external", "validation-script", "quality-script", "similarity-test",
     "continuation-function", "conversation-pretext-generator", "example-formatter", "hpostprocessor", "prettifier",
     "gpt-generator", "pipelines", "expressions", "validator", "expand-jinja", "subprompts", "payloads", "defs", "envs"})
-_NEWER = frozenset({"kind", "name", "format", "messages", "segments", "classes", "literals", "training", "evaluation",
+NEWER = frozenset({"kind", "name", "format", "messages", "segments", "classes", "literals", "training", "evaluation",
                     "tests"})
 _FLAGS: Mapping[object, bool] = {"on": True, "yes": True, True: True, "off": False, "no": False, False: False}
 # OpenAI's first models, which nobody serves any more: the default model answers instead of them.
@@ -186,7 +194,7 @@ class _Reading:
         if programs := [key for key in meta if key in _NEVER_RUN]:
             self.file.note(f"{', '.join(programs)}: pen runs no programs of a prompt", (programs[0],),
                            code="never-run", at_key=True)
-        if newer := [key for key in meta if key in _NEWER]:
+        if newer := [key for key in meta if key in NEWER]:
             self.file.note(f"{', '.join(newer)}: not used without `pen: 1`", (newer[0],),
                            "add `pen: 1` if the file is a definition of this version", code="old", at_key=True)
 
