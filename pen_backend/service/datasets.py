@@ -183,9 +183,11 @@ class Datasets:
         _check_preparation(decline, max_tokens, max_bad, out)
         boundary = _boundary(self._context.find_prompt(prompt)) if prompt is not None else None
         (chosen,) = _sources(None, path, "", "auto") or ()
-        (document,) = documents(chosen, path.name, path.parent)
+        document = next(documents(chosen, path.name, path.parent))
         rules = Rules(frozenset(decline), boundary, Length(max_tokens, self._counter(model)))
-        return prepare(document, Request(rules, out, split, max_bad, write), disk=self._context.disk,
+        answers = self._context.encoder_at_hand(model or self._context.config.model)
+        request = Request(rules, out, split, max_bad, write, answers.count if answers else None)
+        return prepare(document, request, disk=self._context.disk,
                        pulse=Pulse(lambda at: events.send("progress", done=at.done, unit=at.stage),
                                    lambda: events.cancelled))
 

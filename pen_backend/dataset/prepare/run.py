@@ -2,8 +2,9 @@
 
 import shlex
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from heapq import nlargest
 from itertools import chain, islice
 from pathlib import Path, PurePath
 
@@ -31,7 +32,7 @@ class Request:
 
     OUT is the directory of the files; with it they are written even if nothing had to be changed. SPLIT: hold rows of
     a classification out. MAX_BAD is the share of records that may be left out because they cannot be read. WRITE is
-    false for a look ahead.
+    false for a look ahead. COUNT gives the tokens of the model that will answer; None if they cannot be counted.
     """
 
     rules: Rules = field(default_factory=Rules)
@@ -39,6 +40,7 @@ class Request:
     split: bool = True
     max_bad: float = 0.01
     write: bool = True
+    count: Callable[[str], int] | None = None
 
 
 def prepare(document: Document, request: Request, *, disk: Disk | None = None, pulse: Pulse | None = None) -> Prepared:
@@ -127,12 +129,13 @@ def _written_pairs(place: _Place, done: Examined, findings: list[PrepareFinding]
         texts = [(path, [_definition(place, done, list(classes), files, sides is not None)])] if path else []
         output.write([*parts, *texts], place.disk)
     form = PreparedFormat(done.boundary.prompt_end, done.boundary.completion_start, done.boundary.completion_end)
-    kind = f"{done.kind} with {count(len(classes), 'class')}".replace("classs", "classes") if classes else done.kind
+    kind = f"{done.kind} with {len(classes)} {'class' if len(classes) == 1 else 'classes'}" if classes else done.kind
     trained = path if path is not None and form.completion_end else files[0] if files else place.document.path
     return Prepared(
         ok=True, file=place.document.name, kind=done.kind, read=records, rows=len(done.rows), findings=findings,
         summary=f"{place.document.name}: {len(done.rows)} of {count(records, 'row')}, {kind}", format=form,
-        classes=len(classes), options=_options(classes), split=offered, valid=sides.count("valid") if sides else 0,
+        classes=len(classes), options=_options(classes, form.completion_start), split=offered,
+        valid=sides.count("valid") if sides else 0,
         files=files, prompt_path=path, written=request.write, table="",
         command=f"pen finetune {shlex.quote(str(trained))}")
 
@@ -146,17 +149,15 @@ def _definition(place: _Place, done: Examined, labels: Sequence[str], files: Seq
         sources = [Written(Path(place.document.name).name)]
     text = definition(place.stem, place.document.name, done.kind, done.boundary,
                       [label.removesuffix(end.rstrip()).strip() for label in labels], sources,
-                      _answer_length(done.rows, place.request.rules))
+                      _answer_length(done.rows, place.request.count))
     return text.encode()
 
 
-def _answer_length(rows: Sequence[Row], rules: Rules) -> int | None:
+def _answer_length(rows: Sequence[Row], counter: Callable[[str], int] | None) -> int | None:
     """Count the tokens of the longest completions; None if that is not known."""
-    counter = rules.length.count
     if counter is None:
         return None
-    longest = sorted((row.completion for row in rows), key=len, reverse=True)[:_LONGEST]
-    return max(counter(completion) for completion in longest)
+    return max(map(counter, nlargest(_LONGEST, (row.completion for row in rows), key=len)))
 
 
 def _lines(rows: Sequence[Row], sides: Sequence[Side] | None, side: str) -> Iterator[bytes]:
@@ -165,13 +166,13 @@ def _lines(rows: Sequence[Row], sides: Sequence[Side] | None, side: str) -> Iter
             yield output.line(row)
 
 
-def _options(classes: Counter[str]) -> str | None:
+def _options(classes: Counter[str], start: str) -> str | None:
     """Write what a job that measures classes is told: how many there are, or which of two is the positive one."""
     if not classes:
         return None
     measured = "--compute_classification_metrics"
     if len(classes) == 2:
-        positive = " " + classes.most_common(1)[0][0]
+        positive = start + classes.most_common(1)[0][0]
         return f"{measured} --classification_positive_class {shlex.quote(positive)}"
     return f"{measured} --classification_n_classes {len(classes)}"
 
