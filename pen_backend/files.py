@@ -64,6 +64,14 @@ class Disk:
         return shutil.disk_usage(path).free
 
 
+def expanded(path: str | Path) -> Path:
+    """Write out the home that a path begins with (`~`, `~NAME`); somebody unknown has none, and the ~ is a name."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
+
+
 def instead_of_file(path: Path) -> str | None:
     """Say what stands where a file should; None if it is a file, or if nothing stands there."""
     if path.is_dir():

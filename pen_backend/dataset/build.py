@@ -30,7 +30,7 @@ from pen_backend.dataset.sources.document import documents
 from pen_backend.dataset.unlabelled import labelled
 from pen_backend.dataset.writing import Writing
 from pen_backend.errors import BadParamsError, BusyError, DataError, PromptError, RefusedError
-from pen_backend.files import Disk, sweep
+from pen_backend.files import Disk, expanded, sweep
 from pen_backend.prompts.definition import Definition
 from pen_backend.prompts.sources import Source
 from pen_backend.prompts.training import TrainingSpec, Valid
@@ -133,10 +133,6 @@ def effective(definition: Definition, sources: Sequence[Source] | None, seed: in
     if not spec.sources:
         raise PromptError(f"{definition.name} names no sources, and none were given.", where=definition.where(),
                           hint="Add `training: {sources: […]}`, or name a file.")
-    if spec.example.build not in ("row", "continuation", "as-is"):
-        raise PromptError(f"This version of pen has no build '{spec.example.build}'.",
-                          where=definition.where("training", "example", "build"),
-                          hint="There are row, continuation and as-is.")
     if spec.example.build == "continuation":
         lists_of(definition)
     return spec
@@ -182,7 +178,7 @@ def _refuse_outside(definition: Definition, path: Path) -> None:
 
 def _key_place(definition: Definition, out: Path, written: str) -> Path:
     """Find where the key of pseudonyms is: in the definition's project, and never where training sets are."""
-    path = (definition.directory / Path(written).expanduser()).resolve()
+    path = (definition.directory / expanded(written)).resolve()
     if not path.is_relative_to(_project(definition)):
         raise RefusedError(f"{definition.name} would write its key to {path}, which is outside of "
                            f"{_project(definition)}.", where=definition.where("training", "steps"))

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pen_backend import config
 from pen_backend.errors import Finding, NotFoundError, PromptError
+from pen_backend.files import expanded
 from pen_backend.prompts import include, loader
 from pen_backend.prompts.dataset import DatasetSpec
 from pen_backend.prompts.definition import Definition
@@ -52,7 +53,7 @@ def find_training(name_or_path: str, *, project: Path | None = None, config_dir:
 def find_any(name_or_path: str, around: Sequence[Path]) -> Loaded:
     """Find a definition of either kind in the directories AROUND, the ones that win first."""
     if "/" in name_or_path or name_or_path.endswith(include.SUFFIXES):
-        return loader.load_any(Path(name_or_path).expanduser(), around)
+        return loader.load_any(expanded(name_or_path), around)
     known: list[str] = []
     for directory in around:
         entries = read(directory, around)

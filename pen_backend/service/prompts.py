@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pen_backend.errors import Finding, NotFoundError, PromptError
+from pen_backend.files import expanded
 from pen_backend.service.context import Context
 from pen_backend.service.registry import Json, Text, rpc
 
@@ -174,7 +175,7 @@ class Prompts:
         """Find what is wrong with a file, with all files of a directory, or with a definition by its name."""
         from pen_backend.prompts import library
 
-        path = Path(given).expanduser()
+        path = expanded(given)
         if path.is_dir():
             contents = [entry.content for entry in library.read(path, self._context.prompt_directories())]
             if not contents:

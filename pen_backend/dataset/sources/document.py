@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from pen_backend.dataset.sources.streams import Recoded, Unpacked, fault, first_wrong_byte
 from pen_backend.errors import DataError
-from pen_backend.files import instead_of_file
+from pen_backend.files import expanded, instead_of_file
 from pen_backend.prompts.sources import Source
 from pen_backend.records import Origin, parse_json
 
@@ -134,7 +134,7 @@ def documents(source: Source, name: str, base: Path,
     written = source.path or ""
     if "\0" in written:
         raise fault("not-found", "the path holds a NUL, which no name can", name, "Name a file.")
-    path = Path(written).expanduser()
+    path = expanded(written)
     found = [path if path.is_absolute() else base / path]
     permit(found[0])
     if not _exists(found[0]) and glob.has_magic(written):

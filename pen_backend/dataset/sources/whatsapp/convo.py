@@ -15,7 +15,7 @@ from pen_backend.dataset.replacing import Replacements
 from pen_backend.dataset.sources.document import Document, Request, documents
 from pen_backend.dataset.sources.whatsapp.reading import read
 from pen_backend.errors import DataError, Finding
-from pen_backend.files import Disk, temporary_name
+from pen_backend.files import Disk, expanded, temporary_name
 from pen_backend.prompts.sources import Source
 from pen_backend.prompts.training import Anonymise
 
@@ -32,13 +32,13 @@ def parse_convo(file: str | Path, user: str | None = None, export_path: str | Pa
     e-mail addresses are masked. INCLUDE_USER puts the writer's pseudonym before each text. An order of day and month
     that nothing decides is a warning. DataError if FILE is no export or USER does not write in it.
     """
-    path = Path(file).expanduser().absolute()
+    path = expanded(file).absolute()
     people = (remove,) if isinstance(remove, str) else tuple(remove or ())
     source = Source(reader="whatsapp", path=str(path), user=user, remove=people)
     (document,) = documents(source, path.name, path.parent)
     anonymous = _replacements(document)
     rows = _rows(document, source, anonymous, include_user=include_user)
-    return _write(rows, Path(export_path).expanduser(), disk or Disk())
+    return _write(rows, expanded(export_path), disk or Disk())
 
 
 def _rows(document: Document, source: Source, anonymous: Replacements, *, include_user: bool) -> Iterator[bytes]:
