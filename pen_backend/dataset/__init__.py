@@ -10,6 +10,7 @@ dedupe.py      drop equal and nearly equal records
 near.py        find nearly equal texts, exactly
 sides.py       keep what belongs together on one side
 split.py       decide by hash what is held out
+turns.py       a chat as replies, each with what was said before it
 examples.py    turn items into examples
 boundary.py    test or repair where prompt and completion meet
 writing.py     render, check, count and write examples

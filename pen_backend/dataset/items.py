@@ -8,6 +8,7 @@ from pen_backend.dataset.filters import failed
 from pen_backend.dataset.record import Item, Pulse, Record, Rejected, Side, rejected
 from pen_backend.dataset.sources import Reader
 from pen_backend.dataset.sources.document import Document, Request
+from pen_backend.dataset.turns import Turns, replies
 from pen_backend.errors import DataError, Finding
 from pen_backend.prompts import placeholders
 from pen_backend.prompts.definition import Definition
@@ -33,6 +34,7 @@ class Wanted:
     columns: tuple[str, ...]
     optional: frozenset[str]
     label: str | None = None  # the variable that holds the class
+    turns: Turns | None = None  # how messages become replies
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +64,15 @@ def wanted(definition: Definition, spec: TrainingSpec) -> Wanted:
     prompt = placeholders.used(definition.prompt_parts)
     completion = placeholders.used(definition.completion_parts)
     items = example.items if example.build == "continuation" else None
+    lists = [one.name for one in (*prompt, *completion) if one.type == "list"]
     return Wanted(
         texts=(items,) if items is not None else tuple(dict.fromkeys(one.name for one in (*prompt, *completion))),
         prompt=tuple(one.name for one in prompt if one.default is None),
         completion=tuple(one.name for one in completion if one.default is None),
         items=items, columns=tuple(columns),
         optional=frozenset(one.name for one in (*prompt, *completion) if one.default is not None),
-        label=label_variable(definition))
+        label=label_variable(definition),
+        turns=Turns.of(example, lists) if example.build == "turns" else None)
 
 
 def label_variable(definition: Definition) -> str | None:
@@ -87,10 +91,11 @@ def read(opened: Opened, want: Wanted, prompt_loss_weight: float, pulse: Pulse, 
     can see it.
     """
     source, document = opened.source, opened.document
-    request = Request(source, frozenset(want.texts) - want.optional, prompt_loss_weight)
+    request = Request(source, frozenset(want.texts) - want.optional, prompt_loss_weight, want.turns is not None)
     side: Side | None = None if source.side == "split" else source.side
     kept = 0
-    for done, each in enumerate(opened.reader(document, request)):
+    stream = opened.reader(document, request)
+    for done, each in enumerate(stream if want.turns is None else replies(stream, want.turns, source)):
         pulse.beat("records read", done)
         if isinstance(each, Finding):
             warn(each)

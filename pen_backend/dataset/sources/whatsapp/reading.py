@@ -36,6 +36,9 @@ def read(document: Document, request: Request, *, strings: Strings | None = None
             yield Rejected(origin, "filtered", reason)
         else:
             text = without(each.body.text)
+            if request.wanted and not text.strip():
+                yield Rejected(origin, "empty", f"the message, of kind {each.body.kind}, has no text")
+                continue
             if source.include_user and each.author is not None and text and not request.conversation:
                 text = f"{each.author}: {text}"
             yield Record(_fields(each, text), origin)
