@@ -1,14 +1,16 @@
 """Completions of definitions, streamed."""
 
+import contextlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pen_backend.errors import NotFoundError, PenError
 from pen_backend.service.context import Context
 from pen_backend.service.registry import Events, rpc
+from pen_backend.service.remembered import Remembered
 
 if TYPE_CHECKING:
     from pen_backend.client import Client
@@ -79,15 +81,31 @@ class Completions:
         body["model"] = self._context.config.model_name(model) if model else self._context.model_of(definition, client)
         manifest = self._trained_on(body["model"])
         self._warn(client, found, body["model"], manifest, events)
-        streamed = completion.stream(client, _as_trained(definition, manifest), body)
-        events.on_cancel(streamed.cancel)
-        for delta in streamed:
-            events.send("delta", index=delta.index, text=delta.text)
-        answered = streamed.answered
-        return CompletionResult(
-            candidates=[Candidate(each.text, each.finish_reason, each.label) for each in answered.candidates],
-            model=answered.model, prompt_tokens=answered.usage.prompt_tokens,
-            completion_tokens=answered.usage.completion_tokens)
+        definition = _as_trained(definition, manifest)
+        if definition.cache:
+            return self._remembered(client, definition, body, events)
+        return _run(client, definition, body, events)
+
+    def _remembered(self, client: "Client", definition: "Definition", body: Mapping[str, Any], events: Events
+                    ) -> CompletionResult:
+        """Answer a request as it was answered before, if it was; what was cut short is not remembered."""
+        from pen_backend.prompts import hashing
+
+        answers = Remembered(self._context.directories.cache / "answers", self._context.disk)
+        asked = {"provider": client.base_url if not client.local else "local", "request": body,
+                 "read": hashing.reading(definition)}
+        before = answers.find(asked)
+        if before is not None:
+            with contextlib.suppress(KeyError, TypeError):
+                candidates = [Candidate(**one) for one in before["candidates"]]
+                result = CompletionResult(**{**before, "candidates": candidates})
+                for index, one in enumerate(result.candidates):
+                    events.send("delta", index=index, text=one.text)
+                return result
+        result = _run(client, definition, body, events)
+        if not events.cancelled:
+            answers.keep(asked, asdict(result))
+        return result
 
     def _trained_on(self, model: str) -> Mapping[str, Any]:
         """Return the manifest of the training set of a model that was tuned from here, as long as it is there."""
@@ -109,6 +127,21 @@ class Completions:
         if trained and trained != template.format_hash(definition):
             text = _difference(definition, model, manifest.get("format"))
             events.send("log", what="warning", level="warning", text=text)
+
+
+def _run(client: "Client", definition: "Definition", body: Mapping[str, Any], events: Events) -> CompletionResult:
+    """Ask the model, and send what it writes on as it comes."""
+    from pen_backend import completion
+
+    streamed = completion.stream(client, definition, body)
+    events.on_cancel(streamed.cancel)
+    for delta in streamed:
+        events.send("delta", index=delta.index, text=delta.text)
+    answered = streamed.answered
+    return CompletionResult(
+        candidates=[Candidate(each.text, each.finish_reason, each.label) for each in answered.candidates],
+        model=answered.model, prompt_tokens=answered.usage.prompt_tokens,
+        completion_tokens=answered.usage.completion_tokens)
 
 
 def _hash_of(client: "Client", model: str) -> str | None:

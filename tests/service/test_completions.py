@@ -138,6 +138,32 @@ def test_the_warning_names_the_key_that_changed(tmp_path: Path, old: str, new: s
     assert kept.of("log")[-1]["level"] == "warning"
 
 
+def test_answers_of_a_definition_with_a_cache_are_remembered(tmp_path: Path) -> None:
+    cached = labelled(tmp_path, LABELLED + "cache: on\n")
+    kept = Kept()
+    with ScriptedServer(by_path=answers() | {"/completions": STREAM}) as server:
+        completions = Completions(scripted(server, tmp_path))
+        first = completions.start(cached, {"ticket": "x"}, n=1, events=Kept())
+        second = completions.start(cached, {"ticket": "x"}, n=1, events=kept)
+        completions.start(cached, {"ticket": "x"}, n=1, seed=2, events=Kept())
+        labelled(tmp_path, LABELLED + "cache: on\npostprocessor: [upcase]\n")
+        loud = completions.start(cached, {"ticket": "x"}, n=1, events=Kept())
+    assert second == first
+    assert kept.of("delta") == [{"index": 0, "text": "Ha"}]
+    assert loud.candidates[0].text == "HA"
+    assert len([one for one in server.requests if one.path.endswith("/completions")]) == 3
+
+
+def test_answers_that_were_cut_short_are_not_remembered(tmp_path: Path) -> None:
+    cached = labelled(tmp_path, LABELLED.replace("classes", "meta") + "cache: on\n")
+    stream = events(chunk("One"), chunk(" two"), chunk("", finish_reason="stop"), USAGE)
+    with ScriptedServer(by_path=answers() | {"/completions": stream}) as server:
+        completions = Completions(scripted(server, tmp_path))
+        completions.start(cached, {"ticket": "x"}, n=1, events=Kept(cancel_after=2))
+        whole = completions.start(cached, {"ticket": "x"}, n=1, events=Kept())
+    assert whole.candidates[0].text == "One two"
+
+
 def test_a_conversation_goes_on(tmp_path: Path) -> None:
     with ScriptedServer(by_path=answers()) as server:
         Completions(scripted(server, tmp_path)).start(
