@@ -162,9 +162,9 @@ def _values(definition: Definition) -> Iterator[Problem]:
         return
     if template.end_inside(definition, whole):
         end = definition.format.completion_end or ""
-        found = next((place for place, variable in enumerate(definition.vars) if variable.name in examples
-                      and end in text_of(variable, variable.example)), None)
-        path: Path = definition.pieces[definition.asking].path if found is None else ("vars", found, "example")
+        found = next((variable for variable in written if end in text_of(variable, variable.example)), None)
+        path: Path = (definition.pieces[definition.asking].path if found is None
+                      else ("vars", definition.vars.index(found), "example"))
         yield Problem("end-inside", path, f"completion-end {end!r} is inside the example completion and would "
                       "cut it there", "use another completion-end, or normalise: {newlines: space}")
 

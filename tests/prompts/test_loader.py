@@ -199,6 +199,13 @@ def test_a_place_inside_a_block_text_is_its_own_line() -> None:
     assert say(text) == ["t.yaml:5:7: <oops> is not a variable; add it to vars, or to literals if it is text"]
 
 
+def test_two_variables_of_one_name_are_one_error() -> None:
+    text = SHORT.replace("completion: <b>", "completion: <a>").replace("[a, b]", "[a, a: {type: list, example: [END]}]")
+    assert say(text) == ["t.yaml:5:11: vars: 'a' is listed twice; remove one",
+                         "t.yaml:5:36: completion-end 'END' is inside the example completion and would cut it there; "
+                         "use another completion-end, or normalise: {newlines: space}"]
+
+
 def test_numbers_are_values_as_they_were_written() -> None:
     definition = define("""\
         pen: 1
@@ -264,3 +271,12 @@ def test_no_bytes_make_the_loader_fail(data: bytes) -> None:
     definition, findings = loader.check(b"pen: 1\n" + data, "f")
     assert definition is None
     assert findings
+
+
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=6))
+def test_no_training_set_makes_the_loader_fail(keys: dict[str, object]) -> None:
+    tree = {"pen": 1, "kind": "dataset", "name": "t", "prompt": "pun-complete", **keys}
+    loaded, findings = loader.check(json.dumps(tree).encode(), "f")
+    assert (loaded is None) == any(finding.level == "error" for finding in findings)
+    assert all(finding.where and finding.where.count(":") == 2 for finding in findings)
