@@ -5,7 +5,7 @@ They run when a person asks for lint, not whenever a definition is loaded: a voc
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from pen_backend.errors import DataError, Finding
+from pen_backend.errors import Finding, PenError
 from pen_backend.prompts import first_token, placeholders, template
 from pen_backend.prompts.definition import Definition
 from pen_backend.tokens import Encoder
@@ -23,17 +23,18 @@ def findings(definition: Definition, encoder: Encoder) -> Iterator[Finding]:
     if definition.messages is not None or not definition.is_trainable:
         return
     examples = {variable.name: variable.example for variable in definition.vars if variable.example is not None}
-    labelled = list(_labelled(definition, examples))
     try:
+        labelled = list(_labelled(definition, examples))
         rendered = [template.render(definition, values) for values in (examples, *(values for _, values in labelled))]
-    except DataError:  # an example is missing; one that is wrong was found when the definition was loaded
+        allowed = template.request(definition, examples).get("max_tokens")
+    except PenError:  # an example is missing, or labels cannot be read: the other rules say what is wrong
         return
     pairs = [(one.prompt, one.completion) for one in rendered if one.completion is not None]
     if not pairs:
         return
     prompt = pairs[0][0]
     yield from _boundary(definition, pairs, encoder)
-    yield from _length(definition, examples, [completion for _, completion in pairs], encoder)
+    yield from _length(definition, allowed, [completion for _, completion in pairs], encoder)
     yield from _first_token(definition, prompt, dict(zip([label for label, _ in labelled],
                                                          [completion for _, completion in pairs[1:]], strict=True)),
                             encoder)
@@ -67,10 +68,9 @@ def _boundary(definition: Definition, pairs: Pairs, encoder: Encoder) -> Iterato
                       'begin the completion with a token of its own, as `completion-start: " "` does', "warning")
 
 
-def _length(definition: Definition, examples: Values, completions: Sequence[str], encoder: Encoder,
+def _length(definition: Definition, allowed: int | None, completions: Sequence[str], encoder: Encoder,
             ) -> Iterator[Finding]:
     """Compare the longest of the completions, its end included, with what the model may write."""
-    allowed = template.request(definition, examples).get("max_tokens")
     needed = max(map(encoder.count, completions))
     if allowed is not None and needed > allowed:
         yield Finding("max-tokens-short", f"an example's completion has {needed} tokens with its end (vocabulary of "

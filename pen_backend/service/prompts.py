@@ -166,7 +166,7 @@ class Prompts:
         from pen_backend.prompts import loader
 
         path = Path(file)
-        loaded, findings = loader.check(text.encode(), file, path, self._context.prompt_directories())
+        loaded, findings = loader.check(text.encode("utf-8", "surrogatepass"), file, path, self._context.prompt_directories())
         yield from findings
         if loaded is not None:
             yield from self._counted(loaded)

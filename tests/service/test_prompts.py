@@ -1,6 +1,8 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from pen_backend.errors import DataError, NotFoundError, PromptError
 from pen_backend.service.context import Context
@@ -96,6 +98,22 @@ def test_lint_counts_with_the_vocabulary_of_the_model(prompts: Prompts) -> None:
     assert [one.id for one in prompts.lint([], text=text)] == ["max-tokens-short"]
     unknown, = prompts.lint([], text=f"{text}model: nobodys-model\n")
     assert (unknown.id, unknown.level, unknown.where) == ("vocabulary", "note", "definition:8:8")
+
+
+KEYS = st.sampled_from(["title", "prompt", "completion", "vars", "format", "classes", "max-tokens", "tests", "segments",
+                        "messages", "training", "kind", "include", "literals", "stop-sequences", "prompt-filter"])
+VALUES = st.sampled_from(["x", "<a>", "[a, b]", "{a: 1}", "[a: {example: b}]", "'<a> <b>'", "1", "[{}]", "on", "",
+                          "{labels: [x, y]}", "{labels-file: ../../x}", "{prompt-end: END, completion-end: END}",
+                          "[{text: <a>}, {text: b, generate: on}]", "pun-complete", "dataset", "[strip]", "'#'", "{"])
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(lines=st.lists(st.tuples(KEYS, VALUES), max_size=8, unique_by=lambda line: line[0]), rest=st.text(max_size=9))
+def test_lint_of_any_text_says_what_is_wrong_and_nothing_else_happens(
+        prompts: Prompts, lines: list[tuple[str, str]], rest: str) -> None:
+    text = "pen: 1\n" + "".join(f"{key}: {value}\n" for key, value in lines) + rest
+    assert all(one.message and one.id for one in prompts.lint([], text=text))
+    assert [one.id for one in prompts.lint([], text=f"{text}\udcff")] == ["encoding"]
 
 
 def test_the_schema_is_the_one_in_the_repository(prompts: Prompts) -> None:
