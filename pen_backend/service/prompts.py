@@ -165,8 +165,8 @@ class Prompts:
         """Find what is wrong with a text that stands in no file yet."""
         from pen_backend.prompts import loader
 
-        path = Path(file)
-        loaded, findings = loader.check(text.encode("utf-8", "surrogatepass"), file, path, self._context.prompt_directories())
+        data = text.encode("utf-8", "surrogatepass")
+        loaded, findings = loader.check(data, file, Path(file), self._context.prompt_directories())
         yield from findings
         if loaded is not None:
             yield from self._counted(loaded)
