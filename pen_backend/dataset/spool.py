@@ -17,7 +17,6 @@ from pen_backend.dataset.record import Item
 from pen_backend.files import Disk, temporary_name
 from pen_backend.records import Example, Origin, Segment
 
-
 _Reduce = Callable[[Any], tuple[type[Any], tuple[object, ...]]]
 
 
