@@ -27,6 +27,7 @@ from pen_backend.dataset.report import Report
 from pen_backend.dataset.sides import decide
 from pen_backend.dataset.sources import reader
 from pen_backend.dataset.sources.document import documents
+from pen_backend.dataset.sources.whatsapp import strings
 from pen_backend.dataset.unlabelled import labelled
 from pen_backend.dataset.writing import Writing
 from pen_backend.errors import BadParamsError, BusyError, DataError, PromptError, RefusedError
@@ -264,7 +265,8 @@ def _labels(definition: Definition, spec: TrainingSpec, opened: Sequence[Opened]
 
 
 def _other_inputs(definition: Definition, spec: TrainingSpec) -> Iterator[object]:
-    """Yield what else decides a build: the labels, files of words, and what the set is compared with."""
+    """Yield what else decides a build: the labels, files of words, strings, and what the set is compared with."""
+    yield strings.fingerprint()
     yield definition.class_map.to_json() if definition.class_map is not None else None
     names = [step.filter.words_file for step in spec.steps if step.filter is not None and step.filter.words_file]
     names += [definition.evaluation.data] if definition.evaluation is not None and definition.evaluation.data else []

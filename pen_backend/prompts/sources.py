@@ -33,6 +33,7 @@ READER_KEYS: Mapping[str, frozenset[str]] = {
     "text": frozenset({"unit"}),
     "whatsapp": frozenset({"user", "remove", "include-user", "drop", "date-order"}),
     "transcript": frozenset({"user", "remove", "include-user"}),
+    "chatgpt": frozenset({"include-user"}),
 }
 _OWNED = frozenset().union(*READER_KEYS.values())
 _UNITS: Mapping[str, tuple[str, ...]] = {
