@@ -1,6 +1,6 @@
 """The columns of a table: names from its header, and a row's cells under them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pen_backend.errors import DataError
@@ -31,7 +31,7 @@ def names_of(cells: Sequence[str], where: str) -> tuple[str, ...]:
     return named
 
 
-def fields_of(names: Sequence[str], cells: Sequence[str], where: str) -> Mapping[str, object]:
+def fields_of(names: Sequence[str], cells: Sequence[str], where: str) -> dict[str, str]:
     """Put a row's cells under their names, with the whole row as `text`; DataError if it is too short or too long."""
     if len(cells) != len(names):
         short = len(cells) < len(names)

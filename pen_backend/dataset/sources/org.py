@@ -12,8 +12,10 @@ import orgparse
 from orgparse.node import OrgNode
 
 from pen_backend.dataset.record import Read, Record, Rejected, Side, rejected
+from pen_backend.dataset.sources.columns import fields_of, names_of
 from pen_backend.dataset.sources.document import Document, Request
-from pen_backend.dataset.sources.org_body import Block, blocks, unlinked
+from pen_backend.dataset.sources.org_body import Block, blocks, unlinked, whole
+from pen_backend.errors import DataError
 from pen_backend.prompts.sources import Source
 from pen_backend.records import bad
 
@@ -25,6 +27,7 @@ _HEAD = 60  # characters of a heading, which hold its keyword and priority
 _HIDE = {ord("<"): 0xE0F0, ord("["): 0xE0F1}
 _REST = "\ue0f2"
 _SHOW = {hidden: sign for sign, hidden in _HIDE.items()}
+_TERM = re.compile(r"(\S.*?)[ \t]+::(?=\s|$)")
 _SENTENCE = re.compile(r"[.!?…][\"'”’)\]]*$")
 _INHERITED = frozenset(("PEN_WEIGHTS", "LABEL"))
 
@@ -42,6 +45,7 @@ class _Section:
     parent: int | None = None
     is_leaf: bool = True
     selected: bool = True
+    hidden: bool = False  # a COMMENT, or below one
 
 
 def read(document: Document, request: Request) -> Iterator[Read]:
@@ -85,11 +89,13 @@ def _sections(document: Document, source: Source) -> list[_Section]:
         tags = around.tags | node.shallow_tags
         properties = {key: value for key, value in around.properties.items() if key in _INHERITED}
         properties.update((str(key).upper(), str(value).translate(_SHOW)) for key, value in node.properties.items())
+        heading = _heading_of(node, lines[start - 1])
+        hidden = around.hidden or heading.partition(" ")[0] == "COMMENT"
         sections.append(_Section(
-            heading=_heading_of(node, lines[start - 1]), line=start,
+            heading=heading, line=start,
             body=tuple(blocks(lines[start:end - 1], start + 1)), tags=tags, todo=node.todo, properties=properties,
             parent=parent, is_leaf=index + 1 == len(nodes) or nodes[index + 1].level <= node.level,
-            selected=_is_selected(source, tags, node.todo)))
+            selected=not hidden and _is_selected(source, tags, node.todo), hidden=hidden))
     return sections
 
 
@@ -147,7 +153,7 @@ def _pairs(sections: list[_Section]) -> dict[int, tuple[int, int]]:
 
 
 def _pair(document: Document, sections: list[_Section], index: int, pair: tuple[int, int]) -> Iterator[Read]:
-    prompt, completion = (_whole(sections[each].body) for each in pair)
+    prompt, completion = (whole(sections[each].body) for each in pair)
     text = f"{prompt} {completion}".strip()
     fields = {"prompt": prompt, "completion": completion, "text": text}
     yield from _record(document, sections[index], sections[index].line, fields)
@@ -173,12 +179,12 @@ def _section(document: Document, section: _Section, unit: str) -> Iterator[Read]
 
 
 def _heading(document: Document, section: _Section, texts: list[Block]) -> Iterator[Read]:
-    body = _whole(section.body)
+    body = whole(section.body)
     if not section.heading:  # before the first heading every paragraph, or line of whole sentences, is one text
         for block in texts:
             lines = block.text.split("\n")
-            whole = len(lines) > 1 and all(_SENTENCE.search(line) for line in lines)
-            for number, text in enumerate(lines if whole else [block.text]):
+            sentences = len(lines) > 1 and all(_SENTENCE.search(line) for line in lines)
+            for number, text in enumerate(lines if sentences else [block.text]):
                 yield from _record(document, section, block.line + number, {"text": text, "item": text})
     elif body:
         fields = {"prompt": section.heading, "completion": body, "body": body, "text": f"{section.heading} {body}"}
@@ -186,32 +192,31 @@ def _heading(document: Document, section: _Section, texts: list[Block]) -> Itera
 
 
 def _item(document: Document, section: _Section, item: Block) -> Iterator[Read]:
-    term, separator, rest = item.text.partition(" :: ")
-    if not separator:
+    found = _TERM.match(item.text)
+    if found is None:
         yield from _record(document, section, item.line, {"item": item.text, "text": item.text})
         return
-    text = f"{term.strip()} {rest.strip()}"
-    fields = {"item": text, "text": text, "term": term.strip(), "definition": rest.strip(), "prompt": term.strip(),
-              "completion": rest.strip()}
+    term, rest = found[1].strip(), item.text[found.end():].strip()
+    text = f"{term} {rest}".rstrip()
+    fields = {"item": text, "text": text, "term": term, "definition": rest, "prompt": term, "completion": rest}
     yield from _record(document, section, item.line, fields)
 
 
 def _rows(document: Document, section: _Section, table: Block) -> Iterator[Read]:
-    header = table.header
     for line, cells in table.rows:
-        text = " ".join(cell for cell in cells if cell)
-        if not text:
+        if not any(cells):
             continue
-        if header and len(cells) != len(header):
-            code = "row-short" if len(cells) < len(header) else "row-long"
-            error = bad(code, f"the row has {len(cells)} cells for {len(header)} columns")
+        try:
+            names = names_of(table.header, f"{document.name}:{table.line}") if table.header else [
+                str(number) for number in range(1, len(cells) + 1)]
+            fields = fields_of(names, cells, f"{document.name}:{line}")
+        except DataError as error:
             yield rejected(error, document.origin(f"line {line}"), list(cells))
         else:
-            names = header or tuple(str(number) for number in range(1, len(cells) + 1))
-            yield from _record(document, section, line, {"text": text, **dict(zip(names, cells, strict=True))})
+            yield from _record(document, section, line, fields)
 
 
-def _record(document: Document, section: _Section, line: int, fields: dict[str, str]) -> Iterator[Read]:
+def _record(document: Document, section: _Section, line: int, fields: Mapping[str, str]) -> Iterator[Read]:
     """Yield a record with what its heading says about all of its records."""
     properties = section.properties
     origin = document.origin(f"line {line}")
@@ -222,7 +227,8 @@ def _record(document: Document, section: _Section, line: int, fields: dict[str, 
     if "PEN_WEIGHTS" in properties:
         weights = _weights(properties["PEN_WEIGHTS"])
         if weights is None:
-            error = bad("weights-value", "PEN_WEIGHTS must be finite numbers >= 0, separated by spaces")
+            error = bad("weights-value", "PEN_WEIGHTS must be finite numbers >= 0, separated by spaces",
+                        where=f"{document.name}:{section.line}", hint="write them as in `:PEN_WEIGHTS: 0.3 0.7`")
             yield rejected(error, origin, fields)
             return
     side: Side | None = "valid" if "val" in section.tags else None
@@ -239,7 +245,3 @@ def _weights(text: str) -> tuple[float, ...] | None:
     except ValueError:
         return None
     return weights if weights and all(math.isfinite(weight) and weight >= 0 for weight in weights) else None
-
-
-def _whole(body: tuple[Block, ...]) -> str:
-    return "\n\n".join(block.text for block in body if block.text)

@@ -1,6 +1,7 @@
 """What stands below an org heading: list items, tables and text, without org's own markup."""
 
 import re
+import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -9,19 +10,27 @@ _DRAWER = re.compile(r"[ \t]*:[\w-]+:[ \t]*$")
 _END = re.compile(r"[ \t]*:end:[ \t]*$", re.IGNORECASE)
 _BEGIN = re.compile(r"[ \t]*#\+begin_(\w+)", re.IGNORECASE)
 _SKIPPED = re.compile(r"[ \t]*(#\+|#( |$)|-{5,}[ \t]*$|(SCHEDULED|DEADLINE|CLOSED|CLOCK):)")
+_KEYWORD = re.compile(r"[ \t]*#\+\w")
 _BULLET = re.compile(r"([ \t]*)(?:[-+]|\d{1,9}[.)]|(?<=[ \t])\*)(?:[ \t]+(.*)|[ \t]*$)")
 _BOX = re.compile(r"(?:\[@\d+\][ \t]*)?(?:\[[ xX-]\][ \t]+)?")
 _LINK = re.compile(r"\[\[[^\[\]\n]*\](?:\[([^\[\]\n]*)\])?\]")
 _UNKEPT = ("comment", "export")
+_VERBATIM = ("src", "example", "verse")  # blocks whose indentation means something
+_ALIGNMENT = re.compile(r"<[lcr]?\d*>")
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A paragraph, a list item, or a table with its rows and their lines."""
+    """A paragraph, a list item, or a table with its rows and their lines.
+
+    `whole` is it with its bullet or bars, as it stands in a body; `apart` says that a blank line is above it.
+    """
 
     kind: Literal["text", "item", "table"]
     line: int
     text: str
+    whole: str
+    apart: bool
     header: tuple[str, ...] = ()
     rows: tuple[tuple[int, tuple[str, ...]], ...] = ()
 
@@ -36,37 +45,52 @@ def unlinked(text: str) -> str:
 def blocks(lines: Sequence[str], first: int) -> Iterator[Block]:
     """Cut the lines below a heading into blocks; FIRST is the number of the first one in its file."""
     at = 0
+    apart = False
     unclosed: set[str] = set()
     while at < len(lines):
         line = lines[at]
+        start = at
+        block: Block | None = None
         if not line or line.isspace():
+            apart = True
             at += 1
         elif _DRAWER.match(line) and (end := _closing(lines, at)):
             at = end
         elif begin := _BEGIN.match(line):
-            end = _block_end(lines, at, begin[1].lower(), unclosed)
-            text = _text([_unescaped(each) for each in lines[at + 1:end - 1]])
-            if text and begin[1].lower() not in _UNKEPT:
-                yield Block("text", first + at + 1, text)
-            at = end
+            name = begin[1].lower()
+            at = _block_end(lines, at, name, unclosed)
+            inner = [_unescaped(each) for each in lines[start + 1:at - 1]]
+            text = _dedented(inner) if name in _VERBATIM else _text(inner)
+            if text and name not in _UNKEPT:
+                block = Block("text", first + start + 1, text, text, apart)
         elif _SKIPPED.match(line):
             at += 1
         elif line.lstrip().startswith("|"):
-            start = at
             while at < len(lines) and lines[at].lstrip().startswith("|"):
                 at += 1
-            yield _table(lines[start:at], first + start)
+            block = _table(lines[start:at], first + start, apart)
         elif _BULLET.match(line):
-            start, at = at, _item_end(lines, at)
-            if text := _item(lines[start:at]):
-                yield Block("item", first + start, text)
+            at = _item_end(lines, at)
+            inner = [_unescaped(each) for each in lines[start:at] if not _KEYWORD.match(each)]
+            if text := _item(inner):
+                block = Block("item", first + start, text, _dedented(inner), apart)
         else:
-            start = at
             while at < len(lines) and (at == start or not _ends_paragraph(lines[at])):
                 at += 1
             if text := _text([each.lstrip()[2:] if each.lstrip().startswith(": ") else each
                               for each in lines[start:at]]):
-                yield Block("text", first + start, text)
+                block = Block("text", first + start, text, text, apart)
+        if block is not None:
+            yield block
+            apart = False
+
+
+def whole(body: Sequence[Block]) -> str:
+    """Put blocks together as they stand, without drawers, keywords and links."""
+    text = ""
+    for block in body:
+        text += (("\n\n" if block.apart else "\n") if text else "") + block.whole
+    return text
 
 
 def _closing(lines: Sequence[str], at: int) -> int | None:
@@ -123,7 +147,8 @@ def _ends_paragraph(line: str) -> bool:
         or _DRAWER.match(line))
 
 
-def _table(lines: Sequence[str], first: int) -> Block:
+def _table(lines: Sequence[str], first: int, apart: bool) -> Block:
+    """Read rows; those that say how columns are aligned or grouped are none. Only one row above a rule is a header."""
     rows: list[tuple[int, tuple[str, ...]]] = []
     header: tuple[str, ...] = ()
     for number, line in enumerate(lines, first):
@@ -131,11 +156,13 @@ def _table(lines: Sequence[str], first: int) -> Block:
         if inner.startswith("|-"):
             if len(rows) == 1 and not header:
                 header = rows.pop()[1]
-        else:
-            cells = inner.removeprefix("|").removesuffix("|").split("|")
-            rows.append((number, tuple(_cell(cell) for cell in cells)))
+            continue
+        cells = tuple(_cell(cell) for cell in inner.removeprefix("|").removesuffix("|").split("|"))
+        filled = [cell for cell in cells if cell]
+        if cells[0] != "/" and not (filled and all(map(_ALIGNMENT.fullmatch, filled))):
+            rows.append((number, cells))
     text = "\n".join(" ".join(cell for cell in cells if cell) for _, cells in rows)
-    return Block("table", first, text, header, tuple(rows))
+    return Block("table", first, text, unlinked("\n".join(line.strip() for line in lines)), apart, header, tuple(rows))
 
 
 def _cell(cell: str) -> str:
@@ -144,6 +171,11 @@ def _cell(cell: str) -> str:
 
 def _text(lines: Sequence[str]) -> str:
     return unlinked("\n".join(line.strip() for line in lines)).strip()
+
+
+def _dedented(lines: Sequence[str]) -> str:
+    """Take off the indentation that all lines share, and the white space at their ends."""
+    return unlinked(textwrap.dedent("\n".join(line.expandtabs(8).rstrip() for line in lines))).strip("\n")
 
 
 def _indent(line: str) -> int:
