@@ -2,7 +2,7 @@
 
 import builtins
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -133,7 +133,7 @@ class Prompts:
         given = paths or [str(one) for one in self._context.prompt_directories()]
         # What an included file has wrong is wrong with each that includes it, and said once.
         found = dict.fromkeys(one for path in given for one in self._of_path(path))
-        return [_finding(one) for one in sorted(found, key=_place)]
+        return [_finding(one) for one in _said_once(sorted(found, key=_place))]
 
     @rpc()
     def schema(self) -> Json:
@@ -238,6 +238,15 @@ def _rendered(definition: "Definition", values: Mapping[str, object]) -> Rendere
 
     rendered = template.render(definition, values)
     return RenderedPrompt(prompt=rendered.prompt, completion=rendered.completion, stop=[*rendered.stop])
+
+
+def _said_once(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Leave out a note that another file has given: pen.el's files all name the same retired model."""
+    said = set()
+    for one in findings:
+        if one.level != "note" or one.message not in said:
+            said.add(one.message)
+            yield one
 
 
 def _finding(one: Finding) -> PromptFinding:

@@ -22,7 +22,8 @@ FILES = [OLDER.encode(), SHORT.encode(), *(path.read_bytes() for path in sorted(
 PIECES = [b"<1>", b"<:pp>", b": ", b"- ", b"\n", b'"', b"'", b"[", b"]", b"{", b"}", b" #", b"|", b"&a ", b"*a",
           b"!!x ", b"\t", b"\x00", b"\xff", b"\xed\xa0\x80", b"~", b"1e999", b".nan", b"on", b"?",
           b"99999999999999999999", b"-1", b"\npen: 1\n", b"\nkind: dataset\n", b"\ninclude: pun-complete\n",
-          b"\nmax-tokens: <1>\n", b"\nmessages:\n", b"\nlabels-file: /etc/hostname\n", b"\nrepeater: '{}'\n", b"\npreprocessors: [id]\n"]
+          b"\nmax-tokens: <1>\n", b"\nmessages:\n", b"\nlabels-file: /etc/hostname\n", b"\nrepeater: '{}'\n",
+          b"\npreprocessors: [id]\n"]
 TEXTS = ["", "a", "<1>", "a\nb", "\n", " ", "\ud800", "###", "1", "true", "{}", "\u2028"]
 VALUES = [*TEXTS, 1, 1.5, float("nan"), True, None, ["a", "b"], [], ["a\nb"], {"a": 1}, b"x"]
 

@@ -92,3 +92,11 @@ def test_the_command_line_refuses_with_the_line_and_the_way_around(server: Scrip
         code, out, _ = run(context, "complete", name, "a", "--without-filters", "--json")
     assert code == 0
     assert json.loads(out)["candidates"][0]["text"] == "a-- two\n- two"
+
+
+def test_that_a_model_is_retired_is_said_once_for_all_files(server: ScriptedServer, tmp_path: Path) -> None:
+    keep(tmp_path, KNOWN)
+    directory = tmp_path / "config" / "pen" / "prompts"
+    (directory / "other.prompt").write_text("title: Other\nprompt: x\nengine: davinci\n")
+    findings = Prompts(scripted(server, tmp_path)).lint([str(directory)])
+    assert [(one.id, one.where) for one in findings] == [("model", f"{directory}/list.prompt:6:9")]
