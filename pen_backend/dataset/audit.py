@@ -33,21 +33,21 @@ def audit(definition: Definition, spec: TrainingSpec, checks: Checks, files: Map
     LISTS says that the rows are lists, whose items are compared one by one; EVALUATION are the texts of the rows that
     `evaluation.data` names, LABELS the numbers of each class that were written.
     """
-    values = written.values_of(definition, lists=lists)
-
-    def pairs(side: Side) -> Pairs:
-        return (pair for texts in written.rows(files[side]) for pair in values(texts))
-
     findings: list[Finding] = []
     overlaps: dict[str, int] = {}
-    leaks = Collection((), None)
     threshold = spec.split.near if "near" in spec.split.by else None
-    if checks.level("leak") != "off":
-        leaks = Collection((learned for _, learned in pairs("valid")), threshold)
     level = checks.level("contamination")
     asked = list(_tests(definition, lists=lists)) if level != "off" else []
     tests = Collection((text for _, text in asked), spec.split.near)
     rows = Collection(evaluation if level != "off" else (), spec.split.near)
+    # The definition's own words make rows alike; where only equal rows matter, they need not be taken out.
+    bare = lists or threshold is not None or tests or rows
+    values = written.values_of(definition, lists=lists) if bare else written.whole
+
+    def pairs(side: Side) -> Pairs:
+        return (pair for texts in written.rows(files[side]) for pair in values(texts))
+
+    leaks = Collection((learned for _, learned in pairs("valid")) if checks.level("leak") != "off" else (), threshold)
     if leaks or tests or rows:
         _look(pairs("train"), leaks, tests, rows, pulse)
     if leaks:

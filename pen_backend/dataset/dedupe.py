@@ -46,11 +46,15 @@ def near_groups(texts: Sequence[str], threshold: float, pulse: Pulse) -> list[in
 
 
 def folded_key(text: str) -> bytes:
-    """Hash a text's letters and digits, case-folded; a text without any is compared as it is."""
+    """Hash what `folded` leaves of a text."""
+    return blake2b(folded(text), digest_size=16).digest()
+
+
+def folded(text: str) -> bytes:
+    """Reduce a text to its letters and digits, case-folded; a text without any is compared as it is."""
     if text.isascii():
-        return blake2b(text.lower().encode().translate(None, _OTHER_ASCII) or text.encode(), digest_size=16).digest()
-    folded = _OTHER.sub("", text.casefold()) or text
-    return blake2b(folded.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        return text.lower().encode().translate(None, _OTHER_ASCII) or text.encode()
+    return (_OTHER.sub("", text.casefold()) or text).encode("utf-8", "surrogatepass")
 
 
 def bytes_key(text: str) -> bytes:

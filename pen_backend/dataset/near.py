@@ -40,10 +40,10 @@ class Shingles:
         self._hashes = array("Q")
         self._starts = array("Q", [0])
         self._counts = bytearray(_MASK + 1)
-        counts, hashes = self._counts, word_hashes()
+        counts, value_of = self._counts, _Words().__getitem__
         for done, text in enumerate(texts):
             beat(done)
-            own = shingles_of(hashes(words_of(text)))
+            own = _shingles(list(map(value_of, words_of(text))))
             for shingle in own:
                 if (number := counts[shingle & _MASK]) < 255:
                     counts[shingle & _MASK] = number + 1
@@ -71,12 +71,6 @@ class Shingles:
         return [shingle for _, shingle in islice(sorted(zip(numbers, own, strict=True)), alone, length)]
 
 
-def word_hashes() -> Callable[[Iterable[bytes]], list[int]]:
-    """Return a function that hashes words, as all functions of one process do, and remembers the hashes."""
-    value_of = _Words().__getitem__
-    return lambda words: list(map(value_of, words))
-
-
 def words_of(text: str) -> list[bytes]:
     """Split a text into its words, case-folded: runs of letters, digits and underscores."""
     if text.isascii():
@@ -84,7 +78,7 @@ def words_of(text: str) -> list[bytes]:
     return [word.encode("utf-8", "surrogatepass") for word in _WORD.findall(text.casefold())]
 
 
-def shingles_of(values: list[int]) -> set[int]:
+def _shingles(values: list[int]) -> set[int]:
     """Hash a text's word triples; a shorter text is one shingle, one without words has none.
 
     A triple's hash is a polynomial of its words' hashes and stays below 2^64: hashing each triple's text costs three

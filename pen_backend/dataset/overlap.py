@@ -1,14 +1,16 @@
 """Find the texts of one collection in another: equal ones, nearly equal ones, and those that share eight words.
 
-One collection is small and held in memory, by its word triples; the other streams past it. Exact for the same reason
-as near.py: a text that is near one of n triples shares one of any n - ceil(t n) + 1 of them.
+One collection is small and held in memory, by the hashes of its word triples; the other streams past it. Exact for the
+same reason as near.py: a text that is near one of n triples shares one of any n - ceil(t n) + 1 of them. Nothing here
+is written to a file, so Python's own hash will do.
 """
 
 import math
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 
-from pen_backend.dataset.near import shingles_of, word_hashes, words_of
+from pen_backend.dataset.dedupe import folded
+from pen_backend.dataset.near import words_of
 
 _TRIPLES_OF_EIGHT = 6  # eight words hold six triples
 
@@ -45,24 +47,22 @@ class Collection:
 
     def __init__(self, texts: Iterable[str], threshold: float | None) -> None:
         self._threshold = threshold
-        self._hashes = word_hashes()
         self._equal: dict[bytes, list[int]] = {}
-        self._triples = array("Q")
+        self._triples = array("q")
         self._starts = array("Q", [0])
-        self._places = _Places()
+        self._places = _Places()  # which texts have a triple
         self._eights = _Places()
         self.equal: set[int] = set()
         self.near: set[int] = set()
         self.eight: set[int] = set()  # those that share eight words in a row with another text
         for index, text in enumerate(texts):
-            words = words_of(text)
-            self._equal.setdefault(_key(words, text), []).append(index)
+            self._equal.setdefault(folded(text), []).append(index)
             if threshold is not None:
-                hashes = self._hashes(words)
-                own = shingles_of(hashes)
+                words = words_of(text)
+                own = _triples(words)
                 self._triples.extend(own)
                 self._places.add(own, index)
-                self._eights.add(set(_eights(hashes)), index)
+                self._eights.add(set(_eights(words)), index)
             self._starts.append(len(self._triples))
 
     def __len__(self) -> int:
@@ -70,28 +70,33 @@ class Collection:
 
     def look(self, text: str) -> Sequence[int]:
         """Look for all texts of the collection in another one; return those that are equal or near."""
-        words = words_of(text)
-        same = self._equal.get(_key(words, text), ())
-        self.equal.update(same)
+        same = self._equal.get(folded(text), ())
+        if same:
+            self.equal.update(same)
         if self._threshold is None:
             return same
-        hashes = self._hashes(words)
-        own = shingles_of(hashes)
-        known = own & self._places.first.keys()
-        if len(known) >= _TRIPLES_OF_EIGHT:
-            for each in _eights(hashes):
-                self.eight.update(self._eights.of(each))
-        near = [index for index in self._near(own, known) if index not in same]
+        words = words_of(text)
+        # Most texts share too little with the collection for anything more to be looked at. Every word but the first
+        # two ends a triple, so a text has at least as many different triples as it has other words.
+        hits = sum(map(self._places.first.__contains__, map(hash, zip(words, words[1:], words[2:], strict=False))))
+        if hits >= _TRIPLES_OF_EIGHT:
+            for each in _eights(words):
+                if each in self._eights.first:
+                    self.eight.update(self._eights.of(each))
+        if len(words) > 2 and hits < self._threshold * (len(set(words)) - 2) - 1e-9:
+            return same
+        near = [index for index in self._near(_triples(words)) if index not in same]
         self.near.update(near)
         return [*same, *near]
 
-    def _near(self, own: set[int], known: set[int]) -> Iterator[int]:
+    def _near(self, own: set[int]) -> Iterator[int]:
         size, threshold = len(own), self._threshold or 1.0
+        known = own & self._places.first.keys()
         needed = math.ceil(threshold * size - 1e-9)
         if not own or len(known) < needed:
             return
         # What the collection lacks comes first in the order, so this many of what it has need to be looked at.
-        rarest = sorted(known, key=lambda triple: (self._places.number(triple), triple))[:len(known) - needed + 1]
+        rarest = sorted(known, key=self._places.number)[:len(known) - needed + 1]
         for index in sorted({index for triple in rarest for index in self._places.of(triple)}):
             other = self._starts[index + 1] - self._starts[index]
             if threshold * other - 1e-9 <= size <= other / threshold + 1e-9:
@@ -100,14 +105,13 @@ class Collection:
                     yield index
 
 
-def _key(words: Sequence[bytes], text: str) -> bytes:
-    """Return what equal texts share: their words, or all of a text without any."""
-    return b"".join(words) or text.encode("utf-8", "surrogatepass")
+def _triples(words: Sequence[bytes]) -> set[int]:
+    """Hash a text's word triples; a shorter text is one triple, one without words has none."""
+    if len(words) > 2:
+        return set(map(hash, zip(words, words[1:], words[2:], strict=False)))
+    return {hash(tuple(words))} if words else set()
 
 
-def _eights(hashes: Sequence[int]) -> Iterator[int]:
-    """Hash every eight words in a row: three triples that cover them."""
-    if len(hashes) < 8:
-        return iter(())
-    triples = [one + 3 * two + 9 * three for one, two, three in zip(hashes, hashes[1:], hashes[2:], strict=False)]
-    return (one + 27 * two + 729 * three for one, two, three in zip(triples, triples[3:], triples[5:], strict=False))
+def _eights(words: Sequence[bytes]) -> Iterator[int]:
+    """Hash every eight words in a row."""
+    return map(hash, zip(*(words[begin:] for begin in range(8)), strict=False))

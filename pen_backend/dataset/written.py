@@ -9,6 +9,8 @@ from pen_backend.dataset.examples import lists_of
 from pen_backend.prompts.definition import Definition
 from pen_backend.prompts.forms import Piece
 
+Values = Callable[[Sequence[str]], Sequence[tuple[str, str]]]
+
 NOT_COMPARED = ("system", "developer")  # the same in most chats of a file, so that it says nothing about any two
 
 
@@ -17,7 +19,11 @@ def rows(files: Iterable[Path]) -> Iterator[list[str]]:
     for file in files:
         with file.open("rb") as stream:
             for line in stream:
-                yield texts_of(orjson.loads(line))
+                row = orjson.loads(line)
+                try:
+                    yield row["data"]["text_list"]  # by far the most common
+                except (KeyError, TypeError):
+                    yield texts_of(row)
 
 
 def texts_of(row: dict[str, object]) -> list[str]:
@@ -38,7 +44,12 @@ def texts_of(row: dict[str, object]) -> list[str]:
     return []
 
 
-def values_of(definition: Definition, *, lists: bool) -> Callable[[Sequence[str]], list[tuple[str, str]]]:
+def whole(texts: Sequence[str]) -> tuple[tuple[str, str]]:
+    """Take a row as it is: nothing that is asked, and all of it."""
+    return (("", " ".join(texts)),)
+
+
+def values_of(definition: Definition, *, lists: bool) -> Values:
     """Return the function that takes the definition's own words out of a row's texts.
 
     It gives pairs of what is asked and all that is learned: one a row, or one for each item of LISTS.
