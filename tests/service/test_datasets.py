@@ -71,7 +71,7 @@ def test_a_file_is_read_by_its_path(datasets: Datasets, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("arguments", "error", "says"), [
     ({"text": ""}, DataError, "region is empty"), ({"text": "One pun."}, DataError, "needs at least two"),
-    ({"text": "a", "reader": "whatsapp"}, DataError, "no reader 'whatsapp'.*auto, jokes, jsonl, org, text"),
+    ({"text": "a", "reader": "xml"}, DataError, "no reader .xml..*auto, jokes, jsonl, org, table, text"),
     ({"text": "a", "path": Path("b")}, BadParamsError, "exclude each other"),
     ({"path": Path("/nowhere/at-all.org")}, DataError, "does not exist"),
     ({"text": "a", "valid_share": 2.0}, BadParamsError, "valid_share"),

@@ -30,7 +30,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pen_backend.dataset.record import Read
 from pen_backend.dataset.sources import auto, chatgpt, jokes, jsonl, org, table, text, transcript, whatsapp
 from pen_backend.dataset.sources.document import Document, Request
-from pen_backend.errors import DataError
+from pen_backend.dataset.sources.streams import fault
 
 Reader = Callable[[Document, Request], Iterator[Read]]
 
@@ -41,10 +41,16 @@ READERS: Mapping[str, Reader] = {
 
 
 def reader(name: str, document: Document) -> tuple[str, Reader]:
-    """Return a document's reader and its name; `auto` looks at the extension, then at the content."""
+    """Return a document's reader and its name; `auto` looks at the extension, then at the content.
+
+    DataError if there is nothing to read, or no such reader.
+    """
+    if document.is_blank():
+        raise fault("empty-file", f"{document.name} is empty: it holds nothing but white space", document.name,
+                    "Name a file or mark a region that holds texts.")
     if name == "auto":
         name = auto.recognise(document)
     if name not in READERS:
-        raise DataError(f"This version of pen has no reader '{name}'.", where=document.name,
-                        hint=f"There are auto, {', '.join(READERS)}.")
+        raise fault("unknown-format", f"there is no reader '{name}'", document.name,
+                    f"There are auto, {', '.join(READERS)}.")
     return name, READERS[name]

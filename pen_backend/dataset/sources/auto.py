@@ -1,5 +1,6 @@
 """Recognise a document's format: by its extension, else by its content."""
 
+import csv
 import re
 from pathlib import PurePath
 from typing import BinaryIO
@@ -14,10 +15,14 @@ from pen_backend.errors import DataError
 
 _HEAD = 65_536
 _EXTENSIONS = {
-    ".org": "org", ".csv": "table", ".tsv": "table", ".xlsx": "table", ".srt": "transcript", ".vtt": "transcript",
+    ".org": "org", ".csv": "table", ".tsv": "table", ".tab": "table", ".xlsx": "table", ".srt": "transcript",
+    ".vtt": "transcript",
 }
-_ORG = re.compile(r"^(\*+ |#\+\w+|[ \t]*[-+] |[ \t]*\d+[.)] )", re.MULTILINE)
-_TABLE = re.compile(r"\s*\|.*\|\s*$", re.MULTILINE)
+_ORG = re.compile(r"^(\*+ (?!\*)|#\+\w+[:_ ])", re.MULTILINE)
+_BULLET = re.compile(r"[ \t]*([-+]|\d{1,4}[.)]) ")
+_BARS = re.compile(r"\s*\|.*\|\s*$", re.MULTILINE)
+_NAME = re.compile(r"[^\W\d][\w-]{0,39}")  # a column's name, where only commas speak for a table
+_ROWS = 20  # of a table without a name that says so
 
 
 def recognise(document: Document) -> str:
@@ -38,13 +43,39 @@ def recognise(document: Document) -> str:
         return name
     if begins_captions(head.lstrip("\ufeff")):
         return "transcript"
-    if _ORG.search(head) or _TABLE.match(head):
+    if _is_org(head):
         return "org"
-    return "text"
+    return "table" if _is_table(head) else "text"
 
 
 def _head(stream: BinaryIO) -> str:
     return stream.read(_HEAD).decode(errors="ignore").replace("\r\n", "\n")
+
+
+def _is_org(head: str) -> bool:
+    """Say whether a text has headings or keywords, begins with a table, or is a list for the most part."""
+    if _ORG.search(head) or _BARS.match(head):
+        return True
+    lines = [line for line in head.split("\n") if line and not line[0].isspace()]
+    return 2 * sum(_BULLET.match(line) is not None for line in lines) > len(lines)
+
+
+def _is_table(head: str) -> bool:
+    """Say whether the first lines are rows of equally many cells below names of columns."""
+    head = head.removeprefix("\ufeff")
+    lines = [line for line in head.split("\n") if line.strip()][:_ROWS]
+    for separator in "\t;,":
+        if not lines or separator not in lines[0]:
+            continue
+        try:
+            rows = list(csv.reader(lines, delimiter=separator, strict=True))
+        except csv.Error:
+            continue
+        names = [name.strip() for name in rows[0]]
+        if (len(rows) > 1 and len({len(row) for row in rows}) == 1 and len(set(names)) == len(names) and all(names)
+                and (separator != "," or all(_NAME.fullmatch(name) for name in rows[0]))):
+            return True
+    return False
 
 
 def _packed(document: Document) -> str:

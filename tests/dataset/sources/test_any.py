@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from pen_backend.dataset.record import Record, Rejected, place
 from pen_backend.dataset.sources import reader
-from pen_backend.dataset.sources.auto import recognise
 from pen_backend.dataset.sources.document import documents
 from pen_backend.errors import DataError, Finding
 from pen_backend.prompts.sources import Source
@@ -109,18 +108,6 @@ def test_an_absolute_path_never_becomes_a_name(tmp_path: Path) -> None:
     (found,) = read(b"a", "text", tmp_path)
     assert isinstance(found, Record)
     assert place(found.origin) == "file:1"
-
-
-@pytest.mark.parametrize(("file", "content", "expected"), [
-    ("a.json", b'[{"body": "b"}]', "jokes"), ("a.json", b'[{"prompt": "b", "completion": "c"}]', "jsonl"),
-    ("a.jsonl", b"nonsense", "jsonl"), ("a.org", b"x", "org"), ("a", b'{"data": "x"}', "jsonl"),
-    ("a", b"* Heading\ntext", "org"), ("a", b"- one\n- two", "org"), ("a", b"one\ntwo", "text"),
-    ("a", b"| a | b |", "org"),
-])
-def test_a_format_is_recognised(file: str, content: bytes, expected: str, tmp_path: Path) -> None:
-    (tmp_path / file).write_bytes(content)
-    (document,) = documents(Source(path=file), file, tmp_path)
-    assert recognise(document) == expected
 
 
 def test_a_reader_that_does_not_exist_is_refused_by_naming_those_that_do(tmp_path: Path) -> None:
