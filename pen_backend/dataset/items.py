@@ -19,12 +19,15 @@ from pen_backend.records import Example, bad
 Reject = Callable[[Rejected], None]
 Warn = Callable[[Finding], None]
 
+# What people say or write has no column for what somebody has yet to note about it: such rows are unlabelled.
+SPOKEN = frozenset({"whatsapp", "transcript", "chatgpt", "text"})
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What a build takes of a record: the fields whose texts are learned, and others that decide about it.
 
-    PROMPT and COMPLETION are the fields of a row that must not be empty.
+    PROMPT and COMPLETION are the fields of a row that must not be empty; a field in both is asked, not answered.
     """
 
     texts: tuple[str, ...]
@@ -68,7 +71,7 @@ def wanted(definition: Definition, spec: TrainingSpec) -> Wanted:
     return Wanted(
         texts=(items,) if items is not None else tuple(dict.fromkeys(one.name for one in (*prompt, *completion))),
         prompt=tuple(one.name for one in prompt if one.default is None),
-        completion=tuple(one.name for one in completion if one.default is None),
+        completion=tuple(one.name for one in completion if one.default is None and one not in prompt),
         items=items, columns=tuple(columns),
         optional=frozenset(one.name for one in (*prompt, *completion) if one.default is not None),
         label=label_variable(definition),
@@ -157,12 +160,17 @@ def _item(record: Record, source: Source, want: Wanted, side: Side | None) -> It
             values = [given["text"]]
         if values:
             fields[name] = values[0] if len(columns) == 1 else " ".join(filter(None, map(plain_text, values)))
-        elif name not in want.optional:
+        elif name not in want.optional and not _to_be_filled_in(name, source, want):
             raise _missing(name, columns, given)
     for name in want.columns:
         if name not in fields and name in given:
             fields[name] = given[name]
     return Item(text_of(fields, want), fields, record.origin, record.side or side, record.weights)
+
+
+def _to_be_filled_in(name: str, source: Source, want: Wanted) -> bool:
+    """Say whether a record may lack a field because a person is to write it; a table that lacks it is mistaken."""
+    return source.reader in SPOKEN and name in want.completion and name not in source.fields
 
 
 def _missing(name: str, columns: tuple[str, ...], given: Mapping[str, object]) -> DataError:

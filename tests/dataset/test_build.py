@@ -206,14 +206,6 @@ def test_bad_records_may_be_skipped_or_stop_at_once(tmp_path: Path) -> None:
     assert caught.value.where == "region:1"
 
 
-@pytest.mark.parametrize(("training", "says"), [
-    ("{example: {build: turns}}", "no build 'turns'")])
-def test_what_only_a_later_version_has_is_refused_by_name(training: str, says: str, tmp_path: Path) -> None:
-    with pytest.raises(PromptError, match=says) as caught:
-        run(tmp_path, PUNS, training=training)
-    assert "There are" in str(caught.value.hint)
-
-
 def test_the_same_build_is_up_to_date(tmp_path: Path) -> None:
     first = run(tmp_path, PUNS)
     before = {name: (first.directory / name).stat().st_mtime_ns for name in files(first.directory)}

@@ -1,0 +1,39 @@
+"""The definitions that come with pen, at work: each builds its training set and passes its own tests on the engine."""
+
+from pathlib import Path
+
+import pytest
+
+from pen_backend.prompts import library, loader
+from pen_backend.prompts.definition import Definition
+from pen_backend.prompts.evaluation import unmet
+from pen_backend.prompts.variables import text_of
+from pen_backend.service.completions import Completions
+from pen_backend.service.context import Context
+from pen_backend.service.datasets import Datasets
+from tests.conftest import LiveEngine
+from tests.service.context import Kept
+
+PROMPTS = Path(__file__).parents[2] / "prompts"
+NAMES = sorted(path.stem for path in PROMPTS.glob("*.yaml"))
+ONES = [one for one in map(loader.load_any, sorted(PROMPTS.glob("*.yaml"))) if isinstance(one, Definition)]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_training_set_builds_out_of_the_box(name: str, environ: dict[str, str]) -> None:
+    plan = Datasets(Context(environ=environ)).plan(name, events=Kept())
+    assert [(one.message, one.where) for one in plan.findings if one.level == "error"] == []
+    assert plan.train >= 10
+    assert plan.valid >= 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("definition", ONES, ids=lambda one: one.name)
+def test_its_own_tests_pass_with_the_base_in_the_package(definition: Definition, engine: LiveEngine) -> None:
+    completions = Completions(engine.context())
+    assert library.find(definition.name).path == definition.path
+    for test in definition.tests:
+        values = {name: text_of(definition.references[name], value) for name, value in test.vars.items()}
+        done = completions.start(definition.name, values, model="pen-tiny", n=1, seed=1, events=Kept())
+        answer, = done.candidates
+        assert list(unmet(test.expect, answer.text, stopped=answer.finish_reason == "stop")) == []
