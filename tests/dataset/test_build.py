@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pen_backend.dataset.build import Build, build
 from pen_backend.dataset.near import Shingles, pairs
 from pen_backend.dataset.record import Progress
-from pen_backend.errors import BusyError, CancelledError, DataError, Finding, PenError, PromptError, RefusedError
+from pen_backend.errors import BusyError, CancelledError, DataError, Finding, PenError, RefusedError
 from pen_backend.files import Disk
 from pen_backend.prompts import library
 from pen_backend.prompts.sources import Source
