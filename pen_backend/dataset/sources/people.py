@@ -17,6 +17,11 @@ def plain_name(name: str) -> str:
     return folded(name)
 
 
+def people(count: int) -> str:
+    """Say how many people speak."""
+    return "1 person speaks" if count == 1 else f"{count} people speak"
+
+
 def known_person(name: str, names: Sequence[str], document: Document) -> str:
     """Return the person of a document that a name means; DataError with the nearest one if there is none."""
     for each in names:
@@ -24,7 +29,7 @@ def known_person(name: str, names: Sequence[str], document: Document) -> str:
             return each
     near = nearest(name, names)
     message = f"nobody in {document.name} is called '{name}'"
-    hint = f"did you mean '{near}'?" if near else f"there are {len(names)} people in it"
+    hint = f"did you mean '{near}'?" if near else f"{people(len(names))} in it"
     raise DataError(sentence(f"N{message[1:]}"), hint=advice(hint), where=document.name,
                     findings=[Finding("no-field", message, document.name, hint)])
 

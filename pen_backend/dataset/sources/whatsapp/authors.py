@@ -80,7 +80,7 @@ class Authors:
     def settle(self) -> None:
         """Decide which names with a colon are known, and which are the chat's own."""
         seen = self._seen
-        known = set()
+        known = {name for name in seen if plain_name(name) in self.told} if self.told else set()
         for name, each in seen.items():
             first, colon, _ = name.partition(": ")
             if not colon or first not in seen:
@@ -102,14 +102,11 @@ class Authors:
     def split(self, rest: str, number: int) -> tuple[str | None, str]:
         """Return the author and the text of the file's message NUMBER, marks included; None if WhatsApp wrote it."""
         splits = _splits(rest)
-        known = next((split for split in reversed(splits) if self._knows(split[0])), None)
+        known = next((split for split in reversed(splits) if split[0] in self._known), None)
         if known is None and (not splits or self._about_chat(splits[0][0])):
             return None, rest
         name, text = known or splits[0]
         return (None if self._is_system(name, text, number) else name), text
-
-    def _knows(self, name: str) -> bool:
-        return name in self._known or (bool(self.told) and plain_name(name) in self.told)
 
     def _is_system(self, name: str, text: str, number: int) -> bool:
         """Say whether WhatsApp speaks under a name: a chat's, or that of the person it is about."""

@@ -69,7 +69,7 @@ class Dates:
                 return usual, self.form.year == "first"
         best = min(left, key=lambda order: (readings[order].early, readings[order].backwards))
         worst = max(readings[order].backwards for order in left)
-        return best, len(left) == 1 or 10 * readings[best].backwards < worst
+        return best, len(left) == 1 or (not least and 10 * readings[best].backwards < worst)
 
 
 def _doubtful(reading: _Reading) -> bool:
