@@ -7,6 +7,7 @@ variables.py   a prompt's variables, and their values as text
 placeholders.py split a template into texts and variables
 forms.py       prompt with completion, segments, messages: as one list of pieces
 classes.py     the `classes:` block, and the map between a label and its text
+pipelines.py   shell pipelines of older prompts, and the filters that stand for them
 filters.py     small functions on texts, named in a file and never written there
 training.py    the `training:` block
 sources.py     the `training.sources` list
@@ -15,6 +16,7 @@ definition.py  the keys of a `pen: 1` file
 dataset.py     the keys of a `kind: dataset` file
 template.py    fill, derive and parse: the one renderer
 hashing.py     the format hash, and what differs between two forms
+ancestor/      pen.el's `.prompt` files
 include.py     one definition below another, and finding the file that a name means
 lint.py        rules that need more than one key
 loader.py      read one file: YAML, schema and lint, all errors at once

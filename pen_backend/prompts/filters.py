@@ -4,6 +4,7 @@ r"""Filters of texts: a closed list of small functions. A prompt file names them
 'a\nb'
 """
 
+import json
 import re
 import textwrap
 import unicodedata
@@ -13,6 +14,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BeforeValidator, TypeAdapter
 from pydantic_core import PydanticCustomError
 
+from pen_backend.prompts import pipelines
 from pen_backend.prompts.schema import Count, Many, Model, Name, Text, nearest, show
 
 WIDTH = 70  # the columns of `fill`, Emacs's own default
@@ -61,18 +63,14 @@ def _known(value: object) -> object:
             return value
         if value in ARGUMENTS:
             raise _expected(f"{{{value}: {ARGUMENTS[value]}}}", value)
-        if _PROGRAM.search(value) or not value:
-            raise PydanticCustomError("filter-refused", "pen runs no shell and no elisp", {"hint": f"use {BUILT_IN}"})
-        near = nearest(value, (*NAMES, *ARGUMENTS))
-        raise PydanticCustomError("filter-refused", "there is no filter {name}", {
-            "name": show(value), "hint": f"did you mean '{near}'?" if near else f"use {BUILT_IN}"})
+        raise _refused(value)
     if not isinstance(value, dict) or len(value) != 1:
         raise _expected("the name of a filter", value)
     name, argument = next(iter(value.items()))
     if name not in ARGUMENTS:
         near = nearest(str(name), ARGUMENTS)
         raise PydanticCustomError("filter-refused", "there is no filter {name} with an argument", {
-            "name": show(name), "hint": f"did you mean '{near}'?" if near else f"use {BUILT_IN}"})
+            "name": show(name), "hint": f"did you mean '{near}'?" if near else f"write {suggestion()}"})
     if name == "first":
         if not isinstance(argument, int) or isinstance(argument, bool) or argument < 1:
             raise _expected("{first: NUMBER}, a whole number above 0", argument)
@@ -81,13 +79,39 @@ def _known(value: object) -> object:
     return value
 
 
+def _refused(value: str) -> PydanticCustomError:
+    """Say why a text names no filter, and what to write instead."""
+    known = pipelines.stand_in(value)
+    near = nearest(value, (*NAMES, *ARGUMENTS))
+    if known is not None:
+        hint = f"write {suggestion(map(_shown, known))} instead" if known else "remove it: it does nothing"
+    elif near is not None:
+        return PydanticCustomError("filter-refused", "there is no filter {name}", {
+            "name": show(value), "hint": f"did you mean '{near}'?"})
+    else:
+        hint = f"write {suggestion(pipelines.meant(value))} instead"
+    if known is None and value and not _PROGRAM.search(value):
+        return PydanticCustomError("filter-refused", "there is no filter {name}", {"name": show(value), "hint": hint})
+    return PydanticCustomError("filter-refused", "pen runs no shell and no elisp", {"hint": hint})
+
+
+def suggestion(names: Iterable[str] = ()) -> str:
+    """Name filters as they are written into a file; without NAMES all there are."""
+    wanted = ", ".join(names)
+    return f"[{wanted}]" if wanted else f"one of {BUILT_IN}"
+
+
+def _shown(one: object) -> str:
+    return json.dumps(one, ensure_ascii=False) if isinstance(one, dict) else str(one)
+
+
 def _expected(what: str, value: object) -> PydanticCustomError:
     return PydanticCustomError("filter-argument", "expected {what}, got {value}", {"what": what, "value": show(value)})
 
 
 def _one_or_many(value: object) -> object:
-    """Read one filter as a list of one."""
-    return [value] if isinstance(value, str | dict) else value
+    """Read one filter as a list of one, and judge it here: then its place is its own, not that of a list's item."""
+    return [_known(value)] if isinstance(value, str | dict) else value
 
 
 Filter = Annotated[Plain | Join | Split | First | StripPrefix, BeforeValidator(_known)]

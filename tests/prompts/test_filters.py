@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from pen_backend.prompts import filters
+from tests.prompts.files import SHORT, codes, say
 
 _CASES: list[tuple[str | dict[str, str | int], str, str]] = [
     ("strip", "  a\n b \n", "a\n b"),
@@ -68,7 +69,11 @@ def test_what_is_no_filter_is_refused(value: object) -> None:
 
 @pytest.mark.parametrize(("value", "hint"), [
     ("stripp", "did you mean 'strip'?"), ({"frist": 2}, "did you mean 'first'?"),
-    ("cat | sort", f"use {filters.BUILT_IN}"),
+    ("cat | sort", f"write one of {filters.BUILT_IN} instead"), ("", f"write one of {filters.BUILT_IN} instead"),
+    ("uniqnosort", "write [uniq] instead"), ("pen-s join ', '", 'write [{"join": ", "}] instead'),
+    ("sort | uniq -c | head -n 7", "write [uniq, {first: NUMBER}] instead"), ("cat", "remove it: it does nothing"),
+    ("(upcase-region 1 2)", f"write one of {filters.BUILT_IN} instead"), ({"exec": "id"},
+                                                                        f"write one of {filters.BUILT_IN}"),
 ])
 def test_a_refusal_names_what_to_write(value: object, hint: str) -> None:
     with pytest.raises(ValidationError) as caught:
@@ -98,3 +103,13 @@ def test_no_filter_takes_more_than_linear_time(text: str) -> None:
     for named in _ANY:
         filters.apply(filters.read([named]), text)
     assert time.process_time() - started < 5  # a quadratic one takes minutes
+
+
+def test_a_definition_refuses_a_program_with_its_line_and_the_filter_to_write() -> None:
+    assert say(SHORT + "postprocessor: \"sed 's/- //' | uniqnosort\"\nprompt-filter: [strip, stripp]\n") == [
+        "t.yaml:7:16: postprocessor: pen runs no shell and no elisp; write [unbullet, uniq] instead",
+        "t.yaml:8:24: prompt-filter[1]: there is no filter 'stripp'; did you mean 'strip'?"]
+
+
+def test_a_preprocessor_is_a_filter_too() -> None:
+    assert codes(SHORT.replace("vars: [a, b]", "vars: [a, b: {preprocessor: [rm -rf ~]}]")) == ["filter-refused"]

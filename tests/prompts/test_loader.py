@@ -111,7 +111,7 @@ def test_the_error_of_a_file_says_the_first_and_how_many_more() -> None:
     ("classes: {var: a}", "classes: the completion must hold 'a' and no other variable"),
     ("classes: {start: -1}", "classes.start: expected a whole number of at least 0, got -1"),
     ("prompt-filter: [strip, sort]", "prompt-filter[1]: there is no filter 'sort'"),
-    ("postprocessor: pen-c ascify", "postprocessor[0]: pen runs no shell and no elisp; use strip"),
+    ("postprocessor: pen-c ascify", "postprocessor: pen runs no shell and no elisp; write [ascii] instead"),
     ("repeater: 'You: <oops>'", "<oops> is not a variable"),
     ("repeater: 5", "repeater: expected text, got 5; put it in quotes"),
     ("completion: on", "completion is a template here, the text the model should write; "

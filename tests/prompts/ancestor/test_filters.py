@@ -2,8 +2,9 @@
 
 import pytest
 
-from pen_backend.prompts.ancestor.filters import PIPELINES, SOURCES, Expression, Refusal, expression, translate
+from pen_backend.prompts.ancestor.filters import SOURCES, Expression, Refusal, expression, translate
 from pen_backend.prompts.filters import BUILT_IN, Filter, apply, read, written
+from pen_backend.prompts.pipelines import PIPELINES
 
 
 def known(value: object) -> tuple[Filter, ...]:
@@ -25,7 +26,7 @@ def test_a_known_pipeline_becomes_built_in_filters(pipeline: str, filters: list[
 
 def test_every_pipeline_of_the_table_is_made_of_filters() -> None:
     for pipeline, filters in PIPELINES.items():
-        assert known(pipeline) == read(list(filters))
+        assert known(pipeline) == read(filters)
         assert pipeline == " ".join(pipeline.split()), "a key with two spaces would never be found"
 
 
