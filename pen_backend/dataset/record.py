@@ -82,10 +82,7 @@ class Item:
 
 def place(origin: Origin) -> str:
     """Write an origin as FILE:LINE where it has a line, else as FILE and the place in words."""
-    kind, _, rest = origin.locator.partition(" ")
-    if kind == "line" and (number := rest.partition(" ")[0]).isdigit():
-        return f"{origin.source}:{number}"
-    return f"{origin.source} {origin.locator}".rstrip()
+    return origin.where
 
 
 def rejected(error: DataError, origin: Origin, raw: object = None) -> Rejected:

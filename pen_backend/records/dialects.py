@@ -33,7 +33,7 @@ def parse_object(value: object, *, origin: Origin, where: str,
                  prompt_loss_weight: float = 0.0) -> tuple[Dialect, Example]:
     """Turn one decoded JSON value into an Example; raise DataError with one Finding if it has no known shape."""
     if not isinstance(value, dict):
-        raise bad("not-an-object", f"expected a JSON object, found {kind_of(value)}", where=where,
+        raise bad("not-an-object", f"expected a JSON object, found {kind_of(value)}", where=where, pointer="",
                   hint='write one row a line, as in {"prompt": "…", "completion": "…"}')
     dialect, read = _dialect(value, where)
     segments, rejected, tools, used = read(value, where, prompt_loss_weight)

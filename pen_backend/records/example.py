@@ -9,6 +9,7 @@ import orjson
 
 from pen_backend.errors import DataError, Finding
 
+_WEIGHT = "a weight is a finite number >= 0"
 _CANONICAL = orjson.OPT_SORT_KEYS
 
 
@@ -30,6 +31,14 @@ class Origin:
     source: str
     sha256: str
     locator: str
+
+    @property
+    def where(self) -> str:
+        """Write it as FILE:LINE where the place has a line, else as FILE and the place in words."""
+        kind, _, rest = self.locator.partition(" ")
+        if kind == "line" and (number := rest.partition(" ")[0]).isdigit():
+            return f"{self.source}:{number}"
+        return f"{self.source} {self.locator}".rstrip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +86,17 @@ def make_example(segments: Sequence[Segment], *, origin: Origin, label: str | No
                  tools: Sequence[Mapping[str, object]] | None = None) -> Example:
     """Build an Example; refuse weights that would train on nothing."""
     if not segments:
-        raise bad("text-list-type", "an example needs at least one text")
+        raise bad("text-list-type", "an example needs at least one text", hint="give it one")
     total = 0.0
     for index, segment in enumerate(segments):
         if not (math.isfinite(segment.weight) and segment.weight >= 0):
-            raise bad("weights-value", f"weight {index + 1} is {segment.weight}; a weight is a finite number >= 0")
+            raise bad("weights-value", f"weight {index + 1} is {segment.weight}", hint=_WEIGHT)
         total += segment.weight
     if total == 0:
-        raise bad("weights-zero", "all loss weights are 0, so nothing would be learned from this record")
+        raise bad("weights-zero", "all loss weights are 0, so nothing would be learned from this record",
+                  hint="give what is to be learned a weight above 0")
+    if not math.isfinite(total):
+        raise bad("weights-value", "the sum of the weights is no finite number", hint=_WEIGHT)
     return Example(
         segments=tuple(segments),
         rejected=None if rejected is None else tuple(rejected),

@@ -21,7 +21,7 @@ def text_of(row: Mapping[str, object], key: str, where: str, around: str = "") -
     if key not in row:
         near = [name for name in row if difflib.get_close_matches(name.strip(" :").lower(), [key], 1, 0.75)]
         raise bad("no-data", f"there is no '{key}' key" + (f", but {quoted(near[0])}" if near else ""), where=where,
-                  pointer=around or None, hint=f"write '{key}'" if near else f"add '{key}' to the row")
+                  pointer=around, hint=f"write '{key}'" if near else f"add '{key}' to the row")
     raise bad("text-list-type", f"{key} must be a text, found {kind_of(value)}", where=where,
               pointer=f"{around}/{key}", hint="put the text into quotes")
 

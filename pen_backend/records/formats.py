@@ -22,7 +22,7 @@ def to_line(example: Example, dialect: Format, *, prompt_loss_weight: float = 0.
     try:
         return orjson.dumps(_to_object(example, dialect, prompt_loss_weight, lossy), option=orjson.OPT_APPEND_NEWLINE)
     except TypeError as error:
-        raise bad("surrogate", f"the record cannot be written as JSON: {error}", where=_place(example),
+        raise bad("surrogate", f"the record cannot be written as JSON: {error}", where=example.origin.where or None,
                   hint="remove the half of a surrogate pair from the text") from error
 
 
@@ -93,11 +93,6 @@ def _to_message(segment: Segment, *, plain: bool = False) -> dict[str, object]:
 
 
 def _lossy(example: Example, dialect: Format, why: str) -> DataError:
-    return bad("lossy", f"an example cannot be written as {dialect} without a loss: {why}", where=_place(example),
+    return bad("lossy", f"an example cannot be written as {dialect} without a loss: {why}", where=example.origin.where or None,
                hint="choose another output.format, or allow the loss of weights with `lossy: zero-one`"
                if dialect in ("chat", "prompt-completion") else "choose another output.format")
-
-
-def _place(example: Example) -> str | None:
-    origin = example.origin
-    return f"{origin.source}: {origin.locator}" if origin.source else None
