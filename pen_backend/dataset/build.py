@@ -19,8 +19,10 @@ from pen_backend.dataset.checks import checks_of, refuse
 from pen_backend.dataset.classes import label_of, with_new_labels
 from pen_backend.dataset.examples import lists_of
 from pen_backend.dataset.items import Opened, Wanted
+from pen_backend.dataset.kept import Kept
 from pen_backend.dataset.ledger import Ledger
 from pen_backend.dataset.manifest import build_id, manifest_of, read_manifest, read_whole
+from pen_backend.dataset.nearness import Nearness, nearness_of
 from pen_backend.dataset.output import Directory, Lines, directory, link_latest, pretty
 from pen_backend.dataset.record import SIDES, Item, Progress, Pulse, Side
 from pen_backend.dataset.report import Report
@@ -28,6 +30,7 @@ from pen_backend.dataset.sides import decide
 from pen_backend.dataset.sources import reader
 from pen_backend.dataset.sources.document import documents
 from pen_backend.dataset.sources.whatsapp import strings
+from pen_backend.dataset.spool import Spool
 from pen_backend.dataset.unlabelled import labelled
 from pen_backend.dataset.writing import Writing
 from pen_backend.errors import BadParamsError, BusyError, DataError, PromptError, RefusedError
@@ -209,25 +212,30 @@ def _run(definition: Definition, spec: TrainingSpec, opened: Sequence[Opened], e
     want = reading.wanted(definition, spec)
     waiting, rejected = made.lines("unlabelled.jsonl"), made.lines("rejected.jsonl")
     ledger = Ledger(opened, rejected, spec.on_bad, raw=hide is None)
-    stream = _stream(definition, spec, opened, encoder, want, ledger, pulse, hide)
+    spool, nearness = partial(Spool, made.temporary, made.disk), nearness_of(spec)
+    stream = _stream(definition, spec, opened, encoder, want, ledger, pulse, hide, spool=spool, nearness=nearness)
     stream = labelled(stream, want, partial(ledger.reject, step="unlabelled"),
                       lambda item: waiting.write(unlabelled.line(definition, item)))
     writing = Writing(definition, spec, encoder, made, ledger, pulse)
-    kept = [item for item in stream if writing.accepts(item)]
-    if ledger.too_bad(spec.max_bad):
-        raise _quarantined(ledger, spec, made, rejected)
-    if kept or not waiting.rows:  # a set that nobody has labelled yet is published to be labelled
-        _refuse_too_few(definition, spec, kept, ledger, opened)
-    plan = decide(kept, spec, pulse, partial(label_of, definition, variable=want.label))
-    writing.write(kept, plan, want)
+    with contextlib.closing(Kept(spec, partial(label_of, definition, variable=want.label), made.temporary,
+                                 made.disk)) as kept:
+        for item in stream:
+            if writing.accepts(item):
+                kept.add(item)
+        if ledger.too_bad(spec.max_bad):
+            raise _quarantined(ledger, spec, made, rejected)
+        if kept or not waiting.rows:  # a set that nobody has labelled yet is published to be labelled
+            _refuse_too_few(definition, spec, kept, ledger, opened)
+        plan = decide(kept, spec, pulse, nearness)
+        writing.write(kept, plan, want)
     if ledger.too_bad(spec.max_bad):
         raise _quarantined(ledger, spec, made, rejected)
     outputs = writing.finish(may_be_empty=not kept)
     files: dict[Side, list[Path]] = {side: [made.temporary / one.name for one in outputs if one.name.startswith(side)]
                                      for side in SIDES}
-    audited = audit(definition, spec, checks_of(spec), files, lists=want.items is not None and not any(
-        item.example for item in kept), evaluation=_evaluation(definition, spec, encoder, pulse),
-                    labels=writing.labels, encoder=encoder, pulse=pulse)
+    audited = audit(definition, spec, checks_of(spec), files, lists=want.items is not None and not kept.finished,
+                    evaluation=_evaluation(definition, spec, encoder, pulse), labels=writing.labels, encoder=encoder,
+                    pulse=pulse)
     outputs += [lines.close() for lines in (rejected, waiting) if lines.rows]
     report = writing.report(len(kept), plan, read_manifest(made.final.parent / "latest"))
     report = replace(report, findings=(*report.findings, *audited.findings), overlaps=audited.overlaps)
@@ -237,12 +245,13 @@ def _run(definition: Definition, spec: TrainingSpec, opened: Sequence[Opened], e
             *report.findings, *hide.findings(one.document.name for one in opened)))
     made.write("report.json", pretty(report.to_json()))
     made.write("report.txt", report.to_text().encode())
-    return manifest_of(definition, spec, opened, encoder, report, outputs, plan.side_of_units, made.final.name,
+    return manifest_of(definition, spec, opened, encoder, report, outputs, plan.units, made.final.name,
                        writing.labels, hide), report
 
 
 def _stream(definition: Definition, spec: TrainingSpec, opened: Sequence[Opened], encoder: Encoder, want: Wanted,
-            ledger: Ledger, pulse: Pulse, hide: Anonymiser | None) -> Iterator[Item]:
+            ledger: Ledger, pulse: Pulse, hide: Anonymiser | None, *, spool: Callable[[], Spool] = Spool,
+            nearness: Nearness | None = None) -> Iterator[Item]:
     """Read all sources and send the items through the steps."""
     weight = spec.hyperparameters.get("prompt_loss_weight")
     stream: Iterator[Item] = chain.from_iterable(
@@ -251,7 +260,7 @@ def _stream(definition: Definition, spec: TrainingSpec, opened: Sequence[Opened]
     for number, step in enumerate(spec.steps, 1):
         reject = partial(ledger.reject, step=f"{number} {step.name}")
         stream = steps.apply(step, stream, steps.Surroundings(definition, want, encoder, definition.directory,
-                                                              spec.seed, reject, pulse))
+                                                              spec.seed, reject, pulse, spool, nearness))
     return stream
 
 
@@ -297,14 +306,14 @@ def _quarantined(ledger: Ledger, spec: TrainingSpec, made: Directory, rejected: 
     return ledger.error(spec.max_bad, str(kept_at))
 
 
-def _refuse_too_few(definition: Definition, spec: TrainingSpec, kept: Sequence[Item], ledger: Ledger,
+def _refuse_too_few(definition: Definition, spec: TrainingSpec, kept: Kept, ledger: Ledger,
                     opened: Sequence[Opened]) -> None:
     names = ", ".join(dict.fromkeys(one.document.name for one in opened))
     if not ledger.read:
         raise DataError(f"{names} is empty; there is nothing to learn from.",
                         hint="Mark a region with at least two texts, or name another file.")
     least = spec.example.count[0] if spec.example.build == "continuation" else 2
-    if any(item.example is not None for item in kept):
+    if kept.finished:
         least = 1
     if len(kept) < least:
         number = "no usable text" if not kept else f"{len(kept)} usable {'text' if len(kept) == 1 else 'texts'}"

@@ -1,19 +1,19 @@
 """Drop equal and nearly equal records; of each group the first stays, or the one with the largest field."""
 
-import re
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from hashlib import blake2b
+from contextlib import closing
 
 from pen_backend.dataset.items import Reject
-from pen_backend.dataset.near import Shingles, clusters, pairs
+from pen_backend.dataset.keys import bytes_key, folded_key
+from pen_backend.dataset.near import Shingles, clusters, matches, pairs
+from pen_backend.dataset.nearness import Nearness
 from pen_backend.dataset.record import Item, Pulse, place
+from pen_backend.dataset.spool import Spool
 from pen_backend.prompts.training import Dedupe
 
-_OTHER = re.compile(r"[\W_]+")
-_OTHER_ASCII = bytes(sign for sign in range(128) if not chr(sign).isalnum())
 
-
-def exact(items: Iterable[Item], spec: Dedupe, reject: Reject) -> Iterator[Item]:
+def exact(items: Iterable[Item], spec: Dedupe, reject: Reject, spool: Callable[[], Spool] = Spool) -> Iterator[Item]:
     """Drop items equal to another one, by letters and digits alone (`casefold`) or to the byte."""
     key = folded_key if spec.exact == "casefold" else bytes_key
     if spec.keep is None:
@@ -25,66 +25,84 @@ def exact(items: Iterable[Item], spec: Dedupe, reject: Reject) -> Iterator[Item]
                 seen.add(digest)
                 yield item
         return
-    every = list(items)
     first: dict[bytes, int] = {}
-    groups = [first.setdefault(key(item.text), index) for index, item in enumerate(every)]
-    yield from _best(every, groups, spec, reject, "duplicate")
+    with closing(spool()) as every:
+        groups = array("I", (first.setdefault(key(item.text), index)
+                             for index, item in enumerate(every.through(items))))
+        first.clear()
+        yield from _best(every, groups, spec, reject, "duplicate")
 
 
-def nearly(items: Iterable[Item], spec: Dedupe, reject: Reject, pulse: Pulse) -> Iterator[Item]:
-    """Drop items nearly equal to another one; a chain of them is one group."""
-    every = list(items)
-    groups = near_groups([item.text for item in every], spec.near or 1.0, pulse)
-    yield from _best(every, groups, spec, reject, "near-duplicate")
+def nearly(items: Iterable[Item], spec: Dedupe, reject: Reject, pulse: Pulse, spool: Callable[[], Spool] = Spool,
+           nearness: Nearness | None = None) -> Iterator[Item]:
+    """Drop items nearly equal to another one; a chain of them is one group. NEARNESS remembers who else was near."""
+    threshold = spec.near or 1.0
+    remembered = nearness or Nearness(1.0)
+    remembered.begin()
+    with closing(spool()) as every:
+        groups = _near_groups(every, items, threshold, remembered, pulse)
+        remembered.end(every)
+        yield from _best(every, groups, spec, reject, "near-duplicate")
 
 
-def near_groups(texts: Sequence[str], threshold: float, pulse: Pulse) -> list[int]:
-    """Return the first member of each text's cluster of nearly equal texts."""
-    shingles = Shingles(texts, lambda done: pulse.beat("texts compared", done, len(texts)))
-    found = pairs(shingles, threshold, lambda done: pulse.beat("texts compared", done, len(texts)))
-    return clusters(len(texts), found)
+def _near_groups(every: Spool, items: Iterable[Item], threshold: float, remembered: Nearness,
+                 pulse: Pulse) -> Sequence[int]:
+    """Put items into EVERY, and name the cluster of each by its first member."""
+    shingles = Shingles((item.text for item in every.through(items)), _beat(pulse))
+
+    def near() -> Iterator[tuple[int, int]]:
+        for one, two, similarity in matches(shingles, min(threshold, remembered.least), _beat(pulse, len(every))):
+            if similarity >= threshold:
+                yield one, two
+            else:
+                remembered.add(one, two)
+
+    return clusters(len(every), near())
 
 
-def folded_key(text: str) -> bytes:
-    """Hash what `folded` leaves of a text."""
-    return blake2b(folded(text), digest_size=16).digest()
+def near_links(items: Iterable[Item], threshold: float, pulse: Pulse) -> Iterator[tuple[int, int]]:
+    """Yield every pair of items whose texts are nearly equal, by their numbers."""
+    shingles = Shingles((item.text for item in items), _beat(pulse))
+    return pairs(shingles, threshold, _beat(pulse, len(shingles)))
 
 
-def folded(text: str) -> bytes:
-    """Reduce a text to its letters and digits, case-folded; a text without any is compared as it is."""
-    if text.isascii():
-        return text.lower().encode().translate(None, _OTHER_ASCII) or text.encode()
-    return (_OTHER.sub("", text.casefold()) or text).encode("utf-8", "surrogatepass")
-
-
-def bytes_key(text: str) -> bytes:
-    """Hash a text as it is."""
-    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+def _beat(pulse: Pulse, total: int | None = None) -> Callable[[int], None]:
+    return lambda done: pulse.beat("texts compared", done, total)
 
 
 def _best(every: Sequence[Item], groups: Sequence[int], spec: Dedupe, reject: Reject, code: str) -> Iterator[Item]:
     """Keep one item of each group, in input order."""
-    kept = dict.fromkeys(groups)
-    if spec.keep is None:
-        best = {group: group for group in kept}
-    else:
-        number = _number_of(spec.keep.max)
-        best = {}
-        for index, group in enumerate(groups):
-            if group not in best or number(every[index]) > number(every[best[group]]):
-                best[group] = index
+    best = groups if spec.keep is None else _largest(every, groups, _number_of(spec.keep.max))
+    winners = {best[group] for index, group in enumerate(groups) if best[group] != index}
+    places: dict[int, str] = {}
+    how = "the same text as" if code == "duplicate" else "nearly the same text as"
     for index, item in enumerate(every):
         winner = best[groups[index]]
+        if index in winners:
+            places[index] = place(item.origin)
         if winner == index:
             yield item
         else:
-            how = "the same text as" if code == "duplicate" else "nearly the same text as"
-            reject(item.reject(code, f"{how} the record at {place(every[winner].origin)}"))
+            where = places.get(winner) or place(every[winner].origin)
+            reject(item.reject(code, f"{how} the record at {where}"))
+
+
+def _largest(every: Iterable[Item], groups: Sequence[int], number: Callable[[Item], float]) -> Sequence[int]:
+    """Return the item with the largest field of each group, at the group's name, its first member."""
+    numbers = array("d", map(number, every))
+    best = array("I", range(len(groups)))
+    for index, group in enumerate(groups):
+        if numbers[index] > numbers[best[group]]:
+            best[group] = index
+    return best
 
 
 def _number_of(field: str) -> Callable[[Item], float]:
     def number(item: Item) -> float:
         value = item.fields.get(field)
-        return float(value) if isinstance(value, int | float) else float("-inf")
+        try:
+            return float(value) if isinstance(value, int | float) else float("-inf")
+        except OverflowError:  # a whole number of more than 308 digits
+            return float("inf") if isinstance(value, int) and value > 0 else float("-inf")
 
     return number

@@ -1,6 +1,9 @@
 """The manifest: what a build was made from and what it holds; no time, no absolute path, no user name."""
 
+import contextlib
 import hashlib
+import sys
+from array import array
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -18,7 +21,7 @@ from pen_backend.prompts.definition import Definition
 from pen_backend.prompts.training import TrainingSpec
 from pen_backend.tokens import Encoder, fingerprint
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 def build_id(definition: Definition, spec: TrainingSpec, opened: Sequence[Opened], encoder: Encoder,
@@ -38,7 +41,7 @@ def build_id(definition: Definition, spec: TrainingSpec, opened: Sequence[Opened
 
 
 def manifest_of(definition: Definition, spec: TrainingSpec, opened: Sequence[Opened], encoder: Encoder,
-                report: Report, outputs: Sequence[Written], sides: Mapping[str, Side],
+                report: Report, outputs: Sequence[Written], units: Mapping[Side, Sequence[int]],
                 identity: str, labels: Counts, hide: Anonymiser | None = None) -> dict[str, object]:
     """Collect the manifest of a build; names that it must HIDE are not in it."""
     sources = {one.name: one for one in report.sources}
@@ -61,8 +64,30 @@ def manifest_of(definition: Definition, spec: TrainingSpec, opened: Sequence[Ope
                    "rejected": {one.name: dict(sorted(one.rejected.items())) for one in report.sources},
                    "steps": {step: dict(counts) for step, counts in report.steps.items()}},
         "outputs": [one.to_json() for one in outputs],
-        "sides": {side: sorted(unit for unit, at in sides.items() if at == side) for side in ("train", "valid")},
+        "sides": {side: _packed(keys) for side, keys in units.items()},
     }
+
+
+def sides_of(manifest: Mapping[str, object], side: Side) -> "array[int]":
+    """Return the keys of the units that a build has on a side, in order; none if the manifest does not say."""
+    sides = manifest.get("sides")
+    packed = str(sides.get(side)) if isinstance(sides, dict) else ""
+    keys = array("Q")
+    with contextlib.suppress(ValueError):
+        keys.frombytes(bytes.fromhex(packed))
+        _swap(keys)
+    return keys
+
+
+def _packed(keys: Sequence[int]) -> str:
+    """Write keys as one text of 16 hex digits each: a list of a million takes ten times the memory."""
+    return _swap(array("Q", keys)).tobytes().hex()
+
+
+def _swap(keys: "array[int]") -> "array[int]":
+    if sys.byteorder == "little":
+        keys.byteswap()
+    return keys
 
 
 def read_manifest(directory: Path) -> Mapping[str, object] | None:

@@ -9,7 +9,7 @@ import math
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 
-from pen_backend.dataset.dedupe import folded
+from pen_backend.dataset.keys import folded
 from pen_backend.dataset.near import words_of
 
 _TRIPLES_OF_EIGHT = 6  # eight words hold six triples

@@ -1,50 +1,54 @@
 """Put every item on a side: clusters of near texts and groups stay together."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pen_backend.dataset.dedupe import bytes_key, folded_key, near_groups
-from pen_backend.dataset.examples import group_of
+from pen_backend.dataset.dedupe import near_links
+from pen_backend.dataset.kept import Kept
 from pen_backend.dataset.near import clusters
-from pen_backend.dataset.record import Item, Pulse, Side
-from pen_backend.dataset.split import split, stratified, units
+from pen_backend.dataset.nearness import Nearness
+from pen_backend.dataset.record import SIDES, Pulse, Side
+from pen_backend.dataset.split import ANY, Units, keys_of, name_of, of_members, split, stratified
 from pen_backend.prompts.training import TrainingSpec
 
 
 @dataclass(frozen=True, slots=True)
 class Sides:
-    """The side and the key of every item, and the side of every unit by its key."""
+    """The side and the key of every item, and the keys of the units on each side."""
 
-    sides: Sequence[Side]
-    keys: Sequence[str]
-    side_of_units: Mapping[str, Side]
+    places: Sequence[int]  # of the items' sides in SIDES
+    keys: Sequence[int]
+    units: Mapping[Side, Sequence[int]]
     torn: int  # items whose source demands another side than their cluster's
 
+    def of(self, index: int) -> Side:
+        """Return the side of an item."""
+        return SIDES[self.places[index]]
 
-def decide(items: Sequence[Item], spec: TrainingSpec, pulse: Pulse,
-           label: Callable[[Item], str] = lambda item: "") -> Sides:
-    """Decide what is held out; LABEL names the class of an item, for `stratify`."""
-    keys = [bytes_key(item.text).hex()[:16] for item in items]
+    def name(self, index: int) -> str:
+        """Return the key of an item as text."""
+        return name_of(self.keys[index])
+
+
+def decide(kept: Kept, spec: TrainingSpec, pulse: Pulse, nearness: Nearness | None = None) -> Sides:
+    """Decide what is held out; NEARNESS has the pairs of near texts if an earlier step has found them."""
     links: list[tuple[int, int]] = []
-    if spec.split.valid.share > 0 or any(item.side for item in items):
+    demanded = kept.wanted.count(ANY) < len(kept)
+    if spec.split.valid.share > 0 or demanded:
         if "near" in spec.split.by:
-            groups = near_groups([item.text for item in items], spec.split.near, pulse)
-            links += [(first, index) for index, first in enumerate(groups) if first != index]
+            found = nearness.links(kept.keys) if nearness is not None else None
+            links += near_links(kept.items, spec.split.near, pulse) if found is None else found
         if "group" in spec.split.by:
-            links += _equal([group_of(item, spec.example) for item in items])
-        if not any(step.dedupe and step.dedupe.exact == "casefold" for step in spec.steps):
-            links += _equal([folded_key(item.text).hex() for item in items])
-    found = units(keys, clusters(len(items), links), [item.side for item in items])
+            links += _equal(kept.groups or ())
+        links += kept.equal
+    units = Units(kept.keys, clusters(len(kept), links) if links else range(len(kept)), kept.wanted)
     least = spec.example.count[0] if spec.example.build == "continuation" else 1
-    sides = split(found, spec.split.valid, spec.seed, least=least)
-    if spec.split.stratify == "label" and spec.split.valid.share > 0:
-        sides = stratified(found, sides, [label(item) for item in items], spec.split.valid, spec.seed)
-    of_items: list[Side] = ["train"] * len(items)
-    for unit, side in zip(found, sides, strict=True):
-        for index in unit.members:
-            of_items[index] = side
-    torn = sum(item.side is not None and item.side != side for item, side in zip(items, of_items, strict=True))
-    return Sides(of_items, keys, {unit.key: side for unit, side in zip(found, sides, strict=True)}, torn)
+    sides = split(units, spec.split.valid, spec.seed, least=least)
+    if kept.labels is not None and spec.split.valid.share > 0:
+        sides = stratified(units, sides, kept.labels, spec.split.valid, spec.seed)
+    places = of_members(units, sides)
+    torn = sum(wanted not in (ANY, place) for wanted, place in zip(kept.wanted, places, strict=True)) if demanded else 0
+    return Sides(places, kept.keys, keys_of(units, sides), torn)
 
 
 def _equal(names: Sequence[str]) -> list[tuple[int, int]]:

@@ -1,37 +1,62 @@
 """Decide what is held out: by hash, so that rows which come later move no old ones, and never half of a cluster."""
 
+from array import array
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
 from pen_backend.dataset.record import SIDES, Side
 from pen_backend.prompts.training import Valid
 
+TRAIN, VALID = range(2)  # the places of the sides in SIDES
+ANY = 2  # the side of a record whose source demands none
+
 
 @dataclass(frozen=True, slots=True)
-class Unit:
-    """What must stay together: the key of its first member, all members, and a side that a source demands."""
+class Units:
+    """What must stay together, a few bytes a member: there may be millions.
 
-    key: str
-    members: tuple[int, ...]
-    side: Side | None = None
-
-
-def units(keys: Sequence[str], representatives: Sequence[int], sides: Sequence[Side | None]) -> list[Unit]:
-    """Group members by their representative (an index), in order of first appearance.
-
-    A unit with a member that a source puts on a side goes there as a whole; held out wins over trained on.
+    `first` names each member's unit by the unit's first member, `wanted` is the side that a member's source demands.
     """
-    members: dict[int, list[int]] = {}
-    for index, representative in enumerate(representatives):
-        members.setdefault(representative, []).append(index)
-    found = []
-    for representative, group in members.items():
-        wanted = {sides[index] for index in group}
-        side: Side | None = "valid" if "valid" in wanted else "train" if wanted == {"train"} else None
-        found.append(Unit(keys[representative], tuple(group), side))
-    return found
+
+    keys: Sequence[int]
+    first: Sequence[int]
+    wanted: Sequence[int]
+
+    def __iter__(self) -> Iterator[int]:
+        """Yield the name of each unit, in order."""
+        return (index for index, first in enumerate(self.first) if first == index)
+
+    def __len__(self) -> int:
+        """Return the number of members."""
+        return len(self.first)
+
+    def demands(self) -> Sequence[int]:
+        """Return the side that each unit has to be on, at its name.
+
+        It goes where its members' sources say, as a whole; held out wins over trained on.
+        """
+        if self.wanted.count(ANY) == len(self):
+            return self.wanted
+        found = bytearray(self.wanted)
+        for first, wanted in zip(self.first, self.wanted, strict=True):
+            if wanted != found[first]:
+                found[first] = VALID if VALID in (wanted, found[first]) else ANY
+        return found
+
+    def place(self, unit: int, seed: int) -> float:
+        """Return the place of a unit in [0, 1): its first member's."""
+        return fraction(seed, name_of(self.keys[unit]))
+
+    def sizes(self) -> Counter[int]:
+        """Count the members of each unit."""
+        return Counter(self.first)
+
+
+def name_of(key: int) -> str:
+    """Write a key as 16 hex digits."""
+    return f"{key:016x}"
 
 
 def fraction(seed: int, key: str) -> float:
@@ -40,81 +65,86 @@ def fraction(seed: int, key: str) -> float:
     return int.from_bytes(digest, "big") / 2**64
 
 
-def threshold(found: Sequence[Unit], spec: Valid) -> float:
-    """Return the place below which a unit is held out; `most` lowers it as data grows."""
-    count = sum(len(unit.members) for unit in found)
+def threshold(count: int, spec: Valid) -> float:
+    """Return the place below which a unit is held out; `most` lowers it as data grows to COUNT records."""
     return min(spec.share, spec.most / count) if spec.most and count else spec.share
 
 
-def stratified(found: Sequence[Unit], sides: Sequence[Side], labels: Sequence[str], spec: Valid,
-               seed: int) -> list[Side]:
+def split(units: Units, spec: Valid, seed: int, *, least: int = 1) -> bytearray:
+    """Return the side of each unit, at its name.
+
+    A unit is held out if its place is below the share. Where that leaves a side with fewer than LEAST members, the
+    units nearest to the threshold come over, as long as the other side keeps LEAST: a set too small for two sides is
+    trained on whole.
+    """
+    share, demands = threshold(len(units), spec), units.demands()
+    sides = bytearray(len(units))
+    for unit in units:
+        sides[unit] = (VALID if units.place(unit, seed) < share else TRAIN) if demands[unit] == ANY else demands[unit]
+    if share > 0:
+        enough = [_fill(side, sides, units, seed, share, least) for side in (TRAIN, VALID)]
+        for unit in () if all(enough) else units:
+            sides[unit] = TRAIN if demands[unit] == ANY else demands[unit]
+    return sides
+
+
+def of_members(units: Units, sides: bytearray) -> bytes:
+    """Return the side of each member, of the sides of its units."""
+    return bytes(map(sides.__getitem__, units.first))
+
+
+def stratified(units: Units, given: bytearray, labels: Sequence[str], spec: Valid, seed: int) -> bytearray:
     """Return the sides with every class on both, as far as it has two units to be parted.
 
     LABELS are those of the members. A class that one side lacks gets its unit nearest to the threshold there, if no
     class loses its last one on the other side by it. Classes are not parted exactly: that would move rows when data
     grows.
     """
-    share, result = threshold(found, spec), list(sides)
+    share, sides, demands = threshold(len(units), spec), bytearray(given), units.demands()
+    has: dict[int, set[str]] = {}
+    for first, label in zip(units.first, labels, strict=True):
+        has.setdefault(first, set()).update((label,) if label else ())
     classes: dict[str, list[int]] = {}
-    of_unit = []
-    for index, unit in enumerate(found):
-        of_unit.append({labels[member] for member in unit.members} - {""})
-        for label in sorted(of_unit[index]):
-            classes.setdefault(label, []).append(index)
-    on = {side: Counter(label for index, has in enumerate(of_unit) for label in has if result[index] == side)
-          for side in SIDES}
-    near = [(abs(fraction(seed, unit.key) - share), unit.key) for unit in found]
-    for label, indices in classes.items():
-        for side, other in (SIDES, SIDES[::-1]):
+    for unit in units:
+        for label in sorted(has[unit]):
+            classes.setdefault(label, []).append(unit)
+    on = [Counter(label for unit in units for label in has[unit] if sides[unit] == side) for side in (TRAIN, VALID)]
+    for label, members in classes.items():
+        for side, other in ((TRAIN, VALID), (VALID, TRAIN)):
             if on[side][label]:
                 continue
-            for index in sorted(indices, key=near.__getitem__):
-                if found[index].side is None and all(on[other][each] > 1 for each in of_unit[index]):
-                    result[index] = side
-                    on[side].update(of_unit[index])
-                    on[other].subtract(of_unit[index])
+            for unit in sorted(members, key=lambda unit: (abs(units.place(unit, seed) - share), units.keys[unit])):
+                if demands[unit] == ANY and all(on[other][each] > 1 for each in has[unit]):
+                    sides[unit] = side
+                    on[side].update(has[unit])
+                    on[other].subtract(has[unit])
                     break
-    return result
-
-
-def split(found: Sequence[Unit], spec: Valid, seed: int, *, least: int = 1) -> list[Side]:
-    """Return each unit's side.
-
-    A unit is held out if its place is below the share. Where that leaves a side with fewer than LEAST members, the
-    units nearest to the threshold come over, as long as the other side keeps LEAST: a set too small for two sides is
-    trained on whole.
-    """
-    share = threshold(found, spec)
-    places = [fraction(seed, unit.key) for unit in found]
-    sides: list[Side] = [unit.side or ("valid" if place < share else "train")
-                         for unit, place in zip(found, places, strict=True)]
-    if share > 0:
-        enough = [_fill(side, sides, found, places, share, least) for side in SIDES]
-        if not all(enough):
-            return [unit.side or "train" for unit in found]
     return sides
 
 
-def _fill(side: Side, sides: list[Side], found: Sequence[Unit], places: Sequence[float], share: float,
-          least: int) -> bool:
+def keys_of(units: Units, sides: bytearray) -> dict[Side, "array[int]"]:
+    """Return the keys of the units on each side, in order of the keys."""
+    found = {side: array("Q") for side in SIDES}
+    for unit in units:
+        found[SIDES[sides[unit]]].append(units.keys[unit])
+    return {side: array("Q", sorted(keys)) for side, keys in found.items()}
+
+
+def _fill(side: int, sides: bytearray, units: Units, seed: int, share: float, least: int) -> bool:
     """Bring units to a side that is too small; say whether it has enough now."""
-    sizes = {each: sum(len(unit.members) for unit, at in zip(found, sides, strict=True) if at == each)
-             for each in SIDES}
-    other: Side = "train" if side == "valid" else "valid"
-    nearest = sorted((abs(place - share), unit.key, index)
-                     for index, (unit, place) in enumerate(zip(found, places, strict=True))
-                     if sides[index] == other and unit.side is None)
+    other = TRAIN if side == VALID else VALID
+    has = of_members(units, sides).count(side)
+    if has >= least:
+        return True
+    sizes, demands, left = units.sizes(), units.demands(), len(units) - has
+    nearest = sorted((abs(units.place(unit, seed) - share), units.keys[unit], unit)
+                     for unit in units if sides[unit] == other and demands[unit] == ANY)
     moved = []
-    for _, _, index in nearest:
-        if sizes[side] >= least:
-            break
-        size = len(found[index].members)
-        if sizes[other] - size >= least:
-            moved.append(index)
-            sizes[side] += size
-            sizes[other] -= size
-    if sizes[side] < least:
-        return False
-    for index in moved:
-        sides[index] = side
-    return True
+    for _, _, unit in nearest:
+        if has < least and left - sizes[unit] >= least:
+            moved.append(unit)
+            has += sizes[unit]
+            left -= sizes[unit]
+    for unit in moved if has >= least else ():
+        sides[unit] = side
+    return has >= least

@@ -32,13 +32,14 @@ _REDUCE: Mapping[type, _Reduce] = {kind: _reduce(kind) for kind in (Item, Origin
 class Spool(Sequence[Item]):
     """Items that are read one after the other, or one by its number; FRAME of them are packed together.
 
-    DIRECTORY holds the file, which goes with the process; it takes what is above MEMORY bytes. Large frames cost least
-    in order, small ones out of it.
+    DIRECTORY holds the file, which goes with the process; it takes what is above MEMORY bytes. Without one all stays in
+    memory. Large frames cost least in order, small ones out of it.
     """
 
-    def __init__(self, directory: Path, disk: Disk, frame: int = 128, memory: int = 8_000_000) -> None:
+    def __init__(self, directory: Path | None = None, disk: Disk | None = None, frame: int = 128,
+                 memory: int = 8_000_000) -> None:
         self._directory = directory
-        self._disk = disk
+        self._disk = disk or Disk()
         self._frame = frame
         self._memory = memory
         self._open: list[Item] = []  # of the frame that is filled now
@@ -107,7 +108,7 @@ class Spool(Sequence[Item]):
         self._open = []
         self._packed.append(frame)
         self._ends.append(self._ends[-1] + len(frame))
-        if self._ends[-1] - self._written > self._memory:
+        if self._directory is not None and self._ends[-1] - self._written > self._memory:
             if self._descriptor < 0:
                 path = temporary_name(self._directory / "spool")
                 flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC

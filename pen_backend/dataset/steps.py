@@ -1,7 +1,9 @@
 """The steps of a definition, each a function from items to items; what they drop is rejected with a reason."""
 
 import operator
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,9 +11,11 @@ from pen_backend.dataset.classes import relabelled
 from pen_backend.dataset.dedupe import exact, nearly
 from pen_backend.dataset.filters import refusal
 from pen_backend.dataset.items import Reject, Wanted, emptiness, example_item, text_of
+from pen_backend.dataset.nearness import Nearness
 from pen_backend.dataset.normalise import normaliser
 from pen_backend.dataset.record import Item, Pulse
 from pen_backend.dataset.split import fraction
+from pen_backend.dataset.spool import Spool
 from pen_backend.dataset.unlabelled import is_unlabelled
 from pen_backend.errors import PromptError
 from pen_backend.prompts.definition import Definition
@@ -33,6 +37,8 @@ class Surroundings:
     seed: int
     reject: Reject
     pulse: Pulse
+    spool: Callable[[], Spool] = Spool
+    nearness: Nearness | None = None
 
 
 def apply(step: Step, items: Iterable[Item], around: Surroundings) -> Iterator[Item]:
@@ -45,9 +51,9 @@ def apply(step: Step, items: Iterable[Item], around: Surroundings) -> Iterator[I
         return _filter(step.filter, items, around)
     if step.dedupe is not None:
         spec = step.dedupe
-        items = exact(items, spec, around.reject)
-        return _of_labelled(items, around.want, lambda some: nearly(some, spec, around.reject, around.pulse)) if (
-            spec.near is not None) else items
+        items = exact(items, spec, around.reject, around.spool)
+        return items if spec.near is None else _of_labelled(items, around.want, lambda some: nearly(
+            some, spec, around.reject, around.pulse, around.spool, around.nearness))
     if step.sample is not None:
         sample = step.sample
         return _of_labelled(items, around.want, lambda some: _sample(sample, some, around))
@@ -132,12 +138,12 @@ def _filter(spec: Filter, items: Iterable[Item], around: Surroundings) -> Iterat
 
 def _sample(spec: Sample, items: Iterable[Item], around: Surroundings) -> Iterator[Item]:
     """Keep the items that come first in hash order, in their own order."""
-    every = list(items)
-    places = [fraction(around.seed, f"sample\0{item.text}") for item in every]
-    number = spec.n if spec.n is not None else round(len(every) * (spec.share or 0))
-    chosen = set(sorted(range(len(every)), key=lambda index: (places[index], index))[:number])
-    for index, item in enumerate(every):
-        if index in chosen:
-            yield item
-        else:
-            around.reject(item.reject("filtered", "the record is not in the sample"))
+    with closing(around.spool()) as every:
+        places = array("d", (fraction(around.seed, f"sample\0{item.text}") for item in every.through(items)))
+        number = spec.n if spec.n is not None else round(len(every) * (spec.share or 0))
+        chosen = set(sorted(range(len(every)), key=lambda index: (places[index], index))[:number])
+        for index, item in enumerate(every):
+            if index in chosen:
+                yield item
+            else:
+                around.reject(item.reject("filtered", "the record is not in the sample"))

@@ -1,14 +1,17 @@
 """Render, check, count and write examples, each on its side."""
 
+from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 from pen_backend.dataset.checks import Checks, checks_of
 from pen_backend.dataset.classes import Counts
-from pen_backend.dataset.examples import bundles, continuation, group_of, lists_of, weights_of
+from pen_backend.dataset.examples import bundles, continuation, lists_of, weights_of
 from pen_backend.dataset.inspection import Inspector
 from pen_backend.dataset.items import Wanted
+from pen_backend.dataset.kept import Kept
 from pen_backend.dataset.ledger import Ledger
+from pen_backend.dataset.manifest import sides_of
 from pen_backend.dataset.output import Directory, Lines, Written
 from pen_backend.dataset.record import SIDES, Item, Pulse, Rejected, Side, place, rejected
 from pen_backend.dataset.report import ROWS_SHOWN, Report, Row, RowSegment, count
@@ -56,26 +59,28 @@ class Writing:
                 return False
         return True
 
-    def write(self, items: Sequence[Item], plan: Sides, want: Wanted) -> None:
+    def write(self, kept: Kept, plan: Sides, want: Wanted) -> None:
         """Build all examples and write them: finished ones and rows in input order, then the bundles of each side."""
         definition, spec, weights = self._definition, self._spec, self._weights
         make = rows.maker(definition, weights, want.texts)
-        single = [index for index, item in enumerate(items) if item.example is not None or not self._is_list]
-        for index in single:
-            item, side = items[index], plan.sides[index]
+        members: dict[Side, list[int]] = {side: [] for side in SIDES}  # of the bundles
+        lengths = array("I")
+        for index, item in enumerate(kept.items):
+            side = plan.of(index)
+            if self._is_list:  # a joined item has about one token more than alone: what joins it
+                lengths.append(self._encoder.count(item.text) + 1 if spec.example.max_tokens else 0)
+            if self._is_list and item.example is None:
+                members[side].append(index)
+                continue
             self._used += 1
             if item.example is not None:
                 self._try(side, item, partial(self._inspector.finished, item.example))
             else:
                 self._try(side, item, partial(make, item.fields, item.origin, item.weights))
-        if not self._is_list:
-            return
-        groups = [group_of(item, spec.example) for item in items]
-        # A joined item has about one token more than alone: what joins it.
-        lengths = [self._encoder.count(item.text) + 1 for item in items] if spec.example.max_tokens else None
-        for side in SIDES:
-            members = [index for index, item in enumerate(items) if item.example is None and plan.sides[index] == side]
-            found, left = bundles(members, plan.keys, groups, spec.example, spec.seed, side, lengths)
+        items, keys, groups = kept.items, [plan.name(index) for index in range(len(kept))], kept.groups or ()
+        for side in SIDES if self._is_list else ():
+            found, left = bundles(members[side], keys, groups, spec.example, spec.seed, side,
+                                  lengths if spec.example.max_tokens else None)
             self._left_over += len(left)
             for bundle in found:
                 self._used += len(bundle.items)
@@ -101,7 +106,7 @@ class Writing:
             total.join(one)
         written: dict[str, int] = {side: self._lines[side].rows for side in SIDES}
         held_out = self._rows["valid"][:_VALID_SHOWN]
-        moved = _moved(plan.side_of_units, previous)
+        moved = _moved(plan.units, previous)
         return Report(
             sources=self._ledger.sources, items={"kept": kept, "used": self._used, "left_over": self._left_over},
             examples={"built": self._built, **written}, rejected=dict(sorted(self._ledger.examples.items())),
@@ -184,9 +189,9 @@ def _dialect(example: Example, spec: TrainingSpec) -> Format:
     return "chat" if example.segments[0].role is not None else "text-list"
 
 
-def _moved(sides: Mapping[str, Side], previous: Mapping[str, object] | None) -> int:
+def _moved(units: Mapping[Side, Sequence[int]], previous: Mapping[str, object] | None) -> int:
     """Count the units that were on another side in the previous build."""
-    old = previous.get("sides") if previous is not None else None
-    if not isinstance(old, dict):
+    if previous is None:
         return 0
-    return sum(sides.get(unit, side) != side for side in SIDES for unit in old.get(side, ()))
+    held, were_held = frozenset(units["valid"]), frozenset(sides_of(previous, "valid"))
+    return sum(key in held for key in sides_of(previous, "train")) + sum(key in were_held for key in units["train"])

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from pen_backend.dataset.dedupe import exact, folded_key, nearly
+from pen_backend.dataset.dedupe import exact, nearly
+from pen_backend.dataset.keys import folded_key
 from pen_backend.dataset.record import Item, Pulse, Rejected
 from pen_backend.prompts.training import Dedupe
 from pen_backend.records import Origin
