@@ -1,7 +1,7 @@
 """Every check in prepare_data's order, each on the rows as the remedies before it leave them, till nothing is found."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pen_backend.dataset.prepare import content, ends
 from pen_backend.dataset.prepare.found import Boundary, Found, Row, Rules
@@ -36,11 +36,11 @@ class Examined:
 def examine(rows: Sequence[Row], rules: Rules, pulse: Pulse | None = None) -> Examined:
     """Run the checks and take what they recommend, but for what the rules decline."""
     pulse = pulse or Pulse(None, None)
-    state = State(rows, rules.boundary)
+    state = State(rows, rules.boundary, rules.labelled)
     first: Kind | None = None
     found: list[Found] = []
     seen: set[tuple[int | None, str]] = set()
-    for _ in range(_ROUNDS):
+    for number in range(_ROUNDS):
         changed = False
         for check in CHECKS:
             pulse.beat("checks", 0)
@@ -49,12 +49,13 @@ def examine(rows: Sequence[Row], rules: Rules, pulse: Pulse | None = None) -> Ex
             for one in check(state, rules):
                 applied = taken(one, rules)
                 if applied or one.level == "error" or (one.id, one.code) not in seen:
-                    found.append(one)
+                    found.append(replace(one, message=f"{one.message} once other remedies are taken")
+                                 if number and one.level != "note" else one)
                     seen.add((one.id, one.code))
                 if one.level == "error":
                     return Examined(state.rows, tuple(found), state.kind, state.boundary)
                 if applied and one.mend is not None:
-                    state = State(one.mend(state.rows), rules.boundary)
+                    state = replace(state, rows=one.mend(state.rows))
                     changed = True
                     if not state.rows:
                         found.append(Found(one.id, "no-rows", "no row would be left", "error"))

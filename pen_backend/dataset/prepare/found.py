@@ -61,11 +61,15 @@ class Length:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What a preparation is to keep to: a definition's boundary, a length, and recommendations that were DECLINED."""
+    """What a preparation is to keep to: a definition's boundary, a length, and recommendations that were DECLINED.
+
+    LABELLED says that the rows are one side of a classification, though they may be too few to look like one.
+    """
 
     declined: frozenset[int] = frozenset()
     boundary: Boundary | None = None
     length: Length = Length()
+    labelled: bool = False
 
 
 def few_or_many(things: Sized, noun: str, verb: str, verbs: str) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path, PurePath
 from pen_backend.dataset.prepare import cells, chat, output
 from pen_backend.dataset.prepare.chat import Talks
 from pen_backend.dataset.prepare.definition import Written, definition
-from pen_backend.dataset.prepare.examine import Examined, examine, taken
+from pen_backend.dataset.prepare.examine import Examined, examine
 from pen_backend.dataset.prepare.found import Found, Row, Rules
 from pen_backend.dataset.prepare.prepared import Prepared, PreparedFormat, PrepareFinding
 from pen_backend.dataset.prepare.rows import Read, rows_of
@@ -91,9 +91,9 @@ class _Place:
     def told(self, one: Found) -> PrepareFinding:
         """Tell a finding with its place."""
         where = f"{self.document.name}:{one.rows[0]}" if one.rows and one.rows[0] else self.document.name
+        applied = one.fix == "necessary" or (one.fix is not None and one.id not in self.request.rules.declined)
         return PrepareFinding(one.id, one.code, one.level, one.message, where, list(one.rows), one.fix, one.remedy,
-                              one.fix == "necessary" or (one.fix is not None and taken(one, self.request.rules)),
-                              list(one.samples))
+                              applied, list(one.samples))
 
 
 def _pairs(place: _Place, read: Read, pulse: Pulse) -> Prepared:
@@ -103,7 +103,7 @@ def _pairs(place: _Place, read: Read, pulse: Pulse) -> Prepared:
     if not read.rows and not _is_fatal(found):
         found.append(_nothing(read.records))
     elif not _is_fatal(found) and not _is_fatal(findings):
-        done = examine(read.rows, place.request.rules, pulse)
+        done = examine(read.rows, replace(place.request.rules, labelled=place.is_side), pulse)
         found += done.found
     findings += [place.told(one) for one in sorted(found, key=lambda one: one.id or 0)]
     if done is None or _is_fatal(findings):
@@ -214,8 +214,8 @@ def _unreadable(place: _Place, bad: Sequence[Rejected], notes: Sequence[Finding]
     findings = [PrepareFinding(None, one.code, one.level, one.message, one.where or place.document.name)
                 for one in notes]
     fatal = len(bad) > place.request.max_bad * records
-    for one in bad[:FINDINGS_SHOWN]:
-        found = one.finding
+    places = [one.finding for one in bad]
+    for found in sorted(places, key=lambda one: cells.line_of(one.where or ""))[:FINDINGS_SHOWN]:
         where = found.where or place.document.name
         line = cells.line_of(where)
         findings.append(PrepareFinding(

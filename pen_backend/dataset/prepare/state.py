@@ -14,17 +14,21 @@ _BLANKS = " \t"
 
 @dataclass(frozen=True)
 class State:
-    """Rows, and what can be learned from all of them together; GIVEN is a definition's boundary."""
+    """Rows, and what can be learned from all of them together; GIVEN is a definition's boundary.
+
+    LABELLED: they are part of a classification.
+    """
 
     rows: Sequence[Row]
     given: Boundary | None = None
+    labelled: bool = False
 
     @cached_property
     def kind(self) -> Kind:
         """What is learned: texts by themselves, answers to prompts, or few labels for many prompts."""
         if not any(prompt.strip() for prompt in self.prompts):
             return "open-ended"
-        return "classification" if len(self.labels) * 3 < len(self.rows) else "conditional"
+        return "classification" if self.labelled or len(self.labels) * 3 < len(self.rows) else "conditional"
 
     @cached_property
     def prompts(self) -> list[str]:
