@@ -6,6 +6,7 @@ import pytest
 
 from pen_backend.errors import DataError
 from tests.dataset.prepare import Pair, lines, run
+from tests.dataset.sources.workbooks import sheet, workbook
 
 ROWS = [{"prompt": "one", "completion": "first thing"}, {"prompt": "two", "completion": "second place"}]
 PREPARED: list[Pair] = [("one ->", " first thing\n"), ("two ->", " second place\n")]
@@ -78,3 +79,13 @@ def test_what_is_no_table_is_an_error_of_the_file(tmp_path: Path, name: str, con
     path.write_text(content)
     with pytest.raises(DataError):
         run(path)
+
+
+def test_the_first_sheet_of_a_workbook_is_read_and_others_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "x.xlsx"
+    rows = [["prompt", "completion"], ["one", "first thing"], [7, "second place"], [7, "second place"]]
+    path.write_bytes(workbook({"Rows": sheet(rows), "Notes": sheet([["a"]])}))
+    done = run(path)
+    assert lines(done.files[0]) == [("one ->", " first thing\n"), ("7 ->", " second place\n")]
+    assert [one.rows for one in done.findings if one.id == 7] == [[4]]
+    assert any("Notes" in one.message for one in done.findings if one.id is None)
