@@ -32,7 +32,7 @@ def lint(definition: Definition, left_out: Collection[Path] = ()) -> Iterator[Pr
         yield Problem("classes", ("classes", "labels-file"), f"classes.labels-file: {error}".rstrip("."))
         definition = definition.with_classes(None)
     for entry in RULES:
-        if not any(_covers(path, read) for path in left_out for read in entry.reads):
+        if not left_out or not any(_covers(path, read) for path in left_out for read in entry.reads):
             yield from entry.rule(definition)
 
 
@@ -82,15 +82,16 @@ def _undeclared(definition: Definition) -> Iterator[Problem]:
 
 
 def _unused(definition: Definition) -> Iterator[Problem]:
-    texts = [text for _, text in _templates(definition)]
-    used = {variable.name for text in texts for variable in placeholders.used(definition.split(text))}
-    used |= {variable.name for variable in placeholders.used(definition.repeater_parts)}
+    parts = definition.prompt_parts + definition.completion_parts + definition.max_tokens_parts
+    if definition.repeater is not None:
+        parts += definition.repeater_parts
+    used = {variable.name for variable in placeholders.used(parts)}
     for index, variable in enumerate(definition.vars):
         if variable.name not in used:
             yield Problem("unused-var", ("vars", index), f"variable '{variable.name}' is used in no template",
                           level="warning")
     for index, literal in enumerate(definition.literals):
-        if not any(literal in text for text in texts):
+        if not any(literal in text for _, text in _templates(definition)):
             yield Problem("unused-literal", ("literals", index), f"literal '{literal}' stands in no template",
                           level="warning")
 

@@ -8,6 +8,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -43,6 +44,7 @@ class Variable(Model):
     preprocessor: Filters = ()
 
 
+@lru_cache(4096)  # the same titles and names are asked for again and again
 def slug(text: str) -> str:
     """Reduce a title or a name to `[a-z0-9-]`, as commands and files are called."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
