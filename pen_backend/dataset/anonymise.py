@@ -7,13 +7,12 @@ written later has been through it. It finds the authors of the sources and the n
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from pen_backend.dataset.items import Opened, Wanted, example_item, text_of
+from pen_backend.dataset.items import Opened, Wanted, example_item, request_of, text_of
 from pen_backend.dataset.names import clean
 from pen_backend.dataset.phones import regions
 from pen_backend.dataset.pseudonyms import assigned, reserve
 from pen_backend.dataset.record import Item, Pulse, Record
 from pen_backend.dataset.replacing import Replacements
-from pen_backend.dataset.sources.document import Request
 from pen_backend.errors import PromptError
 from pen_backend.files import Disk
 from pen_backend.prompts.sources import Source
@@ -49,7 +48,7 @@ class Anonymiser(Replacements):
         return self.text(name).replace(" ", "_") if self._names.whole(name) else self.text(name)
 
 
-def prepare(spec: TrainingSpec, opened: Sequence[Opened], key: Callable[[str], Path], disk: Disk,
+def prepare(spec: TrainingSpec, opened: Sequence[Opened], want: Wanted, key: Callable[[str], Path], disk: Disk,
             pulse: Pulse) -> Anonymiser | None:
     """Make the Anonymiser of a build, None without the step: look for authors, and give each a pseudonym.
 
@@ -61,7 +60,7 @@ def prepare(spec: TrainingSpec, opened: Sequence[Opened], key: Callable[[str], P
     if len(found) > 1:
         raise PromptError("There are two anonymise steps.", hint="Write one: it acts on records as they are read.")
     (one,) = found
-    authors, numbered = _survey(opened, pulse, phones=one.phone == "mask") if (
+    authors, numbered = _survey(opened, want, pulse, phones=one.phone == "mask") if (
         one.people != "keep" or one.phone == "mask") else ([], ())
     people: dict[str, str] = {}
     if one.people == "mask":
@@ -74,13 +73,14 @@ def prepare(spec: TrainingSpec, opened: Sequence[Opened], key: Callable[[str], P
     return Anonymiser(one, people, numbered)
 
 
-def _survey(opened: Sequence[Opened], pulse: Pulse, *, phones: bool) -> tuple[list[str], tuple[str, ...]]:
+def _survey(opened: Sequence[Opened], want: Wanted, pulse: Pulse, *,
+            phones: bool) -> tuple[list[str], tuple[str, ...]]:
     """Read the sources once to find everyone who speaks, and the countries of the phone numbers."""
     authors: dict[str, None] = {}
 
     def texts() -> Iterator[str]:
         for one in opened:
-            for done, each in enumerate(one.reader(one.document, Request(_whole(one.source)))):
+            for done, each in enumerate(one.reader(one.document, request_of(_whole(one.source), want))):
                 pulse.beat("names looked for", done)
                 if isinstance(each, Record):
                     authors.update((name, None) for field in AUTHOR_FIELDS

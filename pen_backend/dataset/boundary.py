@@ -22,21 +22,37 @@ def repaired(definition: Definition, example: Example) -> Example:
     if fits(definition, example):
         return example
     form = definition.format
-    start, end = form.completion_start, form.completion_end or ""
-    segments = list(example.segments)
-    completion = segments[-1].text.rstrip()
-    completion = completion.removesuffix(end.rstrip()) if end.strip() else completion
-    if len(segments) == 1:
-        segments[-1] = _with(segments[-1], completion.rstrip() + end)
+    end = form.completion_end or ""
+    *before, last = example.segments
+    completion = _without_end(last.text, end)
+    if not before:
+        segments = [_with(last, completion + end)]
     else:
-        completion = completion.removeprefix(start).strip()
-        segments[-1] = _with(segments[-1], start + completion + end)
-        prompt = segments[-2].text.rstrip()
-        if form.prompt_end.strip():
-            prompt = prompt.removesuffix(form.prompt_end.rstrip()).rstrip()
-        segments[-2] = _with(segments[-2], prompt + form.prompt_end)
+        completion = _without_start(completion, form.completion_start)
+        prompt = _without_end(before[-1].text, form.prompt_end)
+        segments = [*before[:-1], _with(before[-1], prompt + form.prompt_end),
+                    _with(last, form.completion_start + completion + end)]
     return make_example(segments, origin=example.origin, label=example.label, group=example.group, meta=example.meta,
                         rejected=example.rejected, tools=example.tools)
+
+
+def _without_end(text: str, end: str) -> str:
+    """Take an end off a text, with or without the white space that belongs to it, as often as it is there."""
+    text, mark = text.rstrip(), end.strip()
+    while mark and text.endswith(mark):
+        rest = text.removesuffix(mark)
+        if mark[0].isalnum() and rest[-1:].isalnum():  # WEEKEND does not end in END
+            break
+        text = rest.rstrip()
+    return text
+
+
+def _without_start(text: str, start: str) -> str:
+    """Take a start off a text, with or without the white space that belongs to it."""
+    text, mark = text.lstrip(), start.strip()
+    rest = text.removeprefix(mark)
+    within = mark and mark[-1].isalnum() and rest[:1].isalnum()  # Theory does not begin with The
+    return text if within else rest.lstrip()
 
 
 def _with(segment: Segment, text: str) -> Segment:

@@ -67,7 +67,8 @@ def build(definition: Definition, *, sources: Sequence[Source] | None = None, ou
     spec = effective(definition, sources, seed, overrides or {})
     opened = _open(definition, spec, trusted=sources is not None)
     pulse = Pulse(progress, cancelled)
-    hide = anonymise.prepare(spec, opened, partial(_key_place, definition, out), disk, pulse)
+    hide = anonymise.prepare(spec, opened, reading.wanted(definition, spec), partial(_key_place, definition, out), disk,
+                             pulse)
     if definition.labels_path is not None:
         definition = with_new_labels(definition, _labels(definition, spec, opened, encoder, pulse, hide), disk)
     identity = build_id(definition, spec, opened, encoder, [hide.identity if hide else None,
@@ -164,18 +165,11 @@ def _anything(path: Path) -> None:
     """Permit any path."""
 
 
-def _project(definition: Definition) -> Path:
-    """Return a definition's project: its directory, or the one that holds `prompts/`."""
-    directory = definition.directory.resolve()
-    return directory.parent if directory.name == "prompts" else directory
-
-
 def _refuse_outside(definition: Definition, path: Path) -> None:
     """Refuse a path that leads out of the definition's project."""
-    project = _project(definition)
     path = path.resolve()
-    if not path.is_relative_to(project):
-        raise RefusedError(f"{definition.name} would read {path}, which is outside of {project}.",
+    if not path.is_relative_to(definition.project):
+        raise RefusedError(f"{definition.name} would read {path}, which is outside of {definition.project}.",
                            where=definition.where("training", "sources"),
                            hint="If that is what you want, name the file yourself as the source.")
 
@@ -183,9 +177,9 @@ def _refuse_outside(definition: Definition, path: Path) -> None:
 def _key_place(definition: Definition, out: Path, written: str) -> Path:
     """Find where the key of pseudonyms is: in the definition's project, and never where training sets are."""
     path = (definition.directory / expanded(written)).resolve()
-    if not path.is_relative_to(_project(definition)):
+    if not path.is_relative_to(definition.project):
         raise RefusedError(f"{definition.name} would write its key to {path}, which is outside of "
-                           f"{_project(definition)}.", where=definition.where("training", "steps"))
+                           f"{definition.project}.", where=definition.where("training", "steps"))
     if path.is_relative_to(out.resolve()):
         raise RefusedError(f"The key would be in {out}, beside the texts that it is the key of.",
                            where=definition.where("training", "steps"),

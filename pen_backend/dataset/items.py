@@ -94,7 +94,7 @@ def read(opened: Opened, want: Wanted, prompt_loss_weight: float, pulse: Pulse, 
     can see it.
     """
     source, document = opened.source, opened.document
-    request = Request(source, frozenset(want.texts) - want.optional, prompt_loss_weight, want.turns is not None)
+    request = request_of(source, want, prompt_loss_weight)
     side: Side | None = None if source.side == "split" else source.side
     kept = 0
     stream = opened.reader(document, request)
@@ -125,6 +125,11 @@ def read(opened: Opened, want: Wanted, prompt_loss_weight: float, pulse: Pulse, 
             continue
         kept += 1
         yield item
+
+
+def request_of(source: Source, want: Wanted, prompt_loss_weight: float = 0.0) -> Request:
+    """Say what a build wants of a source's reader."""
+    return Request(source, frozenset(want.texts) - want.optional, prompt_loss_weight, want.turns is not None)
 
 
 def example_item(example: Example, side: Side | None) -> Item:

@@ -6,7 +6,8 @@ number of the countries that the other numbers of the source belong to; failing 
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from importlib import import_module
 from types import ModuleType
 from typing import Any
 
@@ -20,14 +21,15 @@ _SHAPES = re.compile(r"(?<![\w+])(?:\(0\d{1,5}\)|0\d)[\d ()/.\-\u2010-\u2015]{5,
                      r"|(?<![\w+])(?:\(\d{3}\) ?|\d{3}[ .-])\d{3}[ .-]\d{4}(?!\w)")
 _PIECE = 10_000  # characters: the library takes time that grows with what it sees at once
 _REGIONS = 3
+Load = Callable[[str], ModuleType]
 _TRIES = 200  # what is no number in one piece, before the rest of it is left alone
 
 
 class Phones:
     """Phone numbers as texts have them; REGIONS are the countries whose numbers may lack the country code."""
 
-    def __init__(self, regions: Sequence[str] = ()) -> None:
-        self._library = _library()
+    def __init__(self, regions: Sequence[str] = (), load: Load = import_module) -> None:
+        self._library = _library(load)
         self._regions = (None, *regions)
 
     @property
@@ -62,7 +64,7 @@ def may_hold_number(text: str) -> bool:
 
 def regions(texts: Iterable[str]) -> tuple[str, ...]:
     """Return the countries of the numbers with a country code, the most frequent first."""
-    library = _library()
+    library = _library(import_module)
     seen: Counter[str] = Counter()
     for text in texts:
         if _INTERNATIONAL.search(text):
@@ -85,10 +87,9 @@ def _pieces(text: str) -> Iterator[tuple[int, str]]:
         yield begin, text[begin:begin + _PIECE]
 
 
-def _library() -> ModuleType:
+def _library(load: Load) -> ModuleType:
     try:
-        import phonenumbers
+        return load("phonenumbers")
     except ImportError as error:
         raise ConfigError("Phone numbers cannot be found: phonenumbers is not installed.",
                           hint="Install pen-backend[anonymise], or set `phone: keep`.") from error
-    return phonenumbers

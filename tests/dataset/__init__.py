@@ -7,10 +7,12 @@ from pen_backend.dataset.build import Build, build
 from pen_backend.dataset.record import Read
 from pen_backend.dataset.sources import reader
 from pen_backend.dataset.sources.document import Request, documents
+from pen_backend.errors import Finding
 from pen_backend.files import Disk
 from pen_backend.prompts import library
 from pen_backend.prompts.definition import Definition
 from pen_backend.prompts.sources import Source
+from pen_backend.records import Example, read_lines
 
 CONTINUATION = """\
 pen: 1
@@ -90,3 +92,25 @@ def read(content: bytes, name: str, where: Path, *, wanted: Sequence[str] = (), 
 def files(directory: Path) -> dict[str, bytes]:
     """Return the content of every file of a build."""
     return {path.name: path.read_bytes() for path in sorted(directory.iterdir())}
+
+
+def rows(directory: Path, side: str) -> list[Example]:
+    """Read the rows of one side of a build."""
+    with (directory / f"{side}.jsonl").open("rb") as stream:
+        return [row[2] for row in read_lines(stream, source=side) if not isinstance(row, Finding)]
+
+
+def accounted(done: Build) -> None:
+    """Check the books of a build (datasets.md, section 7)."""
+    report = done.report
+    rejected = done.directory / "rejected.jsonl"
+    lines = rejected.read_text().splitlines() if rejected.exists() else []
+    losses = sum(sum(source.rejected.values()) for source in report.sources)
+    assert all(source.read == source.kept + sum(source.rejected.values()) for source in report.sources)
+    assert sum(source.kept for source in report.sources) == report.items["kept"]
+    assert report.items["kept"] == report.items["used"] + report.items["left_over"]
+    assert report.examples["built"] == (report.examples["train"] + report.examples["valid"]
+                                        + sum(report.rejected.values()))
+    assert len(lines) == losses + sum(report.rejected.values())
+    assert report.examples["train"] == len(rows(done.directory, "train"))
+    assert report.examples["valid"] == len(rows(done.directory, "valid"))

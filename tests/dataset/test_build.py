@@ -16,12 +16,11 @@ from hypothesis import strategies as st
 from pen_backend.dataset.build import Build, build
 from pen_backend.dataset.near import Shingles, pairs
 from pen_backend.dataset.record import Progress
-from pen_backend.errors import BusyError, CancelledError, DataError, Finding, PenError, RefusedError
+from pen_backend.errors import BusyError, CancelledError, DataError, PenError, RefusedError
 from pen_backend.files import Disk
 from pen_backend.prompts import library
 from pen_backend.prompts.sources import Source
-from pen_backend.records import Example, read_lines
-from tests.dataset import CONTINUATION, ROWS, Bytes, definition, files, puns, run
+from tests.dataset import CONTINUATION, ROWS, Bytes, accounted, definition, files, puns, rows, run
 from tests.shared import shared
 
 PUNS = "\n".join(puns(40))
@@ -30,31 +29,10 @@ QUESTIONS = "\n".join(json.dumps({"question": text, "answer": f"answer {number}"
 FOLD = "steps: [{normalise: {newlines: space}}, {dedupe: {exact: casefold, near: 0.7}}]"
 
 
-def rows(directory: Path, side: str) -> list[Example]:
-    with (directory / f"{side}.jsonl").open("rb") as stream:
-        return [row[2] for row in read_lines(stream, source=side) if not isinstance(row, Finding)]
-
-
 def texts(done: Build, side: str) -> list[str]:
     """Return the texts in the bundles of one side."""
     return [line for row in rows(done.directory, side) for segment in row.segments for line in segment.text.split("\n")
             if line]
-
-
-def accounted(done: Build) -> None:
-    """Check the books of a build (datasets.md, section 7)."""
-    report = done.report
-    rejected = done.directory / "rejected.jsonl"
-    lines = rejected.read_text().splitlines() if rejected.exists() else []
-    losses = sum(sum(source.rejected.values()) for source in report.sources)
-    assert all(source.read == source.kept + sum(source.rejected.values()) for source in report.sources)
-    assert sum(source.kept for source in report.sources) == report.items["kept"]
-    assert report.items["kept"] == report.items["used"] + report.items["left_over"]
-    assert report.examples["built"] == (report.examples["train"] + report.examples["valid"]
-                                        + sum(report.rejected.values()))
-    assert len(lines) == losses + sum(report.rejected.values())
-    assert report.examples["train"] == len(rows(done.directory, "train"))
-    assert report.examples["valid"] == len(rows(done.directory, "valid"))
 
 
 def test_a_region_becomes_weighted_rows_of_two_segments(tmp_path: Path) -> None:
