@@ -54,7 +54,7 @@ _NEVER_RUN = frozenset({
     "continuation-function", "conversation-pretext-generator", "example-formatter", "hpostprocessor", "prettifier",
     "gpt-generator", "pipelines", "expressions", "validator", "expand-jinja", "subprompts", "payloads", "defs", "envs"})
 NEWER = frozenset({"kind", "name", "format", "messages", "segments", "classes", "literals", "training", "evaluation",
-                    "tests"})
+                   "tests"})
 _FLAGS: Mapping[object, bool] = {"on": True, "yes": True, True: True, "off": False, "no": False, False: False}
 # OpenAI's first models, which nobody serves any more: the default model answers instead of them.
 _RETIRED = re.compile(r"(?!(?:babbage|davinci)-002$)(?:.*-)?(?:ada|babbage|curie|davinci)(?:-.*)?", re.IGNORECASE)
@@ -175,6 +175,8 @@ class _Reading:
         prompt, _, pretext = (self.file.text(("prompt",)) or "").partition(PRETEXT)
         pretext = pretext.replace(PRETEXT, "")
         self.data["prompt"] = prompt + pretext
+        if not self.data["prompt"].strip():
+            self.file.note("the prompt is empty", ("prompt",), at_key=True)
         references = by_reference(self.data["vars"])
         literals: dict[str, None] = {}
         for key in ("prompt", "max-tokens", "repeater"):

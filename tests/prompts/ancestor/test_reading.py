@@ -118,6 +118,11 @@ def test_angles_that_name_no_variable_stay_as_they_are() -> None:
     assert warnings(text) == ["old.prompt:2:26: there is no variable 3, so <3> stays as it is"]
 
 
+@pytest.mark.parametrize("prompt", ["prompt:", "prompt: ''", "prompt: [a]", "include: nothing"])
+def test_a_file_without_a_prompt_loads_and_says_so(prompt: str) -> None:
+    assert "the prompt is empty" in [finding.message for finding in old(f"title: T\n{prompt}\n").findings]
+
+
 def test_newlines_at_the_end_of_a_prompt_go_and_spaces_stay() -> None:
     assert template.render(old("title: T\nprompt: \"<1>: \\n\\n\"\nvars: [v]\n"), {"v": "a"}).prompt == "a: "
 
