@@ -1,6 +1,7 @@
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -62,7 +63,7 @@ def test_quiet_leaves_only_the_result(tmp_path: Path) -> None:
 def test_a_result_as_json_is_one_document(tmp_path: Path) -> None:
     with ScriptedServer(by_path=provider(**{"/completions": stream("Ha")})) as server:
         _, out, _ = run(scripted(server, tmp_path), "complete", "pun-complete", "Why?", "--n", "1", "--json")
-    assert json.loads(out) == {"candidates": [{"text": "Ha", "finish_reason": "stop"}], "model": "pen-tiny",
+    assert json.loads(out) == {"candidates": [{"text": "Ha", "finish_reason": "stop", "label": None}], "model": "pen-tiny",
                                "prompt_tokens": 3, "completion_tokens": 2}
 
 
@@ -148,7 +149,7 @@ def test_prompts_are_listed_and_a_broken_one_is_said(tmp_path: Path) -> None:
     (tmp_path / "prompts" / "broken.yaml").write_text("pen: 1\n")
     code, out, err = run(Context(environ=environment(tmp_path), project=tmp_path), "prompts", "list")
     assert code == 0
-    assert "pun-complete  jokes" in out
+    assert re.search(r"^pun-complete +jokes +Continue a list", out, re.M)
     assert "broken.yaml" in err
 
 
