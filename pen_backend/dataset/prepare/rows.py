@@ -1,4 +1,4 @@
-"""Checks 2 to 4: find the columns of prompts and completions, and make rows of them."""
+"""Checks 2 to 4: find the columns of prompts and completions, and read the rows below them."""
 
 import difflib
 from collections.abc import Iterable
