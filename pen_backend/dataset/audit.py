@@ -41,11 +41,11 @@ def audit(definition: Definition, spec: TrainingSpec, checks: Checks, files: Map
     tests = Collection((text for _, text in asked), spec.split.near)
     rows = Collection(evaluation if level != "off" else (), spec.split.near)
     # The definition's own words make rows alike; where only equal rows matter, they need not be taken out.
-    bare = lists or threshold is not None or tests or rows
+    bare = bool(lists or threshold is not None or tests or rows)
     values = written.values_of(definition, lists=lists) if bare else written.whole
 
     def pairs(side: Side) -> Pairs:
-        return (pair for texts in written.rows(files[side]) for pair in values(texts))
+        return (pair for texts in written.rows(files[side], system=not bare) for pair in values(texts))
 
     leaks = Collection((learned for _, learned in pairs("valid")) if checks.level("leak") != "off" else (), threshold)
     if leaks or tests or rows:

@@ -4,6 +4,7 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 
+from pen_backend.dataset.filters import number_in
 from pen_backend.dataset.items import Reject
 from pen_backend.dataset.keys import bytes_key, folded_key
 from pen_backend.dataset.near import Shingles, clusters, matches, pairs
@@ -48,7 +49,7 @@ def nearly(items: Iterable[Item], spec: Dedupe, reject: Reject, pulse: Pulse, sp
 def _near_groups(every: Spool, items: Iterable[Item], threshold: float, remembered: Nearness,
                  pulse: Pulse) -> Sequence[int]:
     """Put items into EVERY, and name the cluster of each by its first member."""
-    shingles = Shingles((item.text for item in every.through(items)), _beat(pulse))
+    shingles = Shingles((item.likeness for item in every.through(items)), _beat(pulse))
 
     def near() -> Iterator[tuple[int, int]]:
         for one, two, similarity in matches(shingles, min(threshold, remembered.least), _beat(pulse, len(every))):
@@ -62,7 +63,7 @@ def _near_groups(every: Spool, items: Iterable[Item], threshold: float, remember
 
 def near_links(items: Iterable[Item], threshold: float, pulse: Pulse) -> Iterator[tuple[int, int]]:
     """Yield every pair of items whose texts are nearly equal, by their numbers."""
-    shingles = Shingles((item.text for item in items), _beat(pulse))
+    shingles = Shingles((item.likeness for item in items), _beat(pulse))
     return pairs(shingles, threshold, _beat(pulse, len(shingles)))
 
 
@@ -99,10 +100,7 @@ def _largest(every: Iterable[Item], groups: Sequence[int], number: Callable[[Ite
 
 def _number_of(field: str) -> Callable[[Item], float]:
     def number(item: Item) -> float:
-        value = item.fields.get(field)
-        try:
-            return float(value) if isinstance(value, int | float) else float("-inf")
-        except OverflowError:  # a whole number of more than 308 digits
-            return float("inf") if isinstance(value, int) and value > 0 else float("-inf")
+        value = number_in(item.fields.get(field))
+        return float("-inf") if value is None else value
 
     return number

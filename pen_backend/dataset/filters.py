@@ -1,5 +1,6 @@
 """Keep the records that fit: ranges of characters, words and tokens, words to avoid, comparisons of fields."""
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -49,7 +50,7 @@ def failed(where: Mapping[str, Condition], fields: Mapping[str, object]) -> str 
         if condition.regex is not None and not (isinstance(value, str) and re.search(condition.regex, value)):
             return f"{column} does not match its pattern"
         if condition.min is not None or condition.max is not None:
-            number = _number(value)
+            number = number_in(value)
             if number is None:
                 return f"{column} is no number"
             if condition.min is not None and number < condition.min:
@@ -59,13 +60,17 @@ def failed(where: Mapping[str, Condition], fields: Mapping[str, object]) -> str 
     return None
 
 
-def _number(value: object) -> float | None:
+def number_in(value: object) -> float | None:
+    """Read a field as a number, also one that a table has as text; None if it is none."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
-        return float(value)
-    except (ValueError, OverflowError):
+        number = float(value)
+    except ValueError:
         return None
+    except OverflowError:  # a whole number of more than 308 digits
+        return math.inf if isinstance(value, int) and value > 0 else -math.inf
+    return None if math.isnan(number) else number
 
 
 def _is_latin(text: str) -> bool:

@@ -9,6 +9,7 @@ from pen_backend.records import Example, Origin, Segment
 
 Side = Literal["train", "valid"]
 SIDES: tuple[Side, Side] = ("train", "valid")
+SYSTEM = ("system", "developer")  # the roles whose messages say how to answer
 
 # Losses that are no fault of the file: counted, never limited by `max-bad` (datasets.md, section 7).
 CONTENT_CODES = frozenset(("empty", "unlabelled", "duplicate", "near-duplicate", "filtered", "too-long", "too-short",
@@ -69,6 +70,13 @@ class Item:
     side: Side | None = None
     weights: tuple[float, ...] | None = None
     example: Example | None = None
+
+    @property
+    def likeness(self) -> str:
+        """The text that makes it near to others: of a chat without the system's messages, which whole files share."""
+        if self.example is None or self.example.segments[0].role is None:
+            return self.text
+        return " ".join([one.text for one in self.example.segments if one.role not in SYSTEM]) or self.text
 
     @property
     def raw(self) -> object:

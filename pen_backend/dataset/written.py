@@ -6,16 +6,15 @@ from pathlib import Path
 import orjson
 
 from pen_backend.dataset.examples import lists_of
+from pen_backend.dataset.record import SYSTEM
 from pen_backend.prompts.definition import Definition
 from pen_backend.prompts.forms import Piece
 
 Values = Callable[[Sequence[str]], Sequence[tuple[str, str]]]
 
-NOT_COMPARED = ("system", "developer")  # the same in most chats of a file, so that it says nothing about any two
 
-
-def rows(files: Iterable[Path]) -> Iterator[list[str]]:
-    """Yield the texts of every row of JSONL files, in whichever format they were written."""
+def rows(files: Iterable[Path], *, system: bool = False) -> Iterator[list[str]]:
+    """Yield the texts of every row of JSONL files, in whichever format they were written; SYSTEM's too if wanted."""
     for file in files:
         with file.open("rb") as stream:
             for line in stream:
@@ -23,11 +22,11 @@ def rows(files: Iterable[Path]) -> Iterator[list[str]]:
                 try:
                     yield row["data"]["text_list"]  # by far the most common
                 except (KeyError, TypeError):
-                    yield texts_of(row)
+                    yield texts_of(row, system=system)
 
 
-def texts_of(row: dict[str, object]) -> list[str]:
-    """Return the texts of one row, without the system's messages and without the answer to be avoided."""
+def texts_of(row: dict[str, object], *, system: bool = False) -> list[str]:
+    """Return the texts of one row, without the answer to be avoided, and with SYSTEM's messages only if wanted."""
     match row:
         case {"data": {"text_list": [*texts]}}:
             return [str(text) for text in texts]
@@ -36,9 +35,9 @@ def texts_of(row: dict[str, object]) -> list[str]:
         case {"prompt": str(prompt), "chosen": str(chosen)}:
             return [prompt, chosen]
         case {"messages": [*messages]}:
-            return _contents(messages)
+            return _contents(messages, system)
         case {"input": {"messages": [*messages]}, "preferred_output": [*preferred]}:
-            return _contents([*messages, *preferred])
+            return _contents([*messages, *preferred], system)
         case {"data": str(text)} | {"text": str(text)}:
             return [text]
     return []
@@ -74,9 +73,9 @@ def values_of(definition: Definition, *, lists: bool) -> Values:
     return items if lists else row
 
 
-def _contents(messages: Sequence[object]) -> list[str]:
-    return [str(message["content"]) for message in messages
-            if isinstance(message, dict) and message.get("role") not in NOT_COMPARED]
+def _contents(messages: Sequence[object], system: bool) -> list[str]:
+    return [str(message["content"] or "") for message in messages
+            if isinstance(message, dict) and (system or message.get("role") not in SYSTEM)]
 
 
 def _literals(definition: Definition, piece: Piece) -> tuple[str, ...]:
