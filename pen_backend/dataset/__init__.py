@@ -20,4 +20,5 @@ report.py      the build in numbers and words
 manifest.py    what a build was made from
 output.py      files beside their place, published by one rename
 build.py       run it all
+prepare/       prepare_data's checks and remedies, for files of prompts and completions
 """

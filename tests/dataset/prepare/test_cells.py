@@ -83,7 +83,7 @@ def test_what_is_no_table_is_an_error_of_the_file(tmp_path: Path, name: str, con
 
 def test_the_first_sheet_of_a_workbook_is_read_and_others_are_named(tmp_path: Path) -> None:
     path = tmp_path / "x.xlsx"
-    rows = [["prompt", "completion"], ["one", "first thing"], [7, "second place"], [7, "second place"]]
+    rows: list[list[object]] = [["prompt", "completion"], ["one", "first thing"], *[[7, "second place"]] * 2]
     path.write_bytes(workbook({"Rows": sheet(rows), "Notes": sheet([["a"]])}))
     done = run(path)
     assert lines(done.files[0]) == [("one ->", " first thing\n"), ("7 ->", " second place\n")]
