@@ -33,7 +33,8 @@ def sentence(path: Path) -> str | None:
     if path.suffix == ".el":
         return path.read_text().splitlines()[0].partition(" --- ")[2].partition(" -*-")[0]
     if path.suffix == ".yaml":
-        found = re.search(r"^description: *(.+)$", path.read_text(), re.MULTILINE)
+        text = path.read_text()  # a definition describes itself, any other file begins with a comment
+        found = re.search(r"^description: *(.+)$", text, re.MULTILINE) or re.match(r"# *(.+)$", text, re.MULTILINE)
         return found.group(1).strip("\"'").rstrip(".") if found else None
     return PLAIN.get(path.name)
 

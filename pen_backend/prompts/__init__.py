@@ -19,6 +19,9 @@ hashing.py     the format hash, and what differs between two forms
 ancestor/      pen.el's `.prompt` files
 include.py     one definition below another, and finding the file that a name means
 lint.py        rules that need more than one key
+lint_tokens.py rules that need a vocabulary
+first_token.py whether labels differ in their first token, and what to write where they do not
+json_schema.py the JSON Schema of definition files
 loader.py      read one file: YAML, schema and lint, all errors at once
 library.py     find definitions by name
 """
