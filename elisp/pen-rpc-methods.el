@@ -18,7 +18,7 @@
 (require 'pen-rpc)
 
 (defconst pen-rpc-methods-hash
-  "8b1d4e795bc575c22b3346f07f6685548b85a56a8049a2f1fb2ff3f957cba1b5"
+  "5607c3b5f885be6953629913024e34f766688b4b7277ccf5e13abfeeb9616c00"
   "What the service says in its greeting if its methods are these.")
 
 (defun pen-rpc-completions-start (&rest args)

@@ -49,12 +49,24 @@ class PromptSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class RenderedMessage:
+    """One turn of a chat as it is sent."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
 class RenderedPrompt:
-    """What the model reads, what it should write if all values are known, and where it stops."""
+    """What the model reads, what it should write if all values are known, and where it stops.
+
+    `messages` are what a chat sends instead of `prompt`, which holds their texts one after the other.
+    """
 
     prompt: str
     completion: str | None
     stop: list[str]
+    messages: list[RenderedMessage]
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +249,9 @@ def _rendered(definition: "Definition", values: Mapping[str, object]) -> Rendere
     from pen_backend.prompts import template
 
     rendered = template.render(definition, values)
-    return RenderedPrompt(prompt=rendered.prompt, completion=rendered.completion, stop=[*rendered.stop])
+    sent = rendered.messages[:definition.asking] if rendered.messages else ()
+    return RenderedPrompt(prompt=rendered.prompt, completion=rendered.completion, stop=[*rendered.stop],
+                          messages=[RenderedMessage(one.role, one.content) for one in sent])
 
 
 def _said_once(findings: Iterable[Finding]) -> Iterator[Finding]:

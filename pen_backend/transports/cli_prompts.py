@@ -68,12 +68,15 @@ def schema(context: Context, options: argparse.Namespace, terminal: Terminal) ->
 
 
 def render(context: Context, options: argparse.Namespace, terminal: Terminal) -> None:
-    """Print the prompt as it is sent; a terminal gets a line end after it."""
+    """Print the prompt as it is sent, a chat as one JSON line a message; a terminal gets a line end after a prompt."""
     given = values(context.find_prompt(options.prompt), options.values)
     rendered = Prompts(context).render(options.prompt, given, example=options.example)
     end = "\n" if terminal.out.isatty() and not rendered.prompt.endswith("\n") else ""
     if terminal.as_json:
         terminal.json_line(rendered)
+    elif rendered.messages:
+        for message in rendered.messages:
+            terminal.json_line(message)
     else:
         terminal.write(rendered.prompt + end)
 
@@ -138,5 +141,7 @@ def _page(one: PromptDetail) -> str:
 
 def _indented(example: RenderedPrompt) -> list[str]:
     """Show the rendered example, the place where the answer begins marked."""
-    whole = f"{example.prompt}⟦{example.completion}⟧" if example.completion is not None else example.prompt
+    whole = "\n".join(f"{one.role}: {one.content}" for one in example.messages) or example.prompt
+    if example.completion is not None:
+        whole += f"\nassistant: ⟦{example.completion}⟧" if example.messages else f"⟦{example.completion}⟧"
     return [f"    {line}" for line in whole.split("\n")]

@@ -69,6 +69,22 @@ def test_render_prints_what_is_sent_to_the_last_sign(context: Context) -> None:
     assert json.loads(run(context, "prompts", "render", "joke-token", "--json")[1])["stop"] == ["\n"]
 
 
+def test_a_chat_is_rendered_message_by_message(context: Context, tmp_path: Path) -> None:
+    (tmp_path / "prompts" / "chat.yaml").write_text("""\
+pen: 1
+title: Chat
+messages:
+- {role: system, content: Be brief.}
+- {role: user, content: <question>}
+- {role: assistant, content: <answer>}
+vars: [question: {example: "Why?"}, answer: {example: So.}]
+""")
+    _, out, _ = run(context, "prompts", "render", "chat", "When?")
+    assert [json.loads(line) for line in out.splitlines()] == [
+        {"role": "system", "content": "Be brief."}, {"role": "user", "content": "When?"}]
+    assert "    user: Why?\n    assistant: ⟦So.⟧" in run(context, "prompts", "show", "chat")[1]
+
+
 def test_a_terminal_gets_a_line_end(context: Context) -> None:
     from pen_backend.transports.cli import main
 
