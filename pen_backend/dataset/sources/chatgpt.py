@@ -59,7 +59,8 @@ def read(document: Document, request: Request) -> Iterator[Read]:
             else:
                 yield _chat(conversation, origin, value.where)
         except DataError as error:
-            yield refused(document, replace(value, raw=value.raw[:LINE_LIMIT]), error)
+            short = value if len(value.raw) <= LINE_LIMIT else replace(value, raw=value.raw[:LINE_LIMIT])
+            yield refused(document, short, error)
 
 
 def _conversation(value: Value) -> Conversation:

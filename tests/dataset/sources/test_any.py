@@ -17,13 +17,14 @@ from pen_backend.prompts.sources import Source
 from pen_backend.records import Example
 from tests.dataset import read
 
-READERS = ["jokes", "jsonl", "org", "text", "whatsapp", "auto"]
+READERS = ["jokes", "jsonl", "org", "text", "whatsapp", "transcript", "chatgpt", "auto"]
 PIECES = st.sampled_from([
     "* ", "** TODO ", ":tag:", "\n", "- ", "- a :: b", "| a | b |\n|---+---|\n| c |", ":PROPERTIES:\n", ":END:\n",
     ":Effort: x\n", "<2020-02-30>", "CLOCK: [2020-13-01]", "#+begin_src\n", "#+end_src\n", "#+TODO: |\n", "#+begin_x\n",
     '{"body": "b"}', '{"title": 1, "body": "b"}', "[", "]", ",", "{", "}", '"', "\\", '{"data": "x"}', '{"text": "t"}',
     "[[a][b]]", "\ufeff", "\r\n", "\x0c", "\u2028", " ", "word. ", "1) x", "[ ] y", ":PEN_WEIGHTS: 1 x\n",
-    "12/11/20, 1:55 - A: b",
+    "12/11/20, 1:55 - A: b", "[12/11/20, 1:55:00] A: \u200eb", "00:01.000 --> 00:02.000\n", "WEBVTT\n\n",
+    '{"mapping": {"a": {"parent": "a"}}, "current_node": "a"}', '{"segments": [{"text": "a", "start": 0, "end": 1}]}',
 ])
 SETTINGS = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -44,7 +45,8 @@ def test_no_bytes_raise_anything_but_a_data_error(name: str, content: bytes, tmp
 @pytest.mark.parametrize("garbage", [
     b"\x00", b"[", b"{", b'"', b"* ", b"*", b"::", b"#+begin_abcdefghijklmno\n", b":abcdefghijklmn:\n",
     b"- \n  some text\n\n\n\n", b"|", b"\n", b'[{"a":', b'["\\\\', b"[[a", b"* [[a][b : c]] : \t : x" * 40 + b"\n",
-    b" ", b"#+todo: a | b\n",
+    b" ", b"#+todo: a | b\n", b"1/2/20, 1:00 - A: b: c\n", b"1/2/20, 1:00 - ", b"[1/2/20, 1:00:00] \xe2\x80\x8e",
+    b"00:01.000 --> 00:02.000\n", b"-->", b"<v ",
 ], ids=repr)
 def test_a_megabyte_of_garbage_takes_a_second_at_most(name: str, garbage: bytes, tmp_path: Path) -> None:
     content = garbage * (1_000_000 // len(garbage))

@@ -19,7 +19,7 @@ _COLON = re.compile(r"\s?:(?:\s|$)")
 _UNSAVED = re.compile("^~[ \u00a0\u202f]*(?=\\S)")
 _MENTIONED = re.compile("@\u2068~?[\u202f ]?([^\u2069\n]{1,120})\u2069")
 _QUOTES = (("“", "”"), ("„", "“"), ("«", "»"), ("「", "」"), ("『", "』"))
-_WORDS_OF_NAME = 4
+_MOST_COLONS = _WORDS_OF_NAME = 4
 _BEGINNING = 3  # messages among which the notice about encryption may stand without a mark
 
 
@@ -101,7 +101,7 @@ class Authors:
 
     def split(self, rest: str, number: int) -> tuple[str | None, str]:
         """Return the author and the text of the file's message NUMBER, marks included; None if WhatsApp wrote it."""
-        splits = _splits(rest)
+        splits = _splits(rest, _MOST_COLONS if self._known else 1)
         known = next((split for split in reversed(splits) if split[0] in self._known), None)
         if known is None and (not splits or self._about_chat(splits[0][0])):
             return None, rest
@@ -132,16 +132,18 @@ class Authors:
         return word in self.strings.table["poll"] or self.strings.has("location", word)
 
 
-def _splits(rest: str) -> list[tuple[str, str]]:
+def _splits(rest: str, most: int = _MOST_COLONS) -> list[tuple[str, str]]:
     """List what may be author and text of a line, the shortest author first."""
     found: list[tuple[str, str]] = []
     line = rest.partition("\n")[0][:2 * _LONGEST]
     for colon in _COLON.finditer(line):
         name = named(line[:colon.start()])
-        if len(name) > _LONGEST or len(found) == _WORDS_OF_NAME:
+        if len(name) > _LONGEST:
             break
         if name:
             found.append((name, rest[colon.end():]))
+            if len(found) == most:
+                break
     return found
 
 
@@ -152,5 +154,5 @@ def _hardly_a_name(name: str) -> bool:
 
 def _unclosed(name: str) -> bool:
     """Say whether a quotation begins in a name and ends behind it, as in `Ann created group "Puns: the best"`."""
-    return name.count('"') % 2 == 1 or any(name.count(one) > name.count(other) for one, other in _QUOTES
-                                           if one != "“" or "„" not in name)
+    return name.count('"') % 2 == 1 or (not name.isascii() and any(
+        name.count(one) > name.count(other) for one, other in _QUOTES if one != "“" or "„" not in name))

@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Literal
 
-from pen_backend.dataset.sources.whatsapp.strings import MARKS, Strings, alternatives, bare, unmarked
+from pen_backend.dataset.sources.whatsapp.strings import MARKS, Strings, alternatives, bare, has_marks, unmarked
 
 Style = Literal["bracket", "dash", "colon", "plain"]
 YearPlace = Literal["first", "middle", "last", "short"]
@@ -84,7 +84,7 @@ class Headers:
         """Return the header that a line begins with; None if it begins with none."""
         if not (line[:1].isdigit() or line[:1] in _STARTS):
             return None
-        clean = unmarked(line[:2 * _LONGEST])[:_LONGEST]
+        clean = unmarked(line[:2 * _LONGEST])[:_LONGEST] if len(line) > _LONGEST or not line.isascii() else line
         for pattern, time_first in self._patterns:
             found = pattern.match(clean)
             if found is not None:
@@ -144,7 +144,7 @@ def _exists(year: int, month: int, day: int) -> bool:
 
 def _index(line: str, count: int) -> int:
     """Return where COUNT signs that are no marks end in a line."""
-    if line.isascii():
+    if not has_marks(line[:2 * _LONGEST]):
         return count
     for index, sign in enumerate(line):
         if sign not in MARKS:

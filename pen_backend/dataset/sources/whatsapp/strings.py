@@ -18,18 +18,22 @@ LINES = (*MEDIA, "contact", "deleted", "live-location", "missed", "call")  # a w
 KEYS = (*LINES, "edited", "attached", "location", "poll", "encrypted", "system", "marked-system", "between", "am", "pm")
 _LONGEST = 200  # signs of a line that are compared
 MARKS = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
-_NO_MARKS = str.maketrans("", "", MARKS)
-_ALIKE = str.maketrans({"\u2019": "'", "\u02bc": "'"})
+_MARKED = re.compile(f"[{MARKS}]")
 
 
 def unmarked(text: str) -> str:
     """Take away the signs that say in which direction a text runs; joiners inside of emoji stay."""
-    return text if text.isascii() else text.translate(_NO_MARKS)
+    return _MARKED.sub("", text) if has_marks(text) else text
+
+
+def has_marks(text: str) -> bool:
+    """Say whether there are such signs in a text."""
+    return not text.isascii() and _MARKED.search(text) is not None
 
 
 def folded(text: str) -> str:
     """Reduce a line to what its spellings share: no capitals, marks, brackets, double spaces, full stop."""
-    plain = " ".join(unmarked(text).translate(_ALIKE).casefold().split())
+    plain = " ".join(unmarked(text).replace("\u2019", "'").replace("\u02bc", "'").casefold().split())
     return plain.removeprefix("<").removesuffix(">").strip(" .。।۔")
 
 

@@ -22,10 +22,11 @@ lines
 """
 
 
-def rows(where: Path, text: str, **arguments: object) -> list[str]:
+def rows(where: Path, text: str, *, user: str | None = None, remove: list[str] | None = None,
+         include_user: bool = False) -> list[str]:
     (where / "chat.txt").write_text(text, encoding="utf-8")
     out = where / "deep" / "result.jsonl"
-    count = parse_convo(file=where / "chat.txt", export_path=out, **arguments)  # type: ignore[arg-type]
+    count = parse_convo(where / "chat.txt", user, out, remove, include_user)
     lines = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
     assert count == len(lines)
     assert all(list(line) == ["prompt", "completion"] and line["completion"] == "" for line in lines)
