@@ -63,7 +63,7 @@ def refuse(findings: Iterable[Finding]) -> None:
     errors = [finding for finding in findings if finding.level == "error"]
     if errors:
         first = errors[0]
-        more = "" if len(errors) == 1 else f" There are {len(errors) - 1} more errors."
+        more = {1: "", 2: " There is 1 more error."}.get(len(errors), f" There are {len(errors) - 1} more errors.")
         hint = first.hint[:1].upper() + first.hint[1:] + "." if first.hint else None
         raise DataError(f"{first.message[:1].upper()}{first.message[1:]}; nothing was published.{more}",
                         where=first.where, hint=hint, findings=errors)
