@@ -24,19 +24,19 @@ def repaired(definition: Definition, example: Example) -> Example:
     form = definition.format
     end = form.completion_end or ""
     *before, last = example.segments
-    completion = _without_end(last.text, end)
+    completion = without_end(last.text, end)
     if not before:
         segments = [_with(last, completion + end)]
     else:
-        completion = _without_start(completion, form.completion_start)
-        prompt = _without_end(before[-1].text, form.prompt_end)
+        completion = without_start(completion, form.completion_start)
+        prompt = without_end(before[-1].text, form.prompt_end)
         segments = [*before[:-1], _with(before[-1], prompt + form.prompt_end),
                     _with(last, form.completion_start + completion + end)]
     return make_example(segments, origin=example.origin, label=example.label, group=example.group, meta=example.meta,
                         rejected=example.rejected, tools=example.tools)
 
 
-def _without_end(text: str, end: str) -> str:
+def without_end(text: str, end: str) -> str:
     """Take an end off a text, with or without the white space that belongs to it, as often as it is there."""
     text, mark = text.rstrip(), end.strip()
     while mark and text.endswith(mark):
@@ -47,7 +47,7 @@ def _without_end(text: str, end: str) -> str:
     return text
 
 
-def _without_start(text: str, start: str) -> str:
+def without_start(text: str, start: str) -> str:
     """Take a start off a text, with or without the white space that belongs to it."""
     text, mark = text.lstrip(), start.strip()
     rest = text.removeprefix(mark)

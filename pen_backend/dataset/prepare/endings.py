@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable, Sequence
 from itertools import chain, count, takewhile
 
+from pen_backend.dataset.boundary import without_end
+
 PROMPT_ENDS = (" ->", "\n\n###\n\n", "\n\n===\n\n", "\n\n---\n\n", "\n\n===>\n\n", "\n\n--->\n\n")
 LAST_PROMPT_END = "\n\n### =>\n\n"
 COMPLETION_ENDS = ("\n", ".", " END", "***", "+++", "&&&", "$$$", "@@@", "%%%")
@@ -69,11 +71,8 @@ def completion_end(completions: Sequence[str], other: str) -> str:
 
 
 def with_end(text: str, end: str) -> str:
-    """Give a text an end, once: white space there goes, and so does the end where it stands already."""
-    text = text.rstrip()
-    if end.strip():
-        text = text.removesuffix(end.rstrip()).rstrip()
-    return text + end
+    """Give a text an end, once."""
+    return without_end(text, end) + end
 
 
 def _shared(texts: Sequence[str]) -> str:

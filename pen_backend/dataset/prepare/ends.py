@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
+from pen_backend.dataset.boundary import without_start
 from pen_backend.dataset.prepare import endings
 from pen_backend.dataset.prepare.found import Boundary, Found, Row, Rules, dropping, few_or_many
 from pen_backend.dataset.prepare.prepared import Sample
@@ -146,7 +147,7 @@ def _start_of(boundary: Boundary) -> Callable[[str], str]:
     start = boundary.completion_start
     if boundary.keep_start:
         return lambda completion: completion if completion.startswith(start) else start + completion
-    return lambda completion: start + completion.removeprefix(start).lstrip()
+    return lambda completion: start + without_start(completion, start)
 
 
 def _prompts(mend: Callable[[str], str]) -> Callable[[Sequence[Row]], list[Row]]:

@@ -53,7 +53,8 @@ def test_the_first_end_that_is_inside_no_completion_is_recommended(completions: 
 
 @pytest.mark.parametrize(("text", "end", "ended"), [
     ("Why? ", " ->", "Why? ->"), ("Why ->", " ->", "Why ->"), ("x \n", "\n", "x\n"), ("x\nEND", "\nEND", "x\nEND"),
-    ("x END", "\nEND", "x END\nEND"), ("x", "", "x"),
+    ("x END", "\nEND", "x\nEND"),
+    ("WEEKEND", " END", "WEEKEND END"), ("x", "", "x"),
 ])
 def test_a_text_has_its_end_once(text: str, end: str, ended: str) -> None:
     assert endings.with_end(text, end) == ended
