@@ -101,8 +101,8 @@ def _other(line: str, marked: bool, strings: Strings) -> Body | None:
         return Body("deleted" if meaning == "deleted" else "contact", "")
     if meaning == "live-location":
         return Body("location", "")
-    if meaning is None:  # a call may say more: "Missed voice call, Tap to call back"
-        meaning = strings.meaning(_CALL_END.split(line, maxsplit=1)[0])
+    if meaning is None and (end := _CALL_END.search(line)):  # "Missed voice call, Tap to call back"
+        meaning = strings.meaning(line[:end.start()])
     return Body("call", line) if meaning == "missed" or (meaning == "call" and marked) else None
 
 

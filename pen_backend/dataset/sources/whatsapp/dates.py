@@ -42,10 +42,14 @@ class Dates:
     count: int = 0
     _readings: dict[Order, _Reading] = field(default_factory=dict)
     _differ: bool = False
+    _last: tuple[int, int, int] | None = None
 
     def add(self, header: Header) -> None:
-        """Take one more date into account."""
+        """Take one more date into account; messages of one day say no more than the first of them."""
         self.count += 1
+        if header.numbers == self._last:
+            return
+        self._last = header.numbers
         orders = _ORDERS[self.form.year]
         found = [header.date(order) for order in orders]
         self._differ |= found[0] != found[1]

@@ -20,6 +20,7 @@ Order = Literal["dmy", "mdy", "ymd", "ydm", "dym", "myd"]
 
 _LONGEST = 160  # signs of date and time with all that stands around them
 _ERAS = {"r": 2018, "令和": 2018, "h": 1988, "平成": 1988, "s": 1925, "昭和": 1925, "be": -543, "พ.ศ.": -543}
+_YEAR_DIGITS = 3
 _BUDDHIST = range(2400, 2700)  # years that only this calendar has reached, also without its letters
 
 
@@ -75,8 +76,8 @@ class Headers:
         time = (rf"(?:(?P<before>{halves})\s?)?(?P<hour>\d{{1,2}})(?:[:.]|\s?h\s?)(?P<minute>\d{{2}})"
                 rf"(?:[:.](?P<second>\d{{2}}))?(?:\s?(?P<after>{halves}))?")
         gap = rf"(?:\s?[,،]\s?|\s)\s?(?:(?:{between})\s)?"
-        tail = (r"(?(open)(?P<bracket>\s?\]:?(?:\s|$))"
-                r"|(?:(?P<dash>\s?[-–—](?:\s|$))|(?P<colon>:\s)|(?P<plain>\s(?=\S[^:\n]*:\s))))")
+        tail = (r"(?(open)\s?\]:?(?:\s|$)"
+                r"|(?:(?P<dash>\s?[-–—](?:\s|$))|(?P<colon>:\s)|\s(?=\S[^:\n]*:\s)))")
         self._patterns = [(re.compile(rf"(?P<open>\[\s?)?{one}{gap}{other}{tail}", re.IGNORECASE), one is time)
                           for one, other in ((date, time), (time, date))]
 
@@ -92,20 +93,24 @@ class Headers:
         return None
 
     def _header(self, line: str, found: re.Match[str], time_first: bool) -> Header:
-        groups = found.groupdict()
-        style: Style = next(style for style in _STYLES if groups[style] is not None)
-        written = (groups["one"], groups["two"], groups["three"])
-        eras = (groups["era"], None, groups["era2"] or groups["era3"])
-        place, numbers = _years(written, eras)
-        half = groups["before"] or groups["after"]
-        form = Form(style, groups["sep"], groups["second"] is not None, half is not None, place,
-                    time_first)
-        time = _time(int(groups["hour"]), int(groups["minute"]), int(groups["second"] or 0),
+        separator, second, before, after, era, era2, era3 = found.group(
+            "sep", "second", "before", "after", "era", "era2", "era3")
+        place, numbers = _years((found["one"], found["two"], found["three"]), (era, None, era2 or era3))
+        half = before or after
+        form = _form(_style(found), separator, second is not None, half is not None, place, time_first)
+        time = _time(int(found["hour"]), int(found["minute"]), int(second or 0),
                      None if half is None else self._meridiem.get(bare(half), False))
         return Header(form, numbers, time, _index(line, found.end()))
 
 
-_STYLES: tuple[Style, ...] = ("bracket", "dash", "colon", "plain")
+# One object a form: a file has few, and each of its headers is compared with them.
+_form = lru_cache(maxsize=1024)(Form)
+
+
+def _style(found: re.Match[str]) -> Style:
+    if found["open"] is not None:
+        return "bracket"
+    return "dash" if found["dash"] is not None else "colon" if found["colon"] is not None else "plain"
 
 
 def _years(written: tuple[str, str, str], eras: tuple[str | None, None, str | None]) -> tuple[YearPlace,
@@ -114,10 +119,10 @@ def _years(written: tuple[str, str, str], eras: tuple[str | None, None, str | No
     numbers = [int(number) for number in written]
     for index, place in enumerate(_PLACES):
         era = eras[index]
+        if era is None and len(written[index]) < _YEAR_DIGITS:
+            continue
         if era is not None:
             numbers[index] += _ERAS[era.casefold().replace("b.e", "be").rstrip(".") if era.isascii() else era]
-        elif len(written[index]) < 3:
-            continue
         elif numbers[index] in _BUDDHIST:
             numbers[index] -= 543
         return place, (numbers[0], numbers[1], numbers[2])

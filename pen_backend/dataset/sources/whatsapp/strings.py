@@ -17,6 +17,7 @@ MEDIA = ("image", "video", "audio", "sticker", "gif", "document", "media")
 LINES = (*MEDIA, "contact", "deleted", "live-location", "missed", "call")  # a whole line each
 KEYS = (*LINES, "edited", "attached", "location", "poll", "encrypted", "system", "marked-system", "between", "am", "pm")
 _LONGEST = 200  # signs of a line that are compared
+_HEAD = 3  # signs that are looked at first
 MARKS = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 _MARKED = re.compile(f"[{MARKS}]")
 
@@ -45,6 +46,8 @@ class Strings:
 
     def meaning(self, line: str) -> str | None:
         """Say what a line stands for: image, …, contact, deleted, live-location, missed, call; None if it is a text."""
+        if not self._may_mean(line):
+            return None
         plain = folded(line[:_LONGEST])
         found = self._meanings.get(plain)
         if found is None:
@@ -76,6 +79,15 @@ class Strings:
     def _meanings(self) -> Mapping[str, str]:
         # Languages that do not say what was left out have one text for several kinds: the first one counts.
         return {text: key for key in reversed(LINES) for text in self._texts[key]}
+
+    def _may_mean(self, line: str) -> bool:
+        """Say whether a line begins as one of the texts; nearly all lines do not, and this costs little."""
+        head = unmarked(line[:2 * _HEAD]).casefold()
+        return not head.isprintable() or "  " in head or head.lstrip(" <")[:_HEAD] in self._heads
+
+    @cached_property
+    def _heads(self) -> frozenset[str]:
+        return frozenset(text[:_HEAD] for text in (*self._meanings, *(text for text, _ in self._beginnings)))
 
     @cached_property
     def _beginnings(self) -> tuple[tuple[str, str], ...]:
