@@ -35,6 +35,7 @@ def test_odd_chats_are_named(roles: list[str], found: list[str]) -> None:
 
 
 def test_calls_of_any_shape_do_no_harm() -> None:
-    for extra in ({"tool_calls": 3}, {"tool_calls": [3, {"id": []}]}, {"tool_call_id": []}):
+    odd: list[dict[str, object]] = [{"tool_calls": 3}, {"tool_calls": [3, {"id": []}]}, {"tool_call_id": []}]
+    for extra in odd:
         for role in ("assistant", "tool"):
             remarks([Segment("x", 1.0, role, None, extra)])
