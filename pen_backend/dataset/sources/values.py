@@ -20,19 +20,34 @@ _BOM = b"\xef\xbb\xbf"
 _RAW_KEPT = 1_000  # bytes of a record that is too long, for the list of what was rejected
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: a build makes one for every record, and freezing triples what that costs
 class Value:
     """One JSON value, its text, and where it stands; `error` instead of a value if it cannot be read.
 
-    `pointer` leads to it in its file: "/4" is the fifth item of an array, "" a value on a line of its own.
+    `number` is its place in an array, from 0; None if it does not stand in one.
     """
 
     raw: bytes
-    locator: str
-    where: str
+    name: str
+    line: int
+    number: int | None
     value: object = None
     error: DataError | None = None
-    pointer: str = ""
+
+    @property
+    def locator(self) -> str:
+        """Where it stands, for its origin."""
+        return f"line {self.line}" if self.number is None else f"line {self.line} record {self.number + 1}"
+
+    @property
+    def where(self) -> str:
+        """Where it stands, as FILE:LINE."""
+        return f"{self.name}:{self.line}"
+
+    @property
+    def pointer(self) -> str:
+        """What leads to it in its file: "/4" is the fifth item of an array, "" a value on a line of its own."""
+        return "" if self.number is None else f"/{self.number}"
 
 
 def refused(document: Document, value: Value, error: DataError) -> Rejected:
@@ -80,8 +95,8 @@ def _is_json(raw: bytes) -> bool:
 
 
 def _lines(stream: BinaryIO, document: Document, limit: int) -> Iterator[Value]:
-    for number, raw in raw_lines(stream, limit):
-        yield _read(raw, f"line {number}", f"{document.name}:{number}", "", limit)
+    for line, raw in raw_lines(stream, limit):
+        yield _read(Value(raw, document.name, line, None), limit)
 
 
 def _items(window: Window, name: str, limit: int, *, array: bool) -> Iterator[Value]:
@@ -95,10 +110,12 @@ def _items(window: Window, name: str, limit: int, *, array: bool) -> Iterator[Va
     number = 0
     while array or window.has_more():
         window.next_sign()
+        for line, raw, value in window.objects() if array else ():
+            yield Value(raw, name, line, number, value)
+            number += 1
         line = window.line()
-        raw = window.item()
-        locator = f"line {line} record {number + 1}" if array else f"line {line}"
-        yield _read(raw, locator, f"{name}:{line}", f"/{number}" if array else "", limit, window.parsed)
+        found = Value(window.item(), name, line, number if array else None, window.parsed)
+        yield _read(found, limit) if found.value is None else found
         number += 1
         if not array:
             continue
@@ -111,10 +128,17 @@ def _items(window: Window, name: str, limit: int, *, array: bool) -> Iterator[Va
         window.step()
 
 
-def _read(raw: bytes, locator: str, where: str, pointer: str, limit: int, parsed: object = None) -> Value:
-    if parsed is not None:
-        return Value(raw, locator, where, parsed, None, pointer)
+def _read(found: Value, limit: int) -> Value:
+    """Read a value's text into it."""
     try:
-        return Value(raw, locator, where, parse_json(raw, where=where, limit=limit), None, pointer)
-    except DataError as error:
-        return Value(raw if len(raw) <= limit else raw[:_RAW_KEPT], locator, where, None, error, pointer)
+        found.value = orjson.loads(found.raw) if len(found.raw) <= limit else None
+    except orjson.JSONDecodeError:
+        found.value = None
+    if found.value is None:  # a null, or something that has to be explained
+        try:
+            found.value = parse_json(found.raw, where=found.where, limit=limit)
+        except DataError as error:
+            found.error = error
+            if len(found.raw) > limit:
+                found.raw = found.raw[:_RAW_KEPT]
+    return found
