@@ -102,7 +102,7 @@ class _Reader:
             texts.pop()  # the number of the next one
         voice: str | None = None
         for number, text, _ in texts:
-            cue.timed = cue.timed or _TIME_TAG.search(text) is not None
+            cue.timed = cue.timed or ("<" in text and _TIME_TAG.search(text) is not None)
             voice = _pieces(cue.spoken, number, text, voice)
         if cue.spoken:
             yield cue
@@ -123,7 +123,7 @@ class _Reader:
 
 def plain(text: str) -> str:
     """Take markup out of a line: italics, colours, times of words, entities."""
-    if "<" in text or "{" in text:
+    if "<" in text or "{\\" in text:
         text = _TAG.sub("", text)
     return " ".join((html.unescape(text) if "&" in text else text).split())
 
@@ -131,7 +131,7 @@ def plain(text: str) -> str:
 def _pieces(spoken: list[Spoken], number: int, text: str, voice: str | None) -> str | None:
     """Add the pieces of a line to what is spoken, and return whose voice the next line begins in."""
     done = 0
-    for tag in _VOICE.finditer(text):
+    for tag in _VOICE.finditer(text) if "<" in text else ():
         if piece := plain(text[done:tag.start()]):
             spoken.append(Spoken(number, voice, piece))
         voice = plain(tag[1]) or None if tag[1] else None
@@ -142,5 +142,6 @@ def _pieces(spoken: list[Spoken], number: int, text: str, voice: str | None) -> 
 
 
 def _seconds(parts: tuple[str | None, ...]) -> float:
-    hours, minutes, seconds, fraction = (part or "0" for part in parts)
-    return int(hours) * 3600 + int(minutes) * 60 + int(seconds) + int(fraction.ljust(3, "0")) / 1000
+    hours, minutes, seconds, fraction = parts
+    return (int(hours or 0) * 3600 + int(minutes or 0) * 60 + int(seconds or 0)
+            + int((fraction or "0").ljust(3, "0")) / 1000)
