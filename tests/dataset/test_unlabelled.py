@@ -1,53 +1,84 @@
-"""Rows that a person has yet to complete: which they are, and how they come back."""
+"""Rows that wait for their completion: cleaned, written once, filled in by a person, and read back."""
 
 import json
 from pathlib import Path
 
-import pytest
-
 from pen_backend.dataset.build import build
-from pen_backend.errors import DataError
-from tests.dataset import Bytes, definition, run
+from pen_backend.prompts.sources import Source
+from tests.dataset import ROWS, Bytes, accounted, definition, files, puns, rows, run
 
-NOTES = """\
-pen: 1
-title: Notes
-prompt: <time> - <message>
-completion: "note=<note> time=<time>"
-vars: [time: {example: now}, message: {type: text, example: x}, note: {example: y}]
-format: {prompt-end: "\\n###\\n", completion-start: " ", completion-end: END}
-"""
 CHAT = """\
-27/07/2021, 21:02 - Ada: Where is the van?
-27/07/2021, 21:03 - Bob: In the lake again
+pen: 1
+title: Reply
+messages:
+- {role: system, content: Be short.}
+- {role: user, content: "<question>"}
+- {role: assistant, content: "<answer>"}
+vars: [question: {type: text}, answer: {type: text}]
 """
-FILLED = "".join(json.dumps({"time": f"{hour}:00", "message": f"Call number {hour}", "note": "none"}) + "\n"
-                 for hour in range(12))
-CHAT_SOURCE = "{reader: whatsapp, path: chat.txt, fields: {time: timestamp, message: text}}"
+GOOD = [{"question": text, "answer": f"answer {number}"} for number, text in enumerate(puns(20))]
 
 
-def lines(path: Path) -> list[object]:
-    return [json.loads(line) for line in path.read_text().splitlines()]
+def lines(*rows_in: object) -> str:
+    return "\n".join(json.dumps(one) for one in rows_in)
 
 
-def test_messages_that_nobody_has_annotated_wait_beside_those_that_are(tmp_path: Path) -> None:
-    prompt = definition(tmp_path, NOTES, f"{{sources: [{{reader: jsonl, path: filled.jsonl}}, {CHAT_SOURCE}]}}")
-    (tmp_path / "chat.txt").write_text(CHAT)
-    (tmp_path / "filled.jsonl").write_text(FILLED)
-    done = build(prompt, out=tmp_path / "out", encoder=Bytes())
-    assert lines(done.directory / "unlabelled.jsonl") == [
-        {"prompt": "2021-07-27T21:02:00 - Where is the van?", "completion": ""},
-        {"prompt": "2021-07-27T21:03:00 - In the lake again", "completion": ""}]
-    assert done.report.examples["train"] + done.report.examples["valid"] == 12
+def test_a_row_goes_through_the_steps_before_it_waits(tmp_path: Path) -> None:
+    waiting = [{"question": " two\r\n lines ", "answer": ""}, {"question": "two lines", "answer": " "},
+               {"question": "x", "answer": ""}, {"question": "", "answer": ""}]
+    training = "{steps: [{normalise: {newlines: space}}, {filter: {chars: [5, 500]}}, dedupe]}"
+    done = run(tmp_path, lines(*waiting, *GOOD), prompt=ROWS, reader_name="jsonl", training=training)
+    (line,) = (done.directory / "unlabelled.jsonl").read_text().splitlines()
+    assert json.loads(line) == {"prompt": "Q: two lines", "completion": ""}
+    assert done.report.sources[0].rejected == {"unlabelled": 1, "duplicate": 1, "filtered": 1, "empty": 1}
+    assert done.report.steps == {"read": {"empty": 1}, "2 filter": {"filtered": 1}, "3 dedupe": {"duplicate": 1},
+                                 "unlabelled": {"unlabelled": 1}}
+    accounted(done)
 
 
-def test_a_variable_that_is_asked_too_does_not_make_a_row_labelled(tmp_path: Path) -> None:
-    empty = json.dumps({"time": "13:00", "message": "Nothing", "note": ""})
-    done = run(tmp_path, FILLED + empty, prompt=NOTES, reader_name="jsonl")
-    assert lines(done.directory / "unlabelled.jsonl") == [{"prompt": "13:00 - Nothing", "completion": ""}]
+def test_a_row_that_waits_pushes_out_none_that_is_labelled(tmp_path: Path) -> None:
+    question = "What is the name of the old river that runs through the whole of the town, my friend"
+    first = {"question": question, "answer": ""}
+    done = run(tmp_path, lines(first, {"question": question, "answer": "Lethe"}, *GOOD), prompt=ROWS,
+               reader_name="jsonl", training="{steps: [{dedupe: {near: 0.7}}, {sample: {n: 21}}]}")
+    assert done.report.sources[0].rejected == {"unlabelled": 1}
 
 
-def test_a_table_without_the_column_is_mistaken_not_unlabelled(tmp_path: Path) -> None:
-    rows = "".join(json.dumps({"time": "1", "message": f"m{number}"}) + "\n" for number in range(9))
-    with pytest.raises(DataError, match="no field 'note'"):
-        run(tmp_path, rows, prompt=NOTES, reader_name="jsonl")
+def test_a_row_that_cannot_be_written_is_bad_instead(tmp_path: Path) -> None:
+    one_line = ROWS.replace("question: {type: text,", "question: {type: string,")
+    done = run(tmp_path, lines({"question": "two\nlines", "answer": ""}, *GOOD), prompt=one_line, reader_name="jsonl",
+               training="{on-bad: skip}")
+    assert done.report.sources[0].rejected == {"value": 1}
+    assert not (done.directory / "unlabelled.jsonl").exists()
+    accounted(done)
+
+
+def test_a_set_that_nobody_has_labelled_is_published_to_be_labelled(tmp_path: Path) -> None:
+    one = definition(tmp_path / "definition", ROWS, "{example: {boundary: repair}}")
+    blank = lines(*({"question": text, "answer": ""} for text in puns(20)))
+    done = build(one, sources=[Source(text=blank, id="chat", reader="jsonl")], out=tmp_path / "out", encoder=Bytes())
+    assert done.report.examples == {"built": 0, "train": 0, "valid": 0}
+    (hint,) = [one.hint for one in done.report.findings if one.code == "unlabelled" and one.level == "warning"]
+    assert str(hint).startswith("fill in unlabelled.jsonl")
+    accounted(done)
+    path = done.directory / "unlabelled.jsonl"
+    filled = path.read_text().replace('"completion":""', '"completion":"so END"')
+    again = build(one, sources=[Source(text=filled, id="filled", reader="jsonl")], out=tmp_path / "out",
+                  encoder=Bytes())
+    assert again.report.examples["built"] == 20
+    row = rows(again.directory, "train")[0]
+    assert row.segments[0].text.endswith("\nA:")
+    assert row.segments[1].text == " so END\n"
+
+
+def test_a_chat_waits_with_an_empty_answer(tmp_path: Path) -> None:
+    blank = lines(*({"question": text, "answer": ""} for text in puns(3)))
+    done = run(tmp_path, blank, prompt=CHAT, reader_name="jsonl", training="{}")
+    first = json.loads((done.directory / "unlabelled.jsonl").read_text().splitlines()[0])
+    assert [message["role"] for message in first["messages"]] == ["system", "user", "assistant"]
+    assert first["messages"][2]["content"] == ""
+
+
+def test_no_file_waits_where_all_is_labelled(tmp_path: Path) -> None:
+    done = run(tmp_path, lines(*GOOD), prompt=ROWS, reader_name="jsonl", training="{}")
+    assert "unlabelled.jsonl" not in files(done.directory)
