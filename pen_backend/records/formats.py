@@ -28,7 +28,7 @@ def to_line(example: Example, dialect: Format, *, prompt_loss_weight: float = 0.
 
 def _to_object(example: Example, dialect: Format, prompt_loss_weight: float, lossy: Lossy) -> dict[str, object]:
     segments = example.segments
-    roles = any(segment.role is not None for segment in segments)
+    roles = {segment.role for segment in segments} != {None}
     if dialect == "chat":
         if example.rejected is not None:
             raise _lossy(example, dialect, "it has a rejected answer")
