@@ -13,7 +13,7 @@ from pen_backend.errors import DataError, Finding
 from pen_backend.prompts.sources import Source
 from pen_backend.prompts.training import ExampleSpec
 from pen_backend.records import Origin
-from tests.dataset import Bytes, definition
+from tests.dataset import Bytes, definition, files
 
 REPLY = """\
 pen: 1
@@ -173,3 +173,31 @@ def test_the_host_of_a_podcast_answers_what_was_said_before(tmp_path: Path) -> N
         ["What would you say to somebody who has tried all of that 4 times already and is tired? The host responds:",
          " I would say, listen, the 6th time is another one.\n"]]
     assert done.report.rejected == {"too-short": 1}
+
+
+def test_nobodys_name_is_left_in_anonymised_replies(tmp_path: Path) -> None:
+    where = tmp_path / "definition"
+    training = REPLY.replace("steps: [", "steps: [{anonymise: {people: pseudonym}}, ").replace("chat.zip", "chat.txt")
+    one = definition(where, training)
+    (where / "chat.txt").write_text(CHAT + "13/05/26, 19:03 - Bob: thanks Ada\n13/05/26, 19:04 - Ada: welcome, bob\n")
+    done = build(one, out=tmp_path / "out", encoder=Bytes(), overrides={"valid_share": 0})
+    written = b"".join(files(done.directory).values()).decode()
+    assert "Bob" not in written.replace('"reply-by"', "")
+    rows = [json.loads(line)["data"]["text_list"] for line in (done.directory / "train.jsonl").read_text().splitlines()]
+    assert rows[-1] == ["Person 2: sorry, asleep\nPerson 1: never mind\nPerson 2: thanks Person 1\nPerson 1:",
+                        " welcome, Person 2\n"]
+
+
+def test_conversations_can_be_kept_on_one_side(tmp_path: Path) -> None:
+    where = tmp_path / "definition"
+    training = REPLY.replace("build: turns,", "build: turns, group-by: session,").replace("chat.zip", "chat.txt")
+    one = definition(where, training + "  split: {valid: 0.4, by: [group]}\n")
+    lines = [f"{day:02}/05/26, 10:{minute:02} - {'Ada' if minute % 6 else 'Bob'}: day {day} at {minute}"
+             for day in range(13, 29) for minute in range(0, 30, 3)]
+    (where / "chat.txt").write_text("\n".join(lines))
+    done = build(one, out=tmp_path / "out", encoder=Bytes())
+    days = {side: {text.split()[1] for line in (done.directory / f"{side}.jsonl").read_text().splitlines()
+                   for text in json.loads(line)["data"]["text_list"][1:]} for side in ("train", "valid")}
+    assert days["train"]
+    assert days["valid"]
+    assert days["train"].isdisjoint(days["valid"])

@@ -54,7 +54,7 @@ class Authors:
     def add(self, rest: str) -> None:
         """Take a header's line into account; REST is what follows date and time."""
         self._lines += 1
-        if not rest.isascii():
+        if not rest.isascii() and len(self._mentioned) < _MOST:
             self._mentioned.update(map(named, _MENTIONED.findall(rest)))
         for number, (name, text) in enumerate(_splits(rest)):
             if (_hardly_a_name(name) and not text.startswith(MARK)) if number else self._about_chat(name):
