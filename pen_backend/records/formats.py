@@ -93,6 +93,7 @@ def _to_message(segment: Segment, *, plain: bool = False) -> dict[str, object]:
 
 
 def _lossy(example: Example, dialect: Format, why: str) -> DataError:
-    return bad("lossy", f"an example cannot be written as {dialect} without a loss: {why}", where=example.origin.where or None,
+    return bad("lossy", f"an example cannot be written as {dialect} without a loss: {why}",
+               where=example.origin.where or None,
                hint="choose another output.format, or allow the loss of weights with `lossy: zero-one`"
                if dialect in ("chat", "prompt-completion") else "choose another output.format")

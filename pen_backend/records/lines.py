@@ -81,18 +81,17 @@ def parse_json(raw: bytes | str, *, where: str, limit: int = LINE_LIMIT) -> obje
 
 def _json_finding(raw: bytes | str, error: json.JSONDecodeError, where: str) -> DataError:
     """Say which rule a text breaks that is not strict JSON."""
-    text = raw
-    if isinstance(raw, bytes):
+    if isinstance(raw, bytes) and "UTF-8" in error.msg:
         try:
-            text = raw.decode()
+            raw.decode()
         except UnicodeDecodeError as broken:
             return bad("encoding", f"byte 0x{raw[broken.start]:02x} at offset {broken.start} of the line is not UTF-8",
                        where=where, hint="save the file as UTF-8")
-    place = _place(where, error)
+    place = where if error.lineno == 1 else _place(where, error)
     if "surrogate" in error.msg:
         return bad("surrogate", f"half of a surrogate pair at column {error.colno}; no text can hold it", where=place,
                    hint="write the whole character, or remove it")
-    if "infinity" in error.msg or _NOT_FINITE.search(str(text)[max(error.pos - 1, 0):error.pos + 9]):
+    if "infinity" in error.msg or _NOT_FINITE.search(error.doc, max(error.pos - 1, 0), error.pos + 9):
         return bad("nan", f"a number at column {error.colno} is not finite; JSON has no NaN or infinite numbers",
                    where=place, hint="leave the number out, or write null")
     return bad("json", f"not valid JSON at column {error.colno}: {error.msg}", where=place,
@@ -102,4 +101,4 @@ def _json_finding(raw: bytes | str, error: json.JSONDecodeError, where: str) -> 
 def _place(where: str, error: json.JSONDecodeError) -> str:
     """Lead to the line of a fault."""
     name, _, line = where.rpartition(":")
-    return f"{name}:{int(line) + error.lineno - 1}" if error.lineno > 1 and line.isdigit() else where
+    return f"{name}:{int(line) + error.lineno - 1}" if line.isdigit() else where

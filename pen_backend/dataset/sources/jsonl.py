@@ -19,9 +19,10 @@ def read(document: Document, request: Request) -> Iterator[Read]:
     seen: Counter[Dialect] = Counter()
     columns = frozenset(column for names in request.source.fields.values() for column in names)
     for value in values(document):
+        if value.error is not None:
+            yield refused(document, value, value.error)
+            continue
         try:
-            if value.error is not None:
-                raise value.error
             if isinstance(value.value, dict) and _is_record(value.value, columns, request.wanted):
                 yield Record(_with_text(value.value), document.origin(value.locator))
                 continue

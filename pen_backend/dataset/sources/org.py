@@ -23,12 +23,14 @@ _STRUCTURE = re.compile(r"\*+ |#\+(?:todo|seq_todo|typ_todo|filetags|property):|
                         re.IGNORECASE)
 _DATE = re.compile(r"[<\[](?=\d)")
 _LONG = 400  # characters of a heading's tags, or of a line with a property
+_BATCH = 500  # headings
 _HEAD = 60  # characters of a heading, which hold its keyword and priority
 _HIDE = {ord("<"): 0xE0F0, ord("["): 0xE0F1}
 _REST = "\ue0f2"
 _SHOW = {hidden: sign for sign, hidden in _HIDE.items()}
 _TERM = re.compile(r"(\S.*?)[ \t]+::(?=\s|$)")
 _SENTENCE = re.compile(r"[.!?…][\"'”’)\]]*$")
+_NO_PROPERTIES: dict[str, str] = {}  # of most headings; never changed
 _INHERITED = frozenset(("PEN_WEIGHTS", "LABEL"))
 
 
@@ -72,31 +74,64 @@ def read(document: Document, request: Request) -> Iterator[Read]:
 
 def _sections(document: Document, source: Source) -> list[_Section]:
     lines = document.text().split("\n")
-    root = orgparse.loadi([_masked(line) for line in lines])
-    nodes = [node for node in root if isinstance(node, OrgNode)]
-    starts = [*(node.linenumber for node in nodes), len(lines) + 1]
-    filetags = frozenset(root.tags)
+    filetags, found = _headings(lines)
+    starts = [*(line for line, _ in found), len(lines) + 1]
     sections = [_Section("", 0, tuple(blocks(lines[:starts[0] - 1], 1)), filetags,
                          selected=_is_selected(source, filetags, None))]
     # Who stands below whom is kept here: orgparse looks for parents and children from the start each time.
     above: list[tuple[int, int]] = []
-    for index, (node, start, end) in enumerate(zip(nodes, starts, starts[1:], strict=False)):
+    for index, ((start, node), end) in enumerate(zip(found, starts[1:], strict=True)):
         while above and above[-1][0] >= node.level:
             above.pop()
         parent = above[-1][1] if above else None
         around = sections[parent or 0]
         above.append((node.level, index + 1))
-        tags = around.tags | node.shallow_tags
-        properties = {key: value for key, value in around.properties.items() if key in _INHERITED}
-        properties.update((str(key).upper(), str(value).translate(_SHOW)) for key, value in node.properties.items())
-        heading = _heading_of(node, lines[start - 1])
-        hidden = around.hidden or heading.partition(" ")[0] == "COMMENT"
+        tags = around.tags | node.tags if node.tags else around.tags
+        properties = {key: value for key, value in around.properties.items() if key in _INHERITED} or _NO_PROPERTIES
+        if node.properties:
+            properties = {**properties, **node.properties}
+        hidden = around.hidden or node.heading.partition(" ")[0] == "COMMENT"
         sections.append(_Section(
-            heading=heading, line=start,
-            body=tuple(blocks(lines[start:end - 1], start + 1)), tags=tags, todo=node.todo, properties=properties,
-            parent=parent, is_leaf=index + 1 == len(nodes) or nodes[index + 1].level <= node.level,
+            heading=node.heading, line=start, body=tuple(blocks(lines[start:end - 1], start + 1)), tags=tags,
+            todo=node.todo, properties=properties, parent=parent,
+            is_leaf=index + 1 == len(found) or found[index + 1][1].level <= node.level,
             selected=not hidden and _is_selected(source, tags, node.todo), hidden=hidden))
     return sections
+
+
+@dataclass(frozen=True, slots=True)
+class _Heading:
+    """What a heading says of itself."""
+
+    level: int
+    heading: str
+    tags: frozenset[str]
+    todo: str | None
+    properties: Mapping[str, str]
+
+
+def _headings(lines: list[str]) -> tuple[frozenset[str], list[tuple[int, _Heading]]]:
+    """Return the file's tags, and every heading with its line.
+
+    orgparse is given some headings at a time, with the file's keywords above them: its nodes are large, and a file
+    can have a hundred thousand.
+    """
+    masked = [(number, kept) for number, line in enumerate(lines, 1) if (kept := _masked(line))]
+    keywords = [kept for _, kept in masked if kept.startswith("#+")]
+    first = [index for index, (_, kept) in enumerate(masked) if kept.startswith("*")]
+    found = []
+    seen: dict[frozenset[str], frozenset[str]] = {}
+    for at in range(0, len(first), _BATCH):
+        part = masked[first[at]:first[at + _BATCH] if at + _BATCH < len(first) else len(masked)]
+        for node in orgparse.loadi([*keywords, *(kept for _, kept in part)]):
+            if isinstance(node, OrgNode) and node.level:
+                number = part[node.linenumber - len(keywords) - 1][0]
+                properties = {str(key).upper(): str(value).translate(_SHOW)
+                              for key, value in node.properties.items()} if node.properties else _NO_PROPERTIES
+                tags = frozenset(node.shallow_tags)
+                found.append((number, _Heading(node.level, _heading_of(node, lines[number - 1]),
+                                               seen.setdefault(tags, tags), node.todo, properties)))
+    return frozenset(orgparse.loadi(keywords).tags), found
 
 
 def _is_selected(source: Source, tags: frozenset[str], todo: str | None) -> bool:
