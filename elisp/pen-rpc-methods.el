@@ -18,7 +18,7 @@
 (require 'pen-rpc)
 
 (defconst pen-rpc-methods-hash
-  "5607c3b5f885be6953629913024e34f766688b4b7277ccf5e13abfeeb9616c00"
+  "76e63d3cbcd590a1498c0c9cd085d34509b9877b8fe6ceea3f88aa88945d05cd"
   "What the service says in its greeting if its methods are these.")
 
 (defun pen-rpc-completions-start (&rest args)

@@ -24,6 +24,9 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     added = command(commands, "prepare", prepare, help_of(Datasets.prepare))
     added.add_argument("file", metavar="FILE", help="JSON lines, JSON, CSV, TSV, XLSX or plain text")
     added.add_argument("-q", dest="accept", action="store_true", help="take every recommendation without asking")
+    added.add_argument("--decline", metavar="N", type=int, action="append", default=[],
+                       help="do not take the recommendation of check N; may be repeated")
+    added.add_argument("--no-split", action="store_true", help="hold no rows of a classification out")
     added.add_argument("--prompt", metavar="NAME", help="a definition whose format the rows are to fit")
     added.add_argument("--out", metavar="DIR", help="where the files go (default: beside FILE)")
     added.add_argument("--model", help="the model whose tokens are counted (default: those of davinci's time)")
@@ -52,28 +55,29 @@ class _Talk:
 
     def take_all(self) -> "Prepared":
         """Take every recommendation."""
-        return self._run([], split=True, write=True)
+        return self._run(self._options.decline, split=not self._options.no_split, write=True)
 
     def ask(self) -> "Prepared":
         """Look first, then ask about every recommendation, in order; what follows from a no is looked at again."""
-        declined: list[int] = []
-        done = self._run(declined, split=True, write=False)
+        declined = list(self._options.decline)
+        split = not self._options.no_split
+        done = self._run(declined, split=split, write=False)
         if not self._answers.isatty():
-            if done.split or _recommended(done):
+            if (done.split and split) or any(one.applied for one in _recommended(done)):
                 self._terminal.result(done, "")
                 raise RefusedError("Nothing was written: there are recommendations to decide on, and no terminal to "
                                    "ask.", hint="Give -q to take them all.")
-            return self._run(declined, split=True, write=True)
-        asked: set[int] = set()
+            return self._run(declined, split=split, write=True)
+        asked = set(declined)
         while pending := [one for one in _recommended(done) if one.id not in asked]:
             number = pending[0].id or 0
             asked.add(number)
-            if not self._yes(f"[{number}] {_sentence(pending[0].remedy or '')}?"):
+            if not self._yes(f"[{number}] {pending[0].message}: {pending[0].remedy}?"):
                 declined.append(number)
-                done = self._run(declined, split=True, write=False)
-        split = done.split and self._yes("Hold rows of every class out, in a file of their own?")
-        if done.split and not split:
-            done = self._run(declined, split=False, write=False)
+                done = self._run(declined, split=split, write=False)
+        if done.split and split and not self._yes("Hold rows of every class out, in a file of their own?"):
+            split = False
+            done = self._run(declined, split=split, write=False)
         files = _files(done)
         if files and not self._yes(f"Write {', '.join(file.name for file in files)}?"):
             raise RefusedError("Nothing was written.")
@@ -142,10 +146,6 @@ def _listed(lines: Sequence[int]) -> str:
 def _cut(text: str) -> str:
     line = one_line(text)
     return line if len(line) <= _SAMPLE else f"{line[:_SAMPLE]}…"
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def _advice(done: "Prepared") -> Iterator[str]:

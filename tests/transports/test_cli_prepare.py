@@ -3,6 +3,7 @@
 import io
 import json
 import queue
+import re
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +59,8 @@ def test_the_old_quiet_is_q_and_says_nothing(context: Context, tmp_path: Path) -
 def test_each_recommendation_is_a_question(context: Context, tmp_path: Path) -> None:
     path = table(tmp_path / "qa.jsonl", PAIRS)
     out, said = asked(context, path, "", "y", "yes", "Y", "", "")
-    assert [line.split("]")[0][1:] for line in said.splitlines() if "[Y/n]" in line or "? [" in line]
-    assert said.count("[Y/n]") == 5
+    assert re.findall(r"\[(\d+)\] [^\[]*\? \[Y/n\]", said) == ["7", "11", "14", "15"]
+    assert said.endswith(f"next: pen finetune {tmp_path / 'qa_prompt.yaml'}\n")
     assert lines(tmp_path / "qa_prepared.jsonl") == [
         ("one ->", " first thing\n"), ("two ->", " second place\n"), ("four ->", " FOURTH WALL\n")]
     assert out.startswith(str(tmp_path / "qa_prepared.jsonl"))
@@ -113,6 +114,19 @@ def test_without_a_terminal_what_needs_no_answer_is_done(context: Context, tmp_p
     assert (code, len(out.splitlines())) == (0, 2)
 
 
+def test_what_is_declined_beforehand_is_neither_done_nor_asked(context: Context, tmp_path: Path) -> None:
+    path = table(tmp_path / "qa.jsonl", PAIRS)
+    run(context, "prepare", str(path), "-q", "--decline", "7", "--decline", "11")
+    assert lines(tmp_path / "qa_prepared.jsonl")[1:3] == [("two", " second place\n")] * 2
+    _, said = asked(context, path, "y", "y", "y", options=("--decline", "7", "--decline", "11"))
+    assert re.findall(r"\[(\d+)\] [^\[]*\? \[Y/n\]", said) == ["14", "15"]
+
+
+def test_classes_stay_in_one_file_if_that_is_wanted(context: Context, tmp_path: Path) -> None:
+    path = table(tmp_path / "tags.jsonl", TAGS)
+    assert run(context, "prepare", str(path), "-q", "--no-split")[1].split("\n")[0].endswith("tags_prepared.jsonl")
+
+
 def test_the_report_is_json(context: Context, tmp_path: Path) -> None:
     path = table(tmp_path / "qa.jsonl", PAIRS)
     code, out, _ = run(context, "prepare", str(path), "-q", "--json")
@@ -160,7 +174,7 @@ def test_a_definition_is_what_rows_are_fitted_to(context: Context, tmp_path: Pat
 
 @pytest.mark.parametrize(("arguments", "code"), [
     (("nothing.jsonl",), 2), ((".",), 2), (("FILE", "--prompt", "no-such"), 1), (("FILE", "--max-bad", "2"), 1),
-    (("FILE", "--max-tokens", "0"), 1), ((), 1), (("nothing[1].jsonl",), 2),
+    (("FILE", "--max-tokens", "0"), 1), (("FILE", "--decline", "16"), 1), ((), 1), (("nothing[1].jsonl",), 2),
 ])
 def test_wrong_usage_is_one_sentence(context: Context, tmp_path: Path, arguments: tuple[str, ...], code: int) -> None:
     path = str(table(tmp_path / "qa.jsonl", PAIRS))

@@ -20,8 +20,8 @@ class Sample:
 class PrepareFinding:
     """What one check found; ID is its number, 1 to 15, or None where prepare_data had no such check.
 
-    ROWS are the lines of the rows concerned, empty if that is the whole file. FIX says whether the REMEDY is a
-    recommendation or taken in any case; APPLIED, whether it is taken.
+    ROWS are the lines of the rows concerned, empty if that is the whole file; POINTER leads to the wrong part of one.
+    FIX says whether the REMEDY is a recommendation or taken in any case; APPLIED, whether it is taken.
     """
 
     id: int | None
@@ -34,6 +34,7 @@ class PrepareFinding:
     remedy: str | None = None
     applied: bool = False
     samples: list[Sample] = field(default_factory=list)
+    pointer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -220,7 +220,7 @@ def _unreadable(place: _Place, bad: Sequence[Rejected], notes: Sequence[Finding]
         line = cells.line_of(where)
         findings.append(PrepareFinding(
             None, found.code, "error" if fatal else "warning", found.message, where, [line] if line else [],
-            None if fatal else "necessary", found.hint if fatal else "leave it out", not fatal))
+            None if fatal else "necessary", found.hint if fatal else "leave it out", not fatal, pointer=found.pointer))
     if fatal:
         findings.append(PrepareFinding(
             None, "max-bad", "error", f"{len(bad)} of {count(records, 'record')} cannot be used, more than max-bad "

@@ -254,6 +254,7 @@ def test_a_few_bad_lines_are_left_out_and_more_are_an_error(tmp_path: Path) -> N
     assert not done.ok
     assert [one.code for one in done.findings if one.level == "error"] == [
         "json", "text-list-type", "not-an-object", "max-bad"]
+    assert [one.pointer for one in done.findings if one.code == "text-list-type"] == ["/prompt"]
     assert run(tmp_path / "y.jsonl", Request(max_bad=0.05)).ok
 
 
