@@ -15,6 +15,7 @@ from pen_backend.dataset import anonymise, steps, unlabelled
 from pen_backend.dataset import items as reading
 from pen_backend.dataset.anonymise import Anonymiser
 from pen_backend.dataset.audit import audit
+from pen_backend.dataset.budget import Purse, purse_of
 from pen_backend.dataset.checks import checks_of, refuse
 from pen_backend.dataset.classes import label_of, with_new_labels
 from pen_backend.dataset.examples import lists_of
@@ -55,13 +56,15 @@ class Build:
 
 
 def build(definition: Definition, *, sources: Sequence[Source] | None = None, out: Path, encoder: Encoder,
-          seed: int | None = None, overrides: Mapping[str, object] | None = None, disk: Disk | None = None,
+          seed: int | None = None, overrides: Mapping[str, object] | None = None, purse: Purse | None = None,
+          disk: Disk | None = None,
           progress: Callable[[Progress], None] | None = None, cancelled: Callable[[], bool] | None = None) -> Build:
     """Build the training set of a definition into OUT/ID, or return the one that is there already.
 
     SOURCES replace the definition's own. OVERRIDES may hold `valid_share`, `job` and `max_tokens` (for a
-    definition that sets none: what the model can read at once). The same inputs give the same
-    bytes. DataError says what is wrong with the data; nothing half-built is ever published.
+    definition that sets none: what the model can read at once). PURSE has the price for a definition's budget, by
+    default that of pen's list, with ENCODER. The same inputs give the same bytes. DataError says what is wrong with
+    the data; nothing half-built is ever published.
     """
     disk = disk or Disk()
     spec = effective(definition, sources, seed, overrides or {})
@@ -71,8 +74,9 @@ def build(definition: Definition, *, sources: Sequence[Source] | None = None, ou
                              pulse)
     if definition.labels_path is not None:
         definition = with_new_labels(definition, _labels(definition, spec, opened, encoder, pulse, hide), disk)
-    identity = build_id(definition, spec, opened, encoder, [hide.identity if hide else None,
-                                                            *_other_inputs(definition, spec)])
+    purse = None if spec.budget is None else purse or purse_of(spec.budget, encoder)
+    identity = build_id(definition, spec, opened, encoder, [
+        hide.identity if hide else None, purse.identity if purse else None, *_other_inputs(definition, spec)])
     final = out / identity
     with _lock:
         if final in _building:
@@ -86,7 +90,7 @@ def build(definition: Definition, *, sources: Sequence[Source] | None = None, ou
             if out.is_dir():
                 sweep(out, disk)
             with directory(final, disk) as made:
-                manifest, report = _run(definition, spec, opened, encoder, made, pulse, hide)
+                manifest, report = _run(definition, spec, opened, encoder, made, pulse, hide, purse)
                 manifest, report = _publish(made, manifest, report)
         link_latest(final, disk)
         return Build(identity, final, manifest, report)
@@ -202,7 +206,7 @@ def _refuse_full_disk(opened: Iterable[Opened], out: Path, disk: Disk) -> None:
 
 
 def _run(definition: Definition, spec: TrainingSpec, opened: Sequence[Opened], encoder: Encoder, made: Directory,
-         pulse: Pulse, hide: Anonymiser | None) -> tuple[Mapping[str, object], Report]:
+         pulse: Pulse, hide: Anonymiser | None, purse: Purse | None) -> tuple[Mapping[str, object], Report]:
     want = reading.wanted(definition, spec)
     waiting, rejected = made.lines("unlabelled.jsonl"), made.lines("rejected.jsonl")
     ledger = Ledger(opened, rejected, spec.on_bad, raw=hide is None)
@@ -221,7 +225,11 @@ def _run(definition: Definition, spec: TrainingSpec, opened: Sequence[Opened], e
         if kept or not waiting.rows:  # a set that nobody has labelled yet is published to be labelled
             _refuse_too_few(definition, spec, kept, ledger, opened)
         plan = decide(kept, spec, pulse, nearness)
-        writing.write(kept, plan, want)
+        chosen = None
+        if purse is not None:  # what all would cost is known only after a first pass
+            books = Ledger(opened, None, "skip")
+            chosen = Writing(definition, spec, encoder, made, books, pulse).choose(purse, kept, plan, want)
+        writing.write(kept, plan, want, chosen)
     if ledger.too_bad(spec.max_bad):
         raise _quarantined(ledger, spec, made, rejected)
     outputs = writing.finish(may_be_empty=not kept)

@@ -17,6 +17,7 @@ from pen_backend.prompts.training import TrainingSpec
 from pen_backend.records import Example, bad
 
 Reject = Callable[[Rejected], None]
+Count = Callable[[str, Mapping[str, object] | None], None]  # a record's source, and its fields
 Warn = Callable[[Finding], None]
 
 # What people say or write has no column for what somebody has yet to note about it: such rows are unlabelled.
@@ -87,7 +88,7 @@ def label_variable(definition: Definition) -> str | None:
 
 
 def read(opened: Opened, want: Wanted, prompt_loss_weight: float, pulse: Pulse, reject: Reject,
-         count: Callable[[str], None], warn: Warn, hide: Hide | None = None) -> Iterator[Item]:
+         count: Count, warn: Warn, hide: Hide | None = None) -> Iterator[Item]:
     """Yield a document's items; every record is counted, and rejected with a reason if it is not yielded.
 
     What the reader has to say about the file as a whole goes to WARN. HIDE anonymises an item, before anything else
@@ -103,11 +104,12 @@ def read(opened: Opened, want: Wanted, prompt_loss_weight: float, pulse: Pulse, 
         if isinstance(each, Finding):
             warn(each)
             continue
-        count(document.name)
         if isinstance(each, Rejected):
+            count(document.name, each.raw if isinstance(each.raw, dict) else None)
             reject(each)
             continue
         fields = each.meta if isinstance(each, Example) else each.fields
+        count(document.name, fields)
         reason = failed(source.where, fields) if source.where else None
         if source.limit is not None and kept >= source.limit:
             reason = f"the source is limited to {source.limit}"

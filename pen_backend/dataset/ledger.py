@@ -1,6 +1,6 @@
 """Count every record that is read, and write every one that is dropped, with the reason."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -9,6 +9,8 @@ from pen_backend.dataset.output import Lines, rejected_line
 from pen_backend.dataset.record import Rejected
 from pen_backend.dataset.report import FINDINGS_SHOWN, SourceCount, bad_findings, count
 from pen_backend.errors import DataError, Finding
+
+_FIELDS = 50  # names of fields that are remembered; a table has a few, and JSON may have any number
 
 
 class Ledger:
@@ -40,9 +42,19 @@ class Ledger:
         """How many records were read."""
         return sum(source.read for source in self._sources.values())
 
-    def count(self, source: str) -> None:
-        """Count a record that was read."""
-        self._sources[source].read += 1
+    def count(self, source: str, fields: Mapping[str, object] | None = None) -> None:
+        """Count a record that was read, and the characters of its texts."""
+        one = self._sources[source]
+        one.read += 1
+        known = one.fields
+        for name, value in fields.items() if fields is not None else ():
+            if type(value) is str:
+                found = known.get(name)
+                if found is not None:
+                    found[0] += 1
+                    found[1] += len(value)
+                elif len(known) < _FIELDS:
+                    known[name] = [1, len(value)]
 
     def reject(self, one: Rejected, step: str = "read") -> None:
         """Enter a record that is dropped, and the step that did it."""
@@ -96,7 +108,8 @@ class Ledger:
                                                   f"{_REASONS[code]}", level="note"))
         for code, number in sorted(self.examples.items()):
             findings.append(Finding(code, f"{count(number, 'example')} "
-                                          f"{_REASONS.get(code, f'dropped: {code}')}", level="warning"))
+                                          f"{_REASONS.get(code, f'dropped: {code}')}",
+                                    level="note" if code == "budget" else "warning"))
         return findings
 
     def losses(self) -> str:
@@ -112,6 +125,7 @@ class Ledger:
 
 
 _REASONS = {
+    "budget": "dropped: the budget does not pay for them",
     "empty": "dropped: no text",
     "unlabelled": "dropped: the completion is empty; they are in unlabelled.jsonl to be filled in",
     "duplicate": "dropped: the same text stands in an earlier record",

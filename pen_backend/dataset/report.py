@@ -1,10 +1,11 @@
 """What was read, kept and dropped, and why: counts, findings, the statistics table and the first rows."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from pen_backend.dataset.record import Rejected, Side
+from pen_backend.dataset.statistics import Part, Totals
 from pen_backend.errors import Finding
 
 FINDINGS_SHOWN = 20
@@ -37,6 +38,7 @@ class SourceCount:
     reader: str
     read: int = 0
     rejected: dict[str, int] = field(default_factory=dict)
+    fields: dict[str, list[int]] = field(default_factory=dict)  # texts: how many records have one, and characters
 
     @property
     def kept(self) -> int:
@@ -59,6 +61,8 @@ class Report:
     rows: tuple[Row, ...]
     steps: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # records dropped, by step and code
     overlaps: Mapping[str, int] = field(default_factory=dict)  # texts of one side in the other, tests and rows
+    statistics: tuple[Part, ...] = ()  # by source and side
+    cost: Mapping[str, Any] = field(default_factory=dict)  # what a budget pays for, if there is one
     anonymised: Mapping[str, Any] | None = None  # what was replaced, and what may be left (datasets.md, section 12)
 
     @property
@@ -70,13 +74,15 @@ class Report:
         """Return what report.json holds."""
         return {
             "sources": [{"name": one.name, "reader": one.reader, "read": one.read, "kept": one.kept,
-                         "rejected": dict(sorted(one.rejected.items()))} for one in self.sources],
+                         "rejected": dict(sorted(one.rejected.items())), "fields": one.fields}
+                        for one in self.sources],
             "steps": {step: dict(counts) for step, counts in self.steps.items()}, "overlaps": dict(self.overlaps),
             "items": dict(self.items), "examples": dict(self.examples), "rejected": dict(self.rejected),
             "tokens": dict(self.tokens), "moved": self.moved,
             "findings": [{"code": one.code, "level": one.level, "where": one.where, "message": one.message,
                           "pointer": one.pointer, "hint": one.hint} for one in self.findings],
-            "table": self.table,
+            "table": self.table, "cost": dict(self.cost),
+            "statistics": [{"source": one.source, "side": one.side, **asdict(one.totals)} for one in self.statistics],
             "rows": [{"side": one.side, "where": one.where,
                       "segments": [[part.text, part.weight, part.tokens] for part in one.segments]}
                      for one in self.rows],
@@ -87,7 +93,8 @@ class Report:
     def from_json(data: Mapping[str, Any]) -> "Report":
         """Read back what `to_json` gave."""
         return Report(
-            sources=tuple(SourceCount(one["name"], one["reader"], one["read"], dict(one["rejected"]))
+            sources=tuple(SourceCount(one["name"], one["reader"], one["read"], dict(one["rejected"]),
+                                      one.get("fields", {}))
                           for one in data["sources"]),
             items=data["items"], examples=data["examples"], rejected=data["rejected"],
             findings=tuple(Finding(one["code"], one["message"], one["where"], one["hint"], one["level"],
@@ -96,7 +103,10 @@ class Report:
             table=data["table"], tokens=data["tokens"], moved=data["moved"],
             rows=tuple(Row(one["side"], tuple(RowSegment(*part) for part in one["segments"]), one["where"])
                        for one in data["rows"]),
-            steps=data.get("steps", {}), overlaps=data.get("overlaps", {}), anonymised=data.get("anonymised"))
+            steps=data.get("steps", {}), overlaps=data.get("overlaps", {}),
+            statistics=tuple(Part(one.pop("source"), one.pop("side"), Totals(**one))
+                             for one in map(dict, data.get("statistics", ()))),
+            cost=data.get("cost", {}), anonymised=data.get("anonymised"))
 
     def to_text(self) -> str:
         """Write the page that report.txt holds."""

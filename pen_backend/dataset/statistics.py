@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pen_backend.dataset.record import Side
 from pen_backend.records import Segment
 from pen_backend.tokens import Encoder
 
@@ -29,6 +30,15 @@ class Totals:
         self.tokens += other.tokens
         self.words += other.words
         self.chars += other.chars
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The sums of one source on one side."""
+
+    source: str
+    side: Side
+    totals: Totals
 
 
 class Counter:

@@ -4,19 +4,22 @@ from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
+from pen_backend.dataset.budget import Chosen, Purse
 from pen_backend.dataset.checks import Checks, checks_of
 from pen_backend.dataset.classes import Counts
+from pen_backend.dataset.cost import billed_length
 from pen_backend.dataset.examples import bundles, continuation, lists_of, weights_of
 from pen_backend.dataset.inspection import Inspector
 from pen_backend.dataset.items import Wanted
 from pen_backend.dataset.kept import Kept
 from pen_backend.dataset.ledger import Ledger
+from pen_backend.dataset.lengths import Counted
 from pen_backend.dataset.manifest import sides_of
 from pen_backend.dataset.output import Directory, Lines, Written
 from pen_backend.dataset.record import SIDES, Item, Pulse, Rejected, Side, place, rejected
 from pen_backend.dataset.report import ROWS_SHOWN, Report, Row, RowSegment, count
 from pen_backend.dataset.sides import Sides
-from pen_backend.dataset.statistics import Counter, Totals, table
+from pen_backend.dataset.statistics import Counter, Part, Totals, table
 from pen_backend.errors import DataError, Finding
 from pen_backend.prompts import rows
 from pen_backend.prompts.definition import Definition
@@ -25,6 +28,8 @@ from pen_backend.records import Example, Format, to_line
 from pen_backend.tokens import Encoder
 
 _VALID_SHOWN = 10
+
+Make = Callable[[], Example]
 
 
 class Writing:
@@ -39,11 +44,14 @@ class Writing:
         self._pulse = pulse
         self._weights = weights_of(definition, spec)
         self._lines: dict[Side, Lines] = {"train": made.lines("train.jsonl"), "valid": made.lines("valid.jsonl")}
-        self._totals: dict[Side, Totals] = {"train": Totals(), "valid": Totals()}
+        self._totals: dict[tuple[str, Side], Totals] = {}  # by source and side
         self._rows: dict[Side, list[Row]] = {"train": [], "valid": []}
         self._dialect: Format | None = None
         self._findings: list[Finding] = []
-        self._built = self._used = self._left_over = 0
+        self._built = self._used = 0
+        self._left: dict[Side, int] = {}  # texts left over
+        self._chosen: Chosen | None = None
+        self._asked = 0  # examples to train on that the budget has been asked about
         self._checks = checks_of(spec)
         self._inspector = Inspector(definition, spec, encoder, self._checks, Counter(encoder))
         self._is_list = spec.example.build == "continuation"
@@ -59,8 +67,30 @@ class Writing:
                 return False
         return True
 
-    def write(self, kept: Kept, plan: Sides, want: Wanted) -> None:
-        """Build all examples and write them: finished ones and rows in input order, then the bundles of each side."""
+    def choose(self, purse: Purse, kept: Kept, plan: Sides, want: Wanted) -> Chosen:
+        """Choose the examples to train on that a budget pays for, without writing anything."""
+        count = Counter(purse.encoder)
+        lengths, keys = array("Q"), array("Q")
+        for side, item, _, make in self._examples(kept, plan, want):
+            if side == "train":
+                ready = self._ready(side, item, make)
+                lengths.append(sum(billed_length(example, count(example.segments), count) for example, _ in ready))
+                keys.append(int(ready[0][0].id, 16) if ready else 0)
+        return purse.choose(lengths, keys, self._spec.seed)
+
+    def write(self, kept: Kept, plan: Sides, want: Wanted, chosen: Chosen | None = None) -> None:
+        """Build all examples and write them: finished ones and rows in input order, then the bundles of each side.
+
+        With a budget, of those to train on only the CHOSEN ones.
+        """
+        self._chosen = chosen
+        for side, item, used, make in self._examples(kept, plan, want):
+            self._used += used
+            for example, tokens in self._ready(side, item, make):
+                self._write(side, example, tokens)
+
+    def _examples(self, kept: Kept, plan: Sides, want: Wanted) -> Iterator[tuple[Side, Item, int, Make]]:
+        """Yield the side of each example, its first item, how many it has, and what makes it."""
         definition, spec, weights = self._definition, self._spec, self._weights
         make = rows.maker(definition, weights, want.texts)
         members: dict[Side, list[int]] = {side: [] for side in SIDES}  # of the bundles
@@ -71,20 +101,18 @@ class Writing:
                 lengths.append(self._encoder.count(item.text) + 1 if spec.example.max_tokens else 0)
             if self._is_list and item.example is None:
                 members[side].append(index)
-                continue
-            self._used += 1
-            if item.example is not None:
-                self._try(side, item, partial(self._inspector.finished, item.example))
+            elif item.example is not None:
+                yield side, item, 1, partial(self._inspector.finished, item.example)
             else:
-                self._try(side, item, partial(make, item.fields, item.origin, item.weights))
+                yield side, item, 1, partial(make, item.fields, item.origin, item.weights)
         items, keys, groups = kept.items, [plan.name(index) for index in range(len(kept))], kept.groups or ()
         for side in SIDES if self._is_list else ():
             found, left = bundles(members[side], keys, groups, spec.example, spec.seed, side,
                                   lengths if spec.example.max_tokens else None)
-            self._left_over += len(left)
+            self._left[side] = len(left)
             for bundle in found:
-                self._used += len(bundle.items)
-                self._try(side, items[bundle.items[0]], partial(continuation, definition, items, bundle, weights))
+                yield (side, items[bundle.items[0]], len(bundle.items),
+                       partial(continuation, definition, items, bundle, weights))
 
     @property
     def labels(self) -> Counts:
@@ -101,9 +129,10 @@ class Writing:
 
     def report(self, kept: int, plan: Sides, previous: Mapping[str, object] | None) -> Report:
         """Put what was counted together."""
-        total = Totals()
-        for one in self._totals.values():
+        total, sides = Totals(), {side: Totals() for side in SIDES}
+        for (_, side), one in self._totals.items():
             total.join(one)
+            sides[side].join(one)
         written: dict[str, int] = {side: self._lines[side].rows for side in SIDES}
         held_out = self._rows["valid"][:_VALID_SHOWN]
         moved = _moved(plan.units, previous)
@@ -111,24 +140,35 @@ class Writing:
             sources=self._ledger.sources, items={"kept": kept, "used": self._used, "left_over": self._left_over},
             examples={"built": self._built, **written}, rejected=dict(sorted(self._ledger.examples.items())),
             findings=(*self._ledger.findings(), *self._findings_of(plan, moved)), table=table(total),
-            tokens={side: self._totals[side].tokens for side in SIDES}, moved=moved,
-            rows=(*self._rows["train"][:ROWS_SHOWN - len(held_out)], *held_out), steps=self._ledger.steps)
+            tokens={side: sides[side].tokens for side in SIDES}, moved=moved,
+            rows=(*self._rows["train"][:ROWS_SHOWN - len(held_out)], *held_out), steps=self._ledger.steps,
+            statistics=tuple(Part(source, side, one) for (source, side), one in sorted(self._totals.items())),
+            cost={} if self._chosen is None else {"budget": self._chosen.to_json()})
 
-    def _try(self, side: Side, item: Item, make: Callable[[], Example]) -> None:
-        """Make one example and write it; its own faults reject it, faults of the build end it."""
+    @property
+    def _left_over(self) -> int:
+        """How many texts are in no example."""
+        return sum(self._left.values())
+
+    def _ready(self, side: Side, item: Item, make: Make) -> list[Counted]:
+        """Make one example and inspect it; its own faults reject it, faults of the build end it."""
         self._pulse.beat("rows written", self._built)
         self._built += 1
+        if side == "train" and self._chosen is not None:
+            self._asked += 1
+            if not self._chosen.kept[self._asked - 1]:
+                self._ledger.reject_example(item.reject("budget", "the budget does not pay for it"))
+                return []
         try:
             ready = self._inspector.inspect(make(), item, side)
         except DataError as error:
             self._ledger.reject_example(rejected(error, item.origin, item.raw))
-            return
+            return []
         if isinstance(ready, Rejected):
             self._ledger.reject_example(ready)
-            return
+            return []
         self._built += len(ready) - 1  # a text that is too long may become several
-        for example, tokens in ready:
-            self._write(side, example, tokens)
+        return ready
 
     def _write(self, side: Side, example: Example, tokens: Sequence[int]) -> None:
         if self._dialect is None:
@@ -136,11 +176,17 @@ class Writing:
         total, text = sum(tokens), "".join([segment.text for segment in example.segments])
         self._lines[side].write(to_line(example, self._dialect, prompt_loss_weight=self._prompt_loss_weight,
                                         lossy=self._spec.output.lossy), total)
-        self._totals[side].add(total, text)
+        self._totals_of(example.origin.source, side).add(total, text)
         if len(self._rows[side]) < ROWS_SHOWN:
             segments = tuple(RowSegment(segment.text, segment.weight, number)
                              for segment, number in zip(example.segments, tokens, strict=True))
             self._rows[side].append(Row(side, segments, place(example.origin)))
+
+    def _totals_of(self, source: str, side: Side) -> Totals:
+        found = self._totals.get((source, side))
+        if found is None:
+            found = self._totals[source, side] = Totals()
+        return found
 
     def _findings_of(self, plan: Sides, moved: int) -> Iterator[Finding]:
         share = self._spec.split.valid.share
@@ -154,6 +200,8 @@ class Writing:
         if self._left_over:
             yield Finding("left-over", f"{count(self._left_over, 'text')} left over: too few of a kind for one more "
                           "example", level="note")
+        if self._chosen is not None:
+            yield self._chosen.finding
         yield from self._inspector.findings()
         if plan.torn:
             yield Finding("leak", f"{count(plan.torn, 'training record')} nearly equal to held-out ones, and held out "

@@ -20,7 +20,7 @@ def read(document: Document, request: Request) -> Iterator[Read]:
         if not isinstance(body, str) or not isinstance(title, str):
             yield refused(document, value, _no_joke(value))
         elif not body or body.isspace():
-            yield Rejected(document.origin(value.locator), "empty", "the joke has no body", value.raw)
+            yield Rejected(document.origin(value.locator), "empty", "the joke has no body", joke)
         else:
             joke["joke"] = joke["text"] = f"{title} {body}" if title else body
             yield Record(joke, document.origin(value.locator))
