@@ -20,6 +20,7 @@ _UNSAVED = re.compile("^~[ \u00a0\u202f]*(?=\\S)")
 _MENTIONED = re.compile("@\u2068~?[\u202f ]?([^\u2069\n]{1,120})\u2069")
 _QUOTES = (("“", "”"), ("„", "“"), ("«", "»"), ("「", "」"), ("『", "』"))
 _MOST_COLONS = _WORDS_OF_NAME = 4
+_REPORTS = 1_000
 _BEGINNING = 3  # messages among which the notice about encryption may stand without a mark
 
 
@@ -35,7 +36,8 @@ class _Seen:
     lines: int = 0
     plain: int = 0  # lines that a person wrote or whose picture a person sent
     about_chat: int = 0  # lines that WhatsApp wrote about the chat
-    certain: bool = False
+    certain: bool = False  # what follows is WhatsApp's, so this is the author, or the author and a caption
+    sure: bool = False  # nobody writes a caption before what follows
 
 
 @dataclass(slots=True)
@@ -47,6 +49,7 @@ class Authors:
     told: frozenset[str] = frozenset()  # names that the source says, plain
     _seen: dict[str, _Seen] = field(default_factory=dict)
     _mentioned: set[str] = field(default_factory=set)
+    _reports: list[str] = field(default_factory=list)  # lines that may say what somebody did, as `Dr: Who left`
     _lines: int = 0
     _known: frozenset[str] = frozenset()
     _chats: frozenset[str] = frozenset()
@@ -56,8 +59,11 @@ class Authors:
         self._lines += 1
         if not rest.isascii() and len(self._mentioned) < _MOST:
             self._mentioned.update(map(named, _MENTIONED.findall(rest)))
-        for number, (name, text) in enumerate(_splits(rest)):
-            if (_hardly_a_name(name) and not text.startswith(MARK)) if number else self._about_chat(name):
+        splits = _splits(rest)
+        if len(splits) == 1 and len(self._reports) < _REPORTS and self._says_chat(splits[0][1]):
+            self._reports.append(rest)
+        for number, (name, text) in enumerate(splits):
+            if (_hardly_a_name(name) and not text.startswith((MARK, "<"))) if number else self._about_chat(name):
                 return
             seen = self._seen.get(name)
             if seen is None:
@@ -76,6 +82,7 @@ class Authors:
         else:
             seen.plain += 1
         seen.certain |= placeholder or marked
+        seen.sure |= placeholder and not marked
 
     def settle(self) -> None:
         """Decide which names with a colon are known, and which are the chat's own."""
@@ -86,7 +93,8 @@ class Authors:
             if not colon or first not in seen:
                 continue
             alone = each.lines == seen[first].lines
-            if name in self._mentioned or (alone and (each.certain or each.lines > 1) and not self._is_word(name)):
+            if name in self._mentioned or each.sure or self._acts(name) or (
+                    alone and (each.certain or each.lines > 1) and not self._is_word(name)):
                 known.add(name)
         self._known = frozenset(known)
         if self.style == "bracket":
@@ -103,10 +111,19 @@ class Authors:
         """Return the author and the text of the file's message NUMBER, marks included; None if WhatsApp wrote it."""
         splits = _splits(rest, _MOST_COLONS if self._known else 1)
         known = next((split for split in reversed(splits) if split[0] in self._known), None)
-        if known is None and (not splits or self._about_chat(splits[0][0])):
+        if known is None and (not splits or self._about_chat(splits[0][0]) or self._is_report(rest)):
             return None, rest
         name, text = known or splits[0]
         return (None if self._is_system(name, text, number) else name), text
+
+    def _acts(self, name: str) -> bool:
+        """Say whether a line tells what somebody of this name did."""
+        return any(report.startswith(f"{name} ") for report in self._reports)
+
+    def _is_report(self, rest: str) -> bool:
+        """Say whether a line tells what somebody did whose name holds a colon."""
+        return any(rest.startswith(f"{name} ") and self._says_chat(rest[len(name):])
+                   for name in self._known if ": " in name)
 
     def _is_system(self, name: str, text: str, number: int) -> bool:
         """Say whether WhatsApp speaks under a name: a chat's, or that of the person it is about."""

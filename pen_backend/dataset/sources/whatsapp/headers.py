@@ -19,7 +19,7 @@ YearPlace = Literal["first", "middle", "last", "short"]
 Order = Literal["dmy", "mdy", "ymd", "ydm", "dym", "myd"]
 
 _LONGEST = 160  # signs of date and time with all that stands around them
-_ERAS = {"r": 2018, "令和": 2018, "h": 1988, "平成": 1988, "s": 1925, "昭和": 1925, "be": -543, "พ.ศ.": -543}
+_ERAS = {"r": 2018, "令和": 2018, "h": 1988, "平成": 1988, "s": 1925, "昭和": 1925, "be": -543, "พศ": -543}
 _YEAR_DIGITS = 3
 _BUDDHIST = range(2400, 2700)  # years that only this calendar has reached, also without its letters
 
@@ -122,7 +122,8 @@ def _years(written: tuple[str, str, str], eras: tuple[str | None, None, str | No
         if era is None and len(written[index]) < _YEAR_DIGITS:
             continue
         if era is not None:
-            numbers[index] += _ERAS[era.casefold().replace("b.e", "be").rstrip(".") if era.isascii() else era]
+            begin = _ERAS[era.casefold().replace(".", "")]
+            numbers[index] += begin + (2500 if begin < 0 and numbers[index] < 100 else 0)
         elif numbers[index] in _BUDDHIST:
             numbers[index] -= 543
         return place, (numbers[0], numbers[1], numbers[2])

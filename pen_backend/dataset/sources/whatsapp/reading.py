@@ -21,7 +21,8 @@ def read(document: Document, request: Request, *, strings: Strings | None = None
     """
     source = request.source
     strings = strings or load()
-    document = unzipped(document, _text_of_chat, "chat (_chat.txt or WhatsApp Chat ….txt)")
+    stem = PurePosixPath(document.name).stem
+    document = unzipped(document, lambda names: _text_of_chat(names, stem), "chat (_chat.txt or WhatsApp Chat ….txt)")
     found = chat.look(document, strings, (*source.remove, *([source.user] if source.user else [])), source.date_order)
     if source.user is not None:
         known_person(source.user, found.names, document)
@@ -81,10 +82,11 @@ def _fields(message: Message, text: str) -> dict[str, object]:
     return fields
 
 
-def _text_of_chat(names: Sequence[str]) -> str | None:
-    """Choose the member of an exported zip file that is the chat: `_chat.txt`, or the one named after WhatsApp."""
+def _text_of_chat(names: Sequence[str], stem: str) -> str | None:
+    """Choose the member of an export that is the chat: `_chat.txt`, or what is named after WhatsApp or as the file."""
     texts = [name for name in names if name.lower().endswith(".txt") and not name.startswith("__MACOSX")]
-    for fits in (lambda file: file.lower() == "_chat.txt", lambda file: "whatsapp" in file.lower()):
+    for fits in (lambda file: file.lower() == "_chat.txt", lambda file: "whatsapp" in file.lower(),
+                 lambda file: file == f"{stem}.txt"):
         found = [name for name in texts if fits(PurePosixPath(name).name)]
         if found:
             return min(found, key=lambda name: (name.count("/"), len(name), name))

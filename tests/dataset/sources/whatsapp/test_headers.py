@@ -42,6 +42,7 @@ def found(line: str) -> Header:
     # Other digits, other calendars, other ways round.
     ("\u200f[١٣\u200f/٦\u200f/٢٠١٨، ٩:٢٥:١٥ م] أحمد: x", "dmy", EVENING), ("१३/६/१८, २१:२५ - a: m", "dmy", AT_NINE),
     ("13/6/2561 BE, 21:25 - a: m", "dmy", AT_NINE), ("13/6/2561 21:25 - a: m", "dmy", AT_NINE),
+    ("13/6/61 BE, 21:25 - a: m", "dmy", AT_NINE), ("13/6/2561 พ.ศ. 21:25 - a: m", "dmy", AT_NINE),
     ("[R4/06/13 21:25:15] a: m", "ymd", "2022-06-13T21:25:15"),
     ("6/13/4 R, 9:25 PM - a: m", "mdy", "2022-06-13T21:25:00"),
     ("令和4/6/13 21:25 - a: m", "ymd", "2022-06-13T21:25:00"), ("H30/6/13 21:25 - a: m", "ymd", AT_NINE),

@@ -113,6 +113,9 @@ def test_a_name_with_a_colon_is_known_from_a_picture_a_mention_or_the_source() -
     once = "13/5/26, 10:00 - Dr: Who: hello\n"
     assert said(once) == [("Dr", "Who: hello")]
     assert said(once, user="dr: who") == [("Dr: Who", "hello")]
+    assert said(f"{once}13/5/26, 10:02 - Dr: Who was added\n") == [("Dr: Who", "hello"), (None, "Dr: Who was added")]
+    both = "13/5/26, 10:00 - Ann: work: <Media omitted>\n13/5/26, 10:01 - Ann: work: b\n13/5/26, 10:01 - Ann: c\n"
+    assert said(both) == [("Ann: work", ""), ("Ann: work", "b"), ("Ann", "c")]
     assert said(f"{once}13/5/26, 10:01 - Ann: @\u2068Dr: Who\u2069 hi\n")[0] == ("Dr: Who", "hello")
 
 
