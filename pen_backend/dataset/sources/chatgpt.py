@@ -16,7 +16,7 @@ from pen_backend.dataset.sources.values import Value, refused, values
 from pen_backend.errors import DataError
 from pen_backend.records import LINE_LIMIT, Example, Origin, Segment, bad, make_example
 
-LIMIT = 32_000_000  # bytes of one conversation; a year of work in one window has some megabytes
+LIMIT = 16_000_000  # bytes of one conversation; a year of work in one window has some megabytes
 _ROLES = ("system", "user", "assistant")
 _CONTENTS = ("text", "multimodal_text")  # not code that was run, its output, thoughts, or pages that were looked at
 

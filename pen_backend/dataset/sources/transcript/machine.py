@@ -7,7 +7,7 @@ from pen_backend.dataset.sources.document import Document
 from pen_backend.dataset.sources.transcript.cues import Cue, Fault, Spoken, plain
 from pen_backend.errors import DataError, Finding
 
-_LIMIT = 64_000_000  # bytes: such a file is one JSON value, and ten hours of speech are a third of it
+_LIMIT = 32_000_000  # bytes: such a file is one JSON value, and ten hours of speech are half of it
 
 
 def is_transcript(value: object) -> bool:
@@ -20,7 +20,7 @@ def is_transcript(value: object) -> bool:
 
 def cues(document: Document) -> Iterator[Cue | Fault]:
     """Yield what is said, segment by segment; DataError for JSON that is no transcript."""
-    if document.size > _LIMIT:
+    if _is_longer(document, _LIMIT):
         raise _unusable(document, f"{document.name} has more than {_LIMIT // 1_000_000} MB", "too-big")
     value = document.json()
     if isinstance(value, dict) and isinstance(value.get("events"), list):
@@ -30,6 +30,15 @@ def cues(document: Document) -> Iterator[Cue | Fault]:
     if segments is None:
         raise _unusable(document, f"{document.name} is no transcript: it has no list of segments")
     yield from _segments(segments)
+
+
+def _is_longer(document: Document, limit: int) -> bool:
+    """Say whether a document has more than LIMIT bytes once it is unpacked."""
+    with document.open() as stream:
+        size = 0
+        while size <= limit and (data := stream.read(1 << 20)):
+            size += len(data)
+    return size > limit
 
 
 def _segments(segments: list[object]) -> Iterator[Cue | Fault]:

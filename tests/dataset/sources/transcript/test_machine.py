@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pen_backend.dataset.sources.document import documents
+from pen_backend.dataset.sources.document import Document, documents
 from pen_backend.dataset.sources.transcript.cues import Cue, Fault
 from pen_backend.dataset.sources.transcript.machine import cues, is_transcript
 from pen_backend.errors import DataError
@@ -59,6 +59,13 @@ def test_other_json_is_no_transcript(value: object) -> None:
     assert not is_transcript(value)
     with pytest.raises(DataError, match="no transcript"):
         found(value)
+
+
+def test_more_than_a_transcript_can_have_is_refused_before_it_is_parsed() -> None:
+    content = b"[" * 33_000_000
+    with pytest.raises(DataError, match="more than 32 MB") as caught:
+        list(cues(Document("a.json", "", len(content), content=content)))
+    assert caught.value.findings[0].code == "too-big"
 
 
 def test_axolotls_segments_are_no_transcript() -> None:
