@@ -182,14 +182,21 @@ def _checked(document: Document, source: Source) -> Document:
     if not document.size:
         raise fault("empty-file", f"{document.name} is empty; there is nothing to read", document.name,
                     "Mark a region that holds texts." if document.path is None else "Name a file that holds texts.")
-    try:
-        "".encode(document.encoding)
-    except LookupError:  # no encoding, or one that turns bytes into bytes, as gzip's
+    if not _is_encoding(document.encoding):
         raise fault("encoding", f"'{document.encoding}' is no encoding of texts", document.name,
-                    "Name one that Python knows, as in `encoding: latin-1`.") from None
+                    "Name one that Python knows, as in `encoding: latin-1`.")
     return document
+
+
+def _is_encoding(name: str) -> bool:
+    """Say whether a name is that of a character set: Python has codecs for bytes and for escapes, too."""
+    try:
+        "".encode(name)
+    except (LookupError, UnicodeError):
+        return False
+    return codecs.lookup(name).name not in ("idna", "punycode", "unicode-escape", "raw-unicode-escape")
 
 
 def _unreadable(name: str, error: OSError) -> DataError:
     return fault("not-found", f"{name} cannot be read: {error.strerror}", name,
-                 "Check who may read it." if isinstance(error, PermissionError) else None)
+                 "Check who may read it." if isinstance(error, PermissionError) else "Copy it to a disk that works.")
