@@ -72,7 +72,8 @@ def test_a_finished_job_leaves_a_model_figures_and_events(plain: dict[str, Path]
     assert [event["data"]["public"] for event in tiny.events(job, "checkpoint")] == [True, True]
     assert len((job / "step_metrics.csv").read_text().splitlines()) == 11
     assert set(tiny.events(job, "metrics")[0]["data"]) == {
-        "step", "total_steps", "epoch", "train_loss", "train_mean_token_accuracy", "learning_rate", "tokens_per_second"}
+        "step", "total_steps", "epoch", "train_loss", "train_mean_token_accuracy", "train_sequence_accuracy",
+        "learning_rate", "tokens_per_second", "elapsed_tokens", "elapsed_examples"}
 
 
 @pytest.mark.slow
@@ -151,6 +152,26 @@ def test_accumulation_resumes_to_the_same_weights(model_folder: Path, tmp_path: 
     assert train(stopped, stop=stop, disk=StopsAt("Step 3/10", stop)) == Exit.STOPPED
     assert train(stopped, attempt=2) == Exit.DONE
 
+    assert tiny.weights_hash(stopped) == tiny.weights_hash(straight)
+
+
+@pytest.mark.slow
+def test_windows_resume_to_the_same_weights(model_folder: Path, tmp_path: Path) -> None:
+    options: dict[str, Any] = {"batch": {"kind": "windows", "size": 2, "token_budget": 64}, "max_tokens": 64,
+                               "valid": [*tiny.LINES[:6], {"prompt": "a" * 99, "completion": " b"}]}
+    straight, stopped = (tiny.make_job(tmp_path / name, model_folder, **options) for name in ("straight", "stopped"))
+    stop = Stop()
+
+    assert check_job(straight, disk=QuickDisk()) == Exit.DONE
+    assert train(straight) == Exit.DONE
+    assert train(stopped, stop=stop, disk=StopsAt("Step 3/12", stop)) == Exit.STOPPED
+    assert train(stopped, attempt=2) == Exit.DONE
+
+    last = tiny.events(stopped, "metrics")[-1]["data"]
+    assert steps(straight) == list(range(1, 13))
+    assert json.loads((straight / "check.json").read_bytes())["total_steps"] == 12
+    assert (last["elapsed_tokens"], last["elapsed_examples"]) == (2 * 765, 2 * 40)
+    assert tiny.events(straight, "metrics")[0]["data"]["train_loss"] > last["train_loss"]
     assert tiny.weights_hash(stopped) == tiny.weights_hash(straight)
 
 

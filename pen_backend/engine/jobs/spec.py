@@ -10,6 +10,7 @@ from pen_backend.records import auto_epochs
 
 SPEC_VERSION = 1
 TOKEN_BUDGET = 4096
+WINDOW = 2048
 SMALL_MODEL = 20_000_000
 RATE_SMALL, RATE_LARGE, RATE_LORA = 6e-4, 2e-5, 2e-4
 EVALUATIONS = 20
@@ -53,7 +54,8 @@ def resolve(start: Start, options: Mapping[str, Any], hyperparameters: Mapping[s
         {**hyperparameters, "n_epochs": auto_epochs(examples) if epochs == "auto" else epochs,
          "learning_rate_multiplier": multiplier},
         {**options, "tune": tune, "learning_rate": rate,
-         "max_tokens": options["max_tokens"] or start.context_length,
+         "max_tokens": options["max_tokens"] or (min(WINDOW, start.context_length) if options["packing"] == "window"
+                                                 else start.context_length),
          "lora": (options.get("lora") or {"r": 16, "alpha": 32.0, "dropout": 0.0, "target": "all-linear"})
          if tune == "lora" else None},
     )
@@ -73,7 +75,6 @@ def build(job: Job, start: Start, *, blobs: Mapping[str, Path], names: Mapping[s
     BLOBS and NAMES give the path and the person's file name of each of the job's blobs.
     """
     options, hyperparameters = job.options, job.hyperparameters
-    batch_size = hyperparameters["batch_size"]
     steps = int((checked or {}).get("total_steps") or 0)
 
     def data(blob: str, dialect: str) -> dict[str, Any]:
@@ -91,8 +92,7 @@ def build(job: Job, start: Start, *, blobs: Mapping[str, Path], names: Mapping[s
         "train": data(job.training_blob, job.training_dialect), "valid": valid,
         "prompt_loss_weight": options["prompt_loss_weight"], "max_tokens": options["max_tokens"],
         "overlong": options["overlong"],
-        "batch": {"kind": "tokens", "size": None, "token_budget": TOKEN_BUDGET} if batch_size == "auto"
-        else {"kind": "examples", "size": batch_size, "token_budget": TOKEN_BUDGET},
+        "batch": {**_batch(options, hyperparameters["batch_size"]), "token_budget": TOKEN_BUDGET},
         "snapshots_every": options["snapshots_every"], "checkpoint_seconds": options["checkpoint_seconds"],
         "completions": None if options["completions_every"] is None else {
             "every": options["completions_every"], "count": options["num_completions"],
@@ -103,6 +103,13 @@ def build(job: Job, start: Start, *, blobs: Mapping[str, Path], names: Mapping[s
             "sample": EVALUATION_SAMPLE, "batch_size": None if batch_evaluate == "auto" else batch_evaluate},
         "classification": None, "device": "auto", "threads": threads,
     }
+
+
+def _batch(options: Mapping[str, Any], size: Any) -> dict[str, Any]:
+    """Say what a step is: windows, a number of examples, or as many as a budget of tokens holds."""
+    if options["packing"] == "window":
+        return {"kind": "windows", "size": max(1, TOKEN_BUDGET // options["max_tokens"]) if size == "auto" else size}
+    return {"kind": "tokens", "size": None} if size == "auto" else {"kind": "examples", "size": size}
 
 
 def missing_space(start: Start, options: Mapping[str, Any], free: int) -> str | None:

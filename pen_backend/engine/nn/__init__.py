@@ -6,7 +6,9 @@ folder.py       a model's folder, judged before anything in it is loaded
 vocabulary.py   a model's tokenizer: text to ids, ids to bytes
 tokenise.py     examples to tokens with exact weights
 data.py         a job's data file, every refusal with its line
-batches.py      which examples a step trains on
+batches.py      which examples a step trains on: length buckets
+windows.py      the same for windows of equal length
+plan.py         which of the two a job has
 check.py        what can be said of a job without torch: check.json
 device.py       where numbers are computed, and how precisely
 models.py       load a model folder, and write one
@@ -14,6 +16,7 @@ attention.py    attention for training on a CPU in bf16
 adapters.py     LoRA adapters as PEFT folders
 loss.py         the one loss
 optimiser.py    AdamW and its schedule
+totals.py       sums over batches, and the figures they make
 run.py          everything the loop works with, loaded
 trainer.py      the loop
 validation.py   loss and accuracy on held-out examples

@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from pen_backend.engine.nn.batches import Plan, plan_steps
+from pen_backend.engine.nn.batches import Plan
 from pen_backend.engine.nn.data import SHOWN, DataSet, read_data
 from pen_backend.engine.nn.folder import ModelFolder, read_adapter_config, read_model_folder
 from pen_backend.engine.nn.outcome import TrainingError
+from pen_backend.engine.nn.plan import plan_steps
 from pen_backend.engine.nn.spec import Lora, Spec
 from pen_backend.engine.nn.vocabulary import Vocabulary
 from pen_backend.errors import Finding
@@ -22,13 +23,13 @@ def check(spec: Spec) -> dict[str, Any]:
     train = read_data(spec.train, "training_file", spec, vocabulary, context=folder.context_length)
     valid = read_data(spec.valid, "validation_file", spec, vocabulary,
                       context=folder.context_length) if spec.valid else None
-    plan = plan_steps(train.examples, spec.batch, n_epochs=spec.n_epochs, seed=spec.seed)
+    plan = plan_steps(train.examples, spec, folder.context_length)
     return {
         "examples": len(train.examples),
         "tokens": train.tokens,
         "scored_tokens": sum(example.scored for example in train.examples),
         "longest": train.longest,
-        "steps_per_epoch": len(plan.epoch),
+        "steps_per_epoch": plan.steps_per_epoch,
         "total_steps": plan.total_steps,
         "token_budget": plan.token_budget,
         "memory_bytes": memory_bytes(folder, spec, plan),
@@ -69,7 +70,7 @@ def memory_bytes(folder: ModelFolder, spec: Spec, plan: Plan) -> int:
     hidden = inner.get("hidden_size") or inner.get("n_embd") or 0
     layers = inner.get("num_hidden_layers") or inner.get("n_layer") or 0
     per_token = 2 * 34 * hidden * layers + 3 * 4 * folder.vocab_size  # half precision inside, three fp32 rows of logits
-    return int(held + plan.token_budget * per_token)
+    return int(held + plan.batch_tokens * per_token)
 
 
 def to_json(finding: Finding) -> dict[str, str | None]:

@@ -10,6 +10,7 @@ from pen_backend.engine.nn.outcome import Code, Exit, TrainingError
 from pen_backend.engine.nn.spec import Data, Spec
 from pen_backend.engine.nn.tokenise import Encoded, encode_examples, fit
 from pen_backend.engine.nn.vocabulary import Vocabulary
+from pen_backend.engine.nn.windows import pieces
 from pen_backend.errors import Finding
 from pen_backend.records import Dialect, Example, read_lines
 
@@ -50,12 +51,15 @@ def read_data(data: Data, param: Param, spec: Spec, vocabulary: Vocabulary, *, c
     code: Code = "invalid_training_file" if param == "training_file" else "invalid_validation_file"
     name = data.name or ("train.jsonl" if param == "training_file" else "valid.jsonl")
     limit = min(spec.max_tokens, context)
+    in_windows = spec.batch.kind == "windows"
     reading = _Reading()
     examples: list[Encoded] = []
     _check_hash(data, name, code, param)
     for index, example in enumerate(encode_examples(_read(data, name, spec, reading), vocabulary)):
-        if len(example) <= limit:
+        if len(example) <= limit or (in_windows and param == "training_file"):
             examples.append(example)
+        elif in_windows:
+            examples += pieces(example, limit)
         elif spec.overlong == "drop":
             reading.dropped["too-long"] += 1
         elif spec.overlong == "truncate" and (cut := fit(example, limit)):

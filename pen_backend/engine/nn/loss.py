@@ -4,8 +4,9 @@ A batch is padded on the right, and attention is causal: no real token ever sees
 models whose forward wants one. Which tokens count follows from weights and lengths, never from `id == pad`.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from array import array
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import cast
 
 import torch
@@ -14,44 +15,57 @@ from torch.nn.functional import cross_entropy
 from transformers import PreTrainedModel
 
 from pen_backend.engine.nn.device import Device
-from pen_backend.engine.nn.tokenise import Encoded
+from pen_backend.engine.nn.tokenise import Encoded, Span
 
 PROBE_TOLERANCE = 1e-5
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Padded examples: ids, weights and scored flags, each (B, T), and the attention mask of the real tokens."""
+    """Padded examples: ids, weights, scored flags, numbers of the documents, attention mask, positions; each (B, T).
+
+    Where a row holds several documents, positions restart with each and there is no mask: only so the library keeps
+    them apart. Elsewhere there are no positions.
+    """
 
     input_ids: Tensor
     weights: Tensor
     scored: Tensor
-    mask: Tensor
+    documents: Tensor
+    mask: Tensor | None
+    positions: Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Sums over a batch: weighted loss, weight, and right and scored targets."""
+    """A batch's loss, summed and not divided yet, and sums of what else is measured, by name."""
 
-    weighted_nll: Tensor
-    correct: Tensor
-    scored: Tensor
+    loss: Tensor
+    sums: dict[str, Tensor]
 
 
 def collate(examples: Sequence[Encoded], pad: int, device: torch.device) -> Batch:
     """Pad examples to their longest and spread their weights over the tokens."""
     shape = (len(examples), max(len(example) for example in examples))
-    batch = Batch(torch.full(shape, pad, dtype=torch.long), torch.zeros(shape), torch.zeros(shape, dtype=torch.bool),
-                  torch.zeros(shape, dtype=torch.long))
+    ids, mask = torch.full(shape, pad, dtype=torch.long), torch.zeros(shape, dtype=torch.long)
+    weights, scored = torch.zeros(shape), torch.zeros(shape, dtype=torch.bool)
+    documents, positions = torch.zeros(shape, dtype=torch.long), torch.arange(shape[1]).repeat(shape[0], 1)
+    number = -1
     for row, example in enumerate(examples):
-        batch.input_ids[row, : len(example)] = torch.tensor(example.ids, dtype=torch.long)
-        batch.mask[row, : len(example)] = 1
+        ids[row, : len(example)] = torch.tensor(example.ids, dtype=torch.long)
+        mask[row, : len(example)] = 1
         start = 0
         for span in example.spans:
-            batch.weights[row, start : start + span.tokens] = span.weight
-            batch.scored[row, start : start + span.tokens] = span.scored
+            weights[row, start : start + span.tokens] = span.weight
+            scored[row, start : start + span.tokens] = span.scored
             start += span.tokens
-    return Batch(*(tensor.to(device) for tensor in (batch.input_ids, batch.weights, batch.scored, batch.mask)))
+        for start in (0, *example.starts):
+            number += 1
+            documents[row, start:] = number
+            positions[row, start:] -= int(positions[row, start])
+    windows = any(example.starts for example in examples)
+    return Batch(ids.to(device), weights.to(device), scored.to(device), documents.to(device),
+                 None if windows else mask.to(device), positions.to(device) if windows else None)
 
 
 class WeightedLoss(nn.Module):
@@ -74,43 +88,82 @@ class WeightedLoss(nn.Module):
         with self.device.autocast():
             logits = lean_logits(self.model, batch, chosen) if self.lean else full_logits(self.model, batch, chosen)
         nll = cross_entropy(logits.float(), targets, reduction="none")  # (N,)
-        scored = batch.scored[:, 1:][chosen]
-        return Scores((nll * batch.weights[:, 1:][chosen]).sum(), count_right(logits.detach(), targets, scored),
-                      scored.sum())
+        # a document's number rides on its first token too, which the one before predicts
+        return Scores((nll * batch.weights[:, 1:][chosen]).sum(), count_right(
+            logits.detach(), targets, batch.scored[:, 1:][chosen], batch.documents[:, :-1][chosen]))
 
 
-def count_right(logits: Tensor, targets: Tensor, scored: Tensor) -> Tensor:
-    """Count the scored rows of (N, V) whose first largest entry is the target; most rows only need their maximum."""
+def count_right(logits: Tensor, targets: Tensor, scored: Tensor, documents: Tensor) -> dict[str, Tensor]:
+    """Count the scored rows of (N, V), those whose first largest entry is the target, and the same by document.
+
+    A document counts if it has a scored row, and is right if all of them are.
+    """
     top = logits.gather(1, targets[:, None])[:, 0] == logits.amax(-1)
     candidates = top & scored  # arg max, the slow part, is left for ties
-    return (logits[candidates].argmax(-1) == targets[candidates]).sum()
+    right = torch.zeros_like(scored)
+    right[candidates] = logits[candidates].argmax(-1) == targets[candidates]
+    sequences = torch.zeros((2, int(documents.max()) + 1 if len(documents) else 1), dtype=torch.bool,
+                            device=logits.device)
+    sequences[0].index_fill_(0, documents[scored], value=True)
+    sequences[1].index_fill_(0, documents[scored & ~right], value=True)
+    return {"right": right.sum(), "scored": scored.sum(), "sequences_right": (sequences[0] & ~sequences[1]).sum(),
+            "sequences": sequences[0].sum()}
 
 
 def full_logits(model: PreTrainedModel, batch: Batch, chosen: Tensor) -> Tensor:
     """Run the model's own forward and keep the logits of the chosen positions, (N, V)."""
-    logits = model(input_ids=batch.input_ids, attention_mask=batch.mask, use_cache=False).logits
+    logits = model(input_ids=batch.input_ids, attention_mask=batch.mask, use_cache=False, **_positions(batch)).logits
     return cast(Tensor, logits[:, :-1][chosen])
 
 
 def lean_logits(model: PreTrainedModel, batch: Batch, chosen: Tensor) -> Tensor:
     """Run the decoder, then the head on the chosen positions only, (N, V); causal attention needs no mask."""
-    hidden = model.base_model(input_ids=batch.input_ids, attention_mask=None, use_cache=False).last_hidden_state
+    hidden = model.base_model(input_ids=batch.input_ids, attention_mask=None, use_cache=False,
+                              **_positions(batch)).last_hidden_state
     return cast(Tensor, model.get_output_embeddings()(hidden[:, :-1][chosen]))
+
+
+def _positions(batch: Batch) -> dict[str, Tensor]:
+    """Name positions only where there are some: not every family knows them."""
+    return {} if batch.positions is None else {"position_ids": batch.positions}
 
 
 def takes_lean_forward(model: PreTrainedModel, vocab_size: int) -> bool:
     """Try both forwards on a padded probe in fp32: some families scale or cap their logits after the head."""
-    ids = torch.arange(24, device=model.device).reshape(2, 12) * 7 % vocab_size
-    mask = torch.ones_like(ids)
-    mask[1, 8:] = 0
-    batch = Batch(ids, mask.float(), mask.bool(), mask)
-    chosen = mask[:, 1:] > 0
+    batch = collate([_probe(12, vocab_size), _probe(8, vocab_size)], 0, model.device)
+    chosen = batch.weights[:, 1:] > 0
+    return _agree(model, lambda: (lean_logits(model, batch, chosen), full_logits(model, batch, chosen)))
+
+
+def keeps_documents_apart(model: PreTrainedModel, vocab_size: int, *, lean: bool) -> bool:
+    """Try two windows of two documents each in fp32: no family may let one see the other."""
+    logits = lean_logits if lean else full_logits
+    one, other, both = _probe(7, vocab_size), _probe(5, vocab_size), _probe(12, vocab_size)
+    both = replace(both, ids=one.ids + other.ids, starts=(7,))
+    packed = collate([both, both], 0, model.device)
+
+    def forwards() -> tuple[Tensor, Tensor]:
+        alone = [logits(model, batch, batch.weights[:, 1:] > 0)
+                 for batch in (collate([each], 0, model.device) for each in (one, other))]
+        chosen = packed.weights[:, 1:] > 0
+        chosen[:, 6] = False  # the last token of the first document predicts nothing
+        return logits(model, packed, chosen), torch.cat(alone * 2)
+
+    return _agree(model, forwards)
+
+
+def _probe(length: int, vocab_size: int) -> Encoded:
+    return Encoded(array("i", [i * 7 % vocab_size for i in range(1, length + 1)]), (Span(length, 1.0, scored=True),))
+
+
+def _agree(model: PreTrainedModel, forwards: Callable[[], tuple[Tensor, Tensor]]) -> bool:
+    """Tell whether two ways to compute the same logits give the same; one that cannot be run does not."""
     was_training = model.training
     try:
         with torch.no_grad():
             model.eval()
-            difference = (lean_logits(model, batch, chosen) - full_logits(model, batch, chosen)).abs().max()
-        return difference.item() <= PROBE_TOLERANCE
+            one, other = forwards()
+        return (one - other).abs().max().item() <= PROBE_TOLERANCE
     except (AttributeError, TypeError, ValueError, RuntimeError):  # a family whose parts are named otherwise
         return False
     finally:

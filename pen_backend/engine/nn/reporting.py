@@ -43,10 +43,10 @@ class Report:
 
     def figures(self, figures: Figures, *, always: bool) -> None:
         """Write a step's figures; in very long jobs those of every k-th step, unless it is one to see always."""
-        step, loss = figures["step"], figures["train_loss"]
+        step, loss = figures["step"], figures.get("train_loss")
         if always or step % math.ceil(self.total_steps * 2 / MAX_EVENTS) == 0:
-            self.journal.write("metrics", f"Step {step}/{self.total_steps}: training loss={loss:.4f}", step=step,
-                               data=figures)
+            told = "nothing to learn" if loss is None else f"training loss={loss:.4f}"
+            self.journal.write("metrics", f"Step {step}/{self.total_steps}: {told}", step=step, data=figures)
         if loss == 0 and not self._warned:
             self._warned = True
             self.message(f"The loss is exactly 0 at step {step}: there is nothing to learn.", step, warning=True)

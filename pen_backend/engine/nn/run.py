@@ -12,15 +12,16 @@ from accelerate.utils import set_seed  # type: ignore[import-untyped]  # the sam
 from transformers import PreTrainedModel
 
 from pen_backend.engine.nn.attention import use_for_training
-from pen_backend.engine.nn.batches import Plan, plan_steps
+from pen_backend.engine.nn.batches import Plan
 from pen_backend.engine.nn.data import DataSet, read_data
 from pen_backend.engine.nn.device import Device, Precision, choose_device, limit_threads
 from pen_backend.engine.nn.folder import read_model_folder
 from pen_backend.engine.nn.journal import Journal
-from pen_backend.engine.nn.loss import WeightedLoss, takes_lean_forward
+from pen_backend.engine.nn.loss import WeightedLoss, keeps_documents_apart, takes_lean_forward
 from pen_backend.engine.nn.models import load_model
 from pen_backend.engine.nn.optimiser import make_optimiser
 from pen_backend.engine.nn.outcome import Exit, Stop, TrainingError
+from pen_backend.engine.nn.plan import plan_steps
 from pen_backend.engine.nn.spec import Lora, Spec
 from pen_backend.engine.nn.vocabulary import Vocabulary
 from pen_backend.files import Disk
@@ -73,11 +74,14 @@ def load_run(spec: Spec, root: Path, journal: Journal, *, disk: Disk, stop: Stop
     train = read_data(spec.train, "training_file", spec, vocabulary, context=folder.context_length)
     valid = read_data(spec.valid, "validation_file", spec, vocabulary,
                       context=folder.context_length) if spec.valid else None
-    plan = plan_steps(train.examples, spec.batch, n_epochs=spec.n_epochs, seed=spec.seed)
+    plan = plan_steps(train.examples, spec, folder.context_length)
     set_seed(spec.seed)  # Python's, NumPy's and torch's: a new adapter and dropout draw from the last
     model = load_model(spec.base.path, device.torch)
     use_for_training(model)
     lean = takes_lean_forward(model, folder.vocab_size)
+    if spec.batch.kind == "windows" and not keeps_documents_apart(model, folder.vocab_size, lean=lean):
+        raise TrainingError(Exit.MODEL, "invalid_model", f"In a window, texts for {spec.base.name} would see each "
+                            "other; train it with packing: examples.", param="model")
     adapter = _adapt(model, spec, device)
     loss = WeightedLoss(model, device, lean=lean)
     optimiser: torch.optim.Optimizer = make_optimiser(loss, spec.learning_rate)

@@ -57,7 +57,10 @@ class Data:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one step trains on: `tokens` one length bucket, `examples` SIZE examples; both within the token budget."""
+    """What one step trains on: `tokens` one length bucket, `examples` SIZE examples, `windows` SIZE windows.
+
+    The token budget limits a bucket, and what goes through the model at once.
+    """
 
     kind: Literal["tokens", "examples", "windows"] = "tokens"
     size: int | None = None
@@ -128,7 +131,6 @@ class Spec:
         _require(self.threads >= 1, "threads must be at least 1")
         _require(self.snapshots_every is None or self.snapshots_every >= 1, "snapshots_every must be at least 1")
         _require(self.method == "supervised", f"method {self.method} is not trained yet; use supervised")
-        _require(self.batch.kind != "windows", "batch.kind windows is not trained yet; use tokens or examples")
         _require(self.classification is None, "classification metrics are not measured yet; leave them out")
 
 

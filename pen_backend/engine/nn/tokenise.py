@@ -29,13 +29,22 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """One example as the model sees it; the spans cover its ids, the first BEGIN of which are no text."""
+    """One example as the model sees it; the spans cover its ids, the first BEGIN of which are no text.
+
+    A window holds several documents: `starts` are the places, after 0, where one begins; the model forgets there.
+    """
 
     ids: "array[int]"
     spans: tuple[Span, ...]
     begin: int = 0
+    starts: tuple[int, ...] = ()
 
     def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def tokens(self) -> int:
+        """Count its tokens."""
         return len(self.ids)
 
     @property
@@ -86,6 +95,18 @@ def _assemble(dialect: Dialect, example: Example, pieces: list[list[int]], vocab
         ids.extend(piece)
     ids.append(vocabulary.eos)
     return Encoded(ids, tuple(spans), len(begin))
+
+
+def between(example: Encoded, start: int, stop: int) -> Encoded:
+    """Take the tokens from START up to STOP as an example of their own; nothing predicts its first one."""
+    place, spans = 0, []
+    for span in example.spans:
+        tokens = min(place + span.tokens, stop) - max(place, start)
+        if tokens > 0:
+            spans.append(replace(span, tokens=tokens))
+        place += span.tokens
+    return Encoded(example.ids[start:stop], tuple(spans), max(0, example.begin - start),
+                   tuple(place - start for place in example.starts if start < place < stop))
 
 
 def fit(example: Encoded, limit: int) -> Encoded | None:

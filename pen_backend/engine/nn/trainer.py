@@ -21,6 +21,7 @@ from pen_backend.engine.nn.resume import read_state, restore, state_files
 from pen_backend.engine.nn.run import Run, diverged, load_run
 from pen_backend.engine.nn.samples import due_samples
 from pen_backend.engine.nn.spec import Spec
+from pen_backend.engine.nn.totals import Totals
 from pen_backend.engine.nn.validation import due_validation
 from pen_backend.files import Disk
 
@@ -45,7 +46,7 @@ def train(spec: Spec, jobdir: Path, journal: Journal, *, disk: Disk, stop: Stop,
         take_step(run, number, report)
         close_step(run, report)
     return {"model_path": str(run.saved), "steps": run.step, "metrics": measured(run.figures),
-            "trained_tokens": sum(step.tokens for step in run.plan.epoch) * spec.n_epochs,
+            "trained_tokens": run.figures["elapsed_tokens"],
             "seconds": run.seconds + report.seconds}
 
 
@@ -57,24 +58,25 @@ def take_step(run: Run, number: int, report: Report) -> None:
     for group in run.optimiser.param_groups:
         group["lr"] = rate
     run.loss.train()
-    nll = correct = scored = 0.0
-    for numbers in step.micro_batches:
-        scores = run.loss(collate([run.train.examples[i] for i in numbers], run.vocabulary.pad, run.device.torch))
-        run.accelerator.backward(scores.weighted_nll / step.weight_sum)
-        nll += scores.weighted_nll.item()
-        correct += scores.correct.item()
-        scored += scores.scored.item()
-    loss = nll / step.weight_sum
-    norm = float(run.accelerator.clip_grad_norm_(run.loss.parameters(), CLIP))
-    if not math.isfinite(loss) or not math.isfinite(norm):
-        raise diverged(run, "gradient" if math.isfinite(loss) else "loss")
-    run.optimiser.step()
+    totals, items = Totals(), run.plan.items(number)
+    for numbers in step.micro_batches if step.weight_sum else ():  # a window may hold nothing to learn
+        scores = run.loss(collate([items[i] for i in numbers], run.vocabulary.pad, run.device.torch))
+        run.accelerator.backward(scores.loss / step.weight_sum)
+        totals.add(scores)
+    norm = float(run.accelerator.clip_grad_norm_(run.loss.parameters(), CLIP)) if step.weight_sum else 0.0
+    if not math.isfinite(totals.loss) or not math.isfinite(norm):
+        raise diverged(run, "gradient" if math.isfinite(totals.loss) else "loss")
+    if step.weight_sum:
+        run.optimiser.step()
     run.optimiser.zero_grad()
     report.trained(time.monotonic() - begun, step.tokens)
+    before = run.figures
     run.step, run.closed = number, False
     run.figures = {"step": number, "total_steps": run.plan.total_steps, "epoch": run.plan.epoch_of(number),
-                   "train_loss": loss, "train_mean_token_accuracy": correct / max(1.0, scored), "learning_rate": rate,
-                   "tokens_per_second": report.tokens_per_second}
+                   **totals.figures("train", step.weight_sum), "learning_rate": rate,
+                   "tokens_per_second": report.tokens_per_second,
+                   "elapsed_tokens": before.get("elapsed_tokens", 0) + step.tokens,
+                   "elapsed_examples": before.get("elapsed_examples", 0) + step.examples}
 
 
 def close_step(run: Run, report: Report) -> None:
@@ -116,8 +118,8 @@ def announce(run: Run, report: Report) -> None:
     """Say where training starts, and what the attempt before had no time to say."""
     plan = run.plan
     if not run.step:
-        report.message(f"Training {plan.total_steps} steps, {len(plan.epoch)} an epoch, on {len(run.train.examples)} "
-                       f"examples in {run.device.precision} on {run.device.name}.", 0)
+        report.message(f"Training {plan.total_steps} steps, {plan.steps_per_epoch} an epoch, on "
+                       f"{len(run.train.examples)} examples in {run.device.precision} on {run.device.name}.", 0)
         return
     report.message(f"Training goes on after step {run.step}.", run.step)
     for warning in run.warnings:

@@ -5,6 +5,7 @@ import torch
 from pen_backend.engine.nn.batches import cut, pick
 from pen_backend.engine.nn.loss import collate
 from pen_backend.engine.nn.run import Run
+from pen_backend.engine.nn.totals import Totals
 
 
 def due_validation(run: Run) -> dict[str, float]:
@@ -16,15 +17,15 @@ def due_validation(run: Run) -> dict[str, float]:
     everything = range(len(run.valid.examples))
     if evaluate and evaluate.every and run.step % evaluate.every == 0:
         sample = pick(len(everything), evaluate.sample, run.spec.seed, "validation")
-        figures |= _named("valid", validate(run, sample))
+        figures |= validate(run, sample, "valid")
     if run.plan.ends_epoch(run.step):
-        figures |= _named("full_valid", validate(run, list(everything)))
+        figures |= validate(run, list(everything), "full_valid")
     return figures
 
 
 @torch.no_grad()
-def validate(run: Run, numbers: list[int]) -> tuple[float, float]:
-    """Return loss and token accuracy over some of the validation examples; leave between batches if asked to stop."""
+def validate(run: Run, numbers: list[int], prefix: str) -> dict[str, float]:
+    """Measure some of the validation examples; leave between batches if asked to stop."""
     assert run.valid is not None  # noqa: S101 - both callers have asked
     examples = run.valid.examples
     order = sorted(numbers, key=lambda i: (len(examples[i]), i))
@@ -32,16 +33,8 @@ def validate(run: Run, numbers: list[int]) -> tuple[float, float]:
     batches = ([tuple(order[i : i + size]) for i in range(0, len(order), size)] if size
                else cut(examples, order, run.plan.token_budget))
     run.loss.eval()
-    nll = weight = correct = scored = 0.0
+    totals = Totals()
     for batch in batches:
         run.stop.check()
-        scores = run.loss(collate([examples[i] for i in batch], run.vocabulary.pad, run.device.torch))
-        nll += scores.weighted_nll.item()
-        correct += scores.correct.item()
-        scored += scores.scored.item()
-        weight += sum(examples[i].weight_sum for i in batch)
-    return nll / weight, correct / max(1.0, scored)
-
-
-def _named(prefix: str, figures: tuple[float, float]) -> dict[str, float]:
-    return {f"{prefix}_loss": figures[0], f"{prefix}_mean_token_accuracy": figures[1]}
+        totals.add(run.loss(collate([examples[i] for i in batch], run.vocabulary.pad, run.device.torch)))
+    return totals.figures(prefix, sum(examples[i].weight_sum for i in numbers))

@@ -12,7 +12,6 @@ from pen_backend.engine.wire.errors import invalid_value, unsupported_parameter
 Steps = Annotated[int, Field(ge=1)]
 
 NOT_YET = {
-    "packing": ("examples", "Windows ('packing: window') are not trained yet; leave 'packing' at 'examples'."),
     "results": ("openai", "The classic result file is not written yet; leave 'results' at 'openai'."),
     "classification": (None, "Classification metrics are not computed yet; leave 'classification' out."),
 }
@@ -32,6 +31,7 @@ class Options(Request):
     """Every option pen adds to a job."""
 
     prompt_loss_weight: Annotated[float, Field(ge=0, le=1)] = Field(0.0, description="a number from 0 to 1")
+    packing: Literal["examples", "window"] = Field("examples", description="'examples' or 'window'")
     max_tokens: Annotated[int, Field(ge=2)] | None = Field(None, description="an integer of at least 2")
     overlong: Literal["error", "drop", "truncate"] = Field("error", description="'error', 'drop' or 'truncate'")
     snapshots_every: Steps | None = Field(None, description="a number of steps, at least 1")

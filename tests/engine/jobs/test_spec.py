@@ -79,6 +79,20 @@ def test_a_step_is_a_token_budget_or_a_number_of_examples(store: Store, size: ob
                              "size": None if size == "auto" else 8, "token_budget": 4096}
 
 
+@pytest.mark.parametrize(("context", "asked", "size", "window", "per_step"), [
+    (4096, None, "auto", 2048, 2), (1024, None, "auto", 1024, 4), (8192, 8192, "auto", 8192, 1),
+    (2048, 512, 3, 512, 3)])
+def test_windows_are_two_thousand_tokens_unless_asked_otherwise(
+        store: Store, context: int, asked: int | None, size: object, window: int, per_step: int) -> None:
+    begin = Start("tiny", Path("/tiny"), "0" * 64, 5_800_000, 1000, context)
+    hyperparameters, resolved = resolve(begin, options(packing="window", max_tokens=asked),
+                                        {**AUTO, "batch_size": size}, examples=100)
+    job = make_job(store, hyperparameters=hyperparameters, options=resolved)
+    spec = build(job, begin, blobs={job.training_blob: Path("/x")}, names={job.training_blob: "x"}, threads=1)
+    assert spec["max_tokens"] == window
+    assert spec["batch"] == {"kind": "windows", "size": per_step, "token_budget": 4096}
+
+
 def test_the_checkpoints_of_an_adapter_are_small() -> None:
     full = resolve(start(), options(tune="full"), AUTO, examples=1)[1]
     lora = resolve(start(), options(tune="lora"), AUTO, examples=1)[1]

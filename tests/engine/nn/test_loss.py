@@ -8,7 +8,7 @@ import torch
 from transformers import CohereConfig, CohereForCausalLM, PreTrainedModel
 
 from pen_backend.engine.nn.attention import BLOCK, NAME, use_for_training
-from pen_backend.engine.nn.batches import plan_steps
+from pen_backend.engine.nn.batches import plan_buckets
 from pen_backend.engine.nn.device import Device
 from pen_backend.engine.nn.loss import WeightedLoss, collate, count_right, takes_lean_forward
 from pen_backend.engine.nn.spec import Batch
@@ -57,8 +57,8 @@ def ours(model: PreTrainedModel, groups: list[list[Encoded]], *, lean: bool) -> 
     nll = 0.0
     for group in groups:
         scores = loss(collate(group, PAD, torch.device("cpu")))
-        (scores.weighted_nll / weight_sum).backward()
-        nll += scores.weighted_nll.item()
+        (scores.loss / weight_sum).backward()
+        nll += scores.loss.item()
     return nll / weight_sum, gradients(model)
 
 
@@ -74,7 +74,7 @@ def test_one_padded_batch_equals_the_plain_formula(model: PreTrainedModel, lean:
 
 
 def test_buckets_and_accumulation_equal_the_plain_formula_of_the_whole_step(model: PreTrainedModel) -> None:
-    step, = plan_steps(EXAMPLES, Batch("examples", len(EXAMPLES), 40), n_epochs=1, seed=1).epoch
+    step, = plan_buckets(EXAMPLES, Batch("examples", len(EXAMPLES), 40), n_epochs=1, seed=1).epoch
     groups = [[EXAMPLES[i] for i in group] for group in step.micro_batches]
 
     assert len(groups) > 1
@@ -110,34 +110,44 @@ def test_the_full_forward_is_taken_where_logits_are_scaled_after_the_head() -> N
 
 
 @pytest.mark.parametrize("truth", [[[1, 2], [0, 5], [4, 2]]])
-def test_token_accuracy_is_the_golden_five_sixths(truth: list[list[int]]) -> None:
+def test_accuracies_are_the_golden_five_sixths_and_two_thirds(truth: list[list[int]]) -> None:
     predicted = torch.tensor([[1, 1], [0, 5], [4, 2]]).flatten()
     logits = torch.nn.functional.one_hot(predicted, 6).float()
 
-    right = count_right(logits, torch.tensor(truth).flatten(), torch.ones(6, dtype=torch.bool))
+    sums = count_right(logits, torch.tensor(truth).flatten(), torch.ones(6, dtype=torch.bool),
+                       torch.tensor([0, 0, 1, 1, 2, 2]))
 
-    assert right.item() / 6 == 5 / 6
+    assert {name: int(count) for name, count in sums.items()} == {
+        "right": 5, "scored": 6, "sequences_right": 2, "sequences": 3}
 
 
 def test_a_tie_goes_to_the_first_entry_as_arg_max_has_it() -> None:
     logits = torch.tensor([[0.0, 1.0, 1.0], [0.0, 1.0, 1.0]])
 
-    assert count_right(logits, torch.tensor([1, 2]), torch.tensor([True, True])).item() == 1
+    assert count_right(logits, torch.tensor([1, 2]), torch.tensor([True, True]), torch.tensor([0, 0]))["right"] == 1
+
+
+def test_a_document_without_scored_targets_is_neither_right_nor_wrong() -> None:
+    sums = count_right(torch.eye(3), torch.tensor([0, 1, 0]), torch.tensor([True, False, True]),
+                       torch.tensor([0, 1, 2]))
+
+    assert {name: int(count) for name, count in sums.items()} == {
+        "right": 1, "scored": 2, "sequences_right": 1, "sequences": 2}
 
 
 @pytest.mark.parametrize("length", [1, BLOCK + 40, 3 * BLOCK - 20])
 def test_attention_in_blocks_computes_what_the_library_s_does(model: PreTrainedModel, length: int) -> None:
     batch = collate([*EXAMPLES, example((length, 0.3), (1, 1.0), seed=6)], PAD, torch.device("cpu"))
     loss = WeightedLoss(model, Device("cpu", "bf16"), lean=True)
-    loss(batch).weighted_nll.backward()
-    wanted, expected = loss(batch).weighted_nll.item(), gradients(model)
+    loss(batch).loss.backward()
+    wanted, expected = loss(batch).loss.item(), gradients(model)
     model.zero_grad()
 
     use_for_training(model)
     scores = loss(batch)
-    scores.weighted_nll.backward()
+    scores.loss.backward()
 
     assert model.config._attn_implementation == NAME
-    assert scores.weighted_nll.item() == pytest.approx(wanted, rel=1e-3)
+    assert scores.loss.item() == pytest.approx(wanted, rel=1e-3)
     for name, gradient in gradients(model).items():
         assert torch.nn.functional.cosine_similarity(gradient.flatten(), expected[name].flatten(), dim=0) > 0.99, name

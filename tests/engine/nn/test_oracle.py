@@ -51,9 +51,10 @@ def test_the_trainer_of_the_library_has_the_same_losses(model_folder: Path, tmp_
     batches = []
     for number in range(1, run.plan.total_steps + 1):
         group, = run.plan.step(number).micro_batches
-        batch = collate([run.train.examples[i] for i in group], run.vocabulary.pad, torch.device("cpu"))
+        batch = collate([run.plan.items(number)[i] for i in group], run.vocabulary.pad, torch.device("cpu"))
+        assert batch.mask is not None
         batches.append({"input_ids": batch.input_ids, "attention_mask": batch.mask,
-                        "labels": batch.input_ids.masked_fill(batch.mask == 0, -100)})
+                        "labels": batch.input_ids.masked_fill(~batch.mask.bool(), -100)})
     model = load_model(model_folder, torch.device("cpu"))
     optimiser = make_optimiser(model, 1.0)
     schedule = torch.optim.lr_scheduler.LambdaLR(

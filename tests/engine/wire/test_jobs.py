@@ -81,7 +81,7 @@ def test_the_body_handed_in_is_not_changed() -> None:
     ({"pen": {"lora": {"r": 0}}}, "pen.lora.r", "invalid_value"),
     ({"pen": {"lora": {"r": 4}, "tune": "full"}}, "pen.lora", "invalid_value"),
     ({"pen": {"completion_prompts": ["x"] * 17}}, "pen.completion_prompts", "invalid_value"),
-    ({"pen": {"packing": "window"}}, "pen.packing", "unsupported_parameter"),
+    ({"pen": {"packing": "windows"}}, "pen.packing", "invalid_value"),
     ({"pen": {"classification": {"n_classes": 2}}}, "pen.classification", "unsupported_parameter"),
     ({"pen": {"learning_rate": 1e-3}, **supervised(learning_rate_multiplier=2)}, "pen.learning_rate",
      "invalid_value")])
