@@ -26,7 +26,8 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     added.add_argument("--model", help="the model whose tokens are counted")
     added.add_argument("--seed", type=int)
     added = command(dataset, "read", read, "Print what a reader sees, before any step, as JSON lines.")
-    added.add_argument("--reader", metavar="NAME", default="auto", help="jokes, org, jsonl, text or auto")
+    added.add_argument("--reader", metavar="NAME", default="auto", help="jokes, jsonl, org, table, text, whatsapp, "
+                       "transcript, chatgpt or auto")
     added.add_argument("--limit", type=int, help="stop after so many")
     added.add_argument("file", metavar="FILE")
     added = command(dataset, "stats", stats, "Count tokens, words and characters of training files.")

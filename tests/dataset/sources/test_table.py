@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -193,3 +195,16 @@ ENTITIES = '<!DOCTYPE x [<!ENTITY a "aaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]>'
 ], ids=["far", "far by counting", "no column", "entities", "torn XML", "no XML", "no sheet", "torn zip", "bomb"])
 def test_a_workbook_that_cannot_be_held_or_read_is_a_file_fault(content: bytes, code: str, tmp_path: Path) -> None:
     assert fault(content, tmp_path, file="a.xlsx") == (code, "a.xlsx")
+
+
+def test_without_its_library_a_workbook_is_refused_with_the_way_to_read_it(tmp_path: Path) -> None:
+    (tmp_path / "a.xlsx").write_bytes(workbook({"A": sheet([["q"], ["1"]])}))
+    program = ("import sys; sys.modules['python_calamine'] = None; from pathlib import Path\n"
+               "from pen_backend.service.datasets import Datasets; from pen_backend.service.context import Context\n"
+               "from pen_backend.errors import DataError\n"
+               "try: Datasets(Context(environ={'HOME': '.'})).read('table', Path('a.xlsx').absolute())\n"
+               "except DataError as error: print(error.findings[0].code, error)")
+    answer = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=60,
+                            check=True)
+    assert answer.stdout.startswith("unknown-format a.xlsx")
+    assert "pen-backend[xlsx]" in answer.stdout
