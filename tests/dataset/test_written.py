@@ -38,6 +38,30 @@ def test_the_definitions_own_words_are_taken_out(tmp_path: Path) -> None:
     assert whole(["a", "b"]) == (("", "a b"),)
 
 
+FORM = "pen: 1\ntitle: A form\nformat: {prompt-end: \"\\n\", completion-start: \" \", completion-end: \" END\"}\n"
+
+
+@pytest.mark.parametrize(("prompt", "completion", "variables", "texts", "learned"), [
+    ("<a> and <b>, or <a>?", "<c>", "a: {}, b: {}, c: {}", ["x and y z, or x?\n", " c END"], "x y z c"),
+    ("<who>: <a>", "<c>", "who: {default: The old man}, a: {}, c: {}", ["The old man: x\n", " c END"], "x c"),
+    ("<who>: <a>", "<c>", "who: {default: The old man}, a: {}, c: {}", ["Ada: x\n", " c END"], "Ada x c"),
+    ("<a><b>", "it is <c>, END of it", "a: {}, b: {}, c: {}", ["xy\n", " it is c END or so, END of it END"],
+     "xy c END or so"),
+    ("Say:", "<c>", "c: {}", ["Say:\n", " c END"], "c"), ("<a>", "so it is", "a: {}", ["x\n", " so it is END"], "x"),
+])
+def test_each_value_is_told_once_and_a_default_never(prompt: str, completion: str, variables: str, texts: list[str],
+                                                     learned: str, tmp_path: Path) -> None:
+    one = definition(tmp_path, f'{FORM}prompt: "{prompt}"\ncompletion: "{completion}"\nvars: [{variables}]\n')
+    ((_, found),) = values_of(one, lists=False)(texts)
+    assert " ".join(found.split()) == learned
+
+
+def test_numbers_are_compared_as_the_labels_they_stand_for(tmp_path: Path) -> None:
+    classes = "classes: {encode: number, labels: [log in, pay]}\n"
+    one = definition(tmp_path, f'{FORM}{classes}prompt: "<a>"\ncompletion: "<c>"\nvars: [a: {{}}, c: {{}}]\n')
+    assert values_of(one, lists=False)(["x\n", " 2 END"])[0][1].split() == ["x", "pay"]
+
+
 def test_the_items_of_lists_come_one_by_one(tmp_path: Path) -> None:
     values = values_of(definition(tmp_path, CONTINUATION), lists=True)
     assert values(["one\ntwo\n", "three\n\n"]) == [("one", "one"), ("two", "two"), ("three", "three")]
