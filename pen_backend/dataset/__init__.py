@@ -3,17 +3,24 @@
 sources/       one file a reader, from bytes to records
 record.py      what readers yield and steps pass on
 items.py       records under the names that the definition uses
+anonymise.py   people, phone numbers and addresses replaced before anything is written
 steps.py       the definition's steps, in order
 normalise.py   one spelling of every text
 filters.py     keep the records that fit
 dedupe.py      drop equal and nearly equal records
 near.py        find nearly equal texts, exactly
+unlabelled.py  rows that wait for their completion
 sides.py       keep what belongs together on one side
 split.py       decide by hash what is held out
 turns.py       a chat as replies, each with what was said before it
 examples.py    turn items into examples
 boundary.py    test or repair where prompt and completion meet
+checks.py      what each check does: nothing, a warning, an error
+inspection.py  the checks of one example
+lengths.py     drop, cut or split what is too long
 writing.py     render, check, count and write examples
+classes.py     labels that keep their numbers, and their checks
+audit.py       the checks of a whole set, from its written files
 statistics.py  tokens, words and characters, as a table
 ledger.py      every record read, and why it was dropped
 report.py      the build in numbers and words
