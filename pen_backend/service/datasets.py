@@ -4,33 +4,35 @@ import contextlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import pen_backend
 from pen_backend.dataset.prepare.prepared import Prepared
 from pen_backend.errors import BadParamsError, DataError, Finding
-from pen_backend.files import instead_of_file
-from pen_backend.service.context import Context
+from pen_backend.service.appraisal import Appraisal, in_words
 from pen_backend.service.registry import Events, Json, Text, rpc
 
 if TYPE_CHECKING:
+    from pen_backend.dataset.budget import Purse
     from pen_backend.dataset.build import Build
     from pen_backend.dataset.prepare.found import Boundary
     from pen_backend.dataset.record import Read
     from pen_backend.prompts.definition import Definition
     from pen_backend.prompts.sources import Source
-    from pen_backend.records import Example
 
 
 @dataclass(frozen=True, slots=True)
 class PlanFinding:
-    """One thing to know before training, and where it is."""
+    """One thing to know before training: where it is, what leads to it in a row, and what to do."""
 
     level: Literal["error", "warning", "note"]
     message: str
     where: str | None
     hint: str | None
+    code: str
+    pointer: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,24 +78,8 @@ class Plan:
     provider: str
 
 
-@dataclass(frozen=True, slots=True)
-class Stats:
-    """What a training file holds, by the tokens of one vocabulary."""
-
-    table: str
-    tokenizer: str
-    examples: int
-    tokens: int
-    words: int
-    chars: int
-
-
-class Datasets:
+class Datasets(Appraisal):
     """Builds training sets from definitions and sources."""
-
-    def __init__(self, context: Context) -> None:
-        """CONTEXT is shared by all services."""
-        self._context = context
 
     @rpc(stream=True)
     def plan(self, prompt: str, text: Text | None = None, path: Path | None = None, source: str = "region",
@@ -113,7 +99,7 @@ class Datasets:
         done = build(
             definition, sources=_sources(text, path, source, reader), out=out or self._out(definition),
             encoder=self._context.encoder(named), seed=seed, disk=self._context.disk,
-            overrides={"valid_share": valid_share, "max_tokens": self._longest(named)},
+            purse=self._purse(definition), overrides={"valid_share": valid_share, "max_tokens": self._longest(named)},
             progress=lambda at: events.send("progress", done=at.done, unit=at.stage,
                                             **({} if at.total is None else {"total": at.total})),
             cancelled=lambda: events.cancelled)
@@ -145,26 +131,6 @@ class Datasets:
                 count += not isinstance(each, Finding)
                 if count == limit:
                     return
-
-    @rpc()
-    def stats(self, path: Path, model: str | None = None) -> Stats:
-        """Count the tokens, words and characters of a training file, or of a build's directory."""
-        from pen_backend.dataset.statistics import Counter, Totals, table
-
-        encoder = self._context.encoder(model)
-        totals, count = Totals(), Counter(encoder)
-        if not (path / "train.jsonl").exists() and (path / "latest").is_dir():
-            path = path / "latest"  # where `--out` put its builds
-        if odd := None if path.is_dir() else instead_of_file(path):
-            raise DataError(f"{path.name} {odd}.", where=str(path), hint="Name a training file or a build's directory.")
-        files = [path / "train.jsonl", path / "valid.jsonl"] if path.is_dir() else [path]
-        for example in _examples([file for file in files if file.exists() or not path.is_dir()]):
-            text = "".join(segment.text for segment in example.segments)
-            totals.add(sum(count(example.segments)), text)
-        if not totals.examples:
-            raise DataError(f"{path.name} has no training rows.", where=str(path))
-        return Stats(table=table(totals), tokenizer=encoder.name, examples=totals.examples, tokens=totals.tokens,
-                     words=totals.words, chars=totals.chars)
 
     @rpc(stream=True)
     def prepare(self, path: Path, prompt: str | None = None, out: Path | None = None, decline: list[int] = [],  # noqa: B006 - never changed
@@ -203,6 +169,37 @@ class Datasets:
         except ConfigError:
             return None
 
+    def _purse(self, definition: "Definition") -> "Purse | None":
+        """Return a definition's budget with its model's price; PromptError if nobody has written that down."""
+        from pen_backend.dataset.budget import Purse, unpriced
+
+        budget = definition.training.budget if definition.training is not None else None
+        if budget is None:
+            return None
+        price, encoder = self._priced(budget.model)
+        if price is None:
+            raise unpriced(budget.model)
+        return Purse(budget, price, encoder)
+
+    def _bill(self, done: "Build", model: str, n_epochs: object) -> "tuple[float | None, str]":
+        """Return what training on a build costs, None if the price is unknown, and the same in words."""
+        config = self._context.config
+        if config.local:
+            return 0.0, "local: $0.00"
+        from pen_backend.dataset.cost import cents, estimate, measure
+        from pen_backend.dataset.published import examples, files_of
+        from pen_backend.dataset.statistics import Counter
+
+        price = self._context.prices.find(model)
+        if price is None or price.train is None:
+            return None, f"{config.provider}: price unknown"
+        measured = measure(examples(files_of(done.directory)["train"]), Counter(self._context.encoder(model)))
+        total = estimate(model, price, measured, n_epochs if isinstance(n_epochs, int) else None).total
+        if total is None:
+            return None, f"{config.provider}: price unknown"
+        said = ", ".join(price.remarks(self._today or date.today()))
+        return float(cents(total)), f"{config.provider}: {cents(total)} {price.currency} (price {said})"
+
     def _out(self, definition: "Definition") -> Path:
         """Choose where builds of a definition go: where it says, else pen's own directory."""
         named = definition.training.output.dir if definition.training else None
@@ -225,8 +222,7 @@ class Datasets:
         report, config = done.report, self._context.config
         train, valid = report.examples["train"], report.examples["valid"]
         seconds = estimate(report.tokens["train"], n_epochs, train, self._context.ledger.rate(model))
-        cost = 0.0 if config.local else None
-        price = "local: $0.00" if config.local else f"{config.provider}: price unknown"
+        cost, price = self._bill(done, model, n_epochs)
         sources = ", ".join(one.name for one in report.sources)
         summary = (f"{sources}    {train + valid} records (train {train}, valid {valid})    "
                    f"definition {definition.name}    {price}, {duration(seconds)}")
@@ -241,7 +237,7 @@ class Datasets:
             id=done.id, prompt=definition.name, model=model, directory=done.directory,
             train_path=done.directory / "train.jsonl", valid_path=done.directory / "valid.jsonl",
             records=train + valid, train=train, valid=valid, table=report.table, summary=summary,
-            findings=[PlanFinding(one.level, one.message, at(one.where), one.hint)
+            findings=[PlanFinding(one.level, one.message, at(one.where), one.hint, one.code, one.pointer)
                       for one in (*_warnings(definition), *report.findings)],
             rows=[PlanRow(row.side, [RowSegment(part.text, part.weight, part.tokens) for part in row.segments],
                           at(row.where) or row.where) for row in report.rows],
@@ -283,9 +279,7 @@ def estimate(tokens: int, n_epochs: object, examples: int, rate: float | None) -
 
 def duration(seconds: float | None) -> str:
     """Say an estimated time in words."""
-    if seconds is None:
-        return "time unknown before the first job"
-    return f"about {seconds:.0f} s" if seconds < 90 else f"about {seconds / 60:.0f} min"
+    return "time unknown before the first job" if seconds is None else in_words(seconds)
 
 
 def _sources(text: str | None, path: Path | None, name: str, reader: str) -> "tuple[Source, ...] | None":
@@ -306,17 +300,3 @@ def _sources(text: str | None, path: Path | None, name: str, reader: str) -> "tu
 def _warnings(definition: "Definition") -> Iterator[Finding]:
     """Pass on what lint says about the definition itself."""
     yield from definition.findings
-
-
-def _examples(files: list[Path]) -> "Iterator[Example]":
-    from pen_backend.records import read_lines
-
-    for file in files:
-        try:
-            with file.open("rb") as stream:
-                for row in read_lines(stream, source=file.name):
-                    if isinstance(row, Finding):
-                        raise DataError(row.message, where=row.where, hint=row.hint, findings=[row])
-                    yield row[2]
-        except OSError as error:
-            raise DataError(f"{file.name} cannot be read: {error.strerror}.", where=str(file)) from error

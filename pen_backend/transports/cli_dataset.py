@@ -91,6 +91,7 @@ def stats(context: Context, options: argparse.Namespace, terminal: Terminal) -> 
 
 
 def _findings(planned: "Plan") -> list[str]:
-    """Write findings as lines that an editor can follow."""
-    return [f"{finding.where}: {finding.level}: {finding.message}" if finding.where else
-            f"{finding.level}: {finding.message}" for finding in planned.findings]
+    """Write findings as lines that an editor can follow: place, message, what leads to it in its row, and the hint."""
+    return ["".join((f"{one.where}: " if one.where else "", f"{one.level}: {one.message}",
+                     f" (at {one.pointer})" if one.pointer else "", f"; {one.hint}" if one.hint else ""))
+            for one in planned.findings]
