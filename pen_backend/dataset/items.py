@@ -97,6 +97,7 @@ def read(opened: Opened, want: Wanted, prompt_loss_weight: float, pulse: Pulse, 
     source, document = opened.source, opened.document
     request = request_of(source, want, prompt_loss_weight)
     side: Side | None = None if source.side == "split" else source.side
+    make = _maker(source, want, side)
     kept = 0
     stream = opened.reader(document, request)
     for done, each in enumerate(stream if want.turns is None else replies(stream, want.turns, source)):
@@ -117,7 +118,7 @@ def read(opened: Opened, want: Wanted, prompt_loss_weight: float, pulse: Pulse, 
             reject(Rejected(each.origin, "filtered", reason, dict(fields)))
             continue
         try:
-            item = example_item(each, side) if isinstance(each, Example) else _item(each, source, want, side)
+            item = example_item(each, side) if isinstance(each, Example) else make(each)
             item = item if hide is None else hide(item, want)
         except DataError as error:
             reject(rejected(error, each.origin, dict(fields)))
@@ -131,7 +132,9 @@ def read(opened: Opened, want: Wanted, prompt_loss_weight: float, pulse: Pulse, 
 
 def request_of(source: Source, want: Wanted, prompt_loss_weight: float = 0.0) -> Request:
     """Say what a build wants of a source's reader."""
-    return Request(source, frozenset(want.texts) - want.optional, prompt_loss_weight, want.turns is not None)
+    columns = {column for name in want.texts for column in source.fields.get(name, (name,))}
+    text = want.items is not None or want.turns is not None or "text" in columns.union(want.columns, source.where)
+    return Request(source, frozenset(want.texts) - want.optional, prompt_loss_weight, want.turns is not None, text)
 
 
 def example_item(example: Example, side: Side | None) -> Item:
@@ -142,6 +145,8 @@ def example_item(example: Example, side: Side | None) -> Item:
 
 def text_of(fields: Mapping[str, object], want: Wanted) -> str:
     """Join the texts that are learned, for comparing records."""
+    if len(want.texts) == 1 and type(text := fields.get(want.texts[0])) is str:
+        return text
     if want.items is not None:
         return plain_text(fields.get(want.items, ""))
     return " ".join([plain_text(fields[name]) for name in want.texts if name in fields])
@@ -151,10 +156,33 @@ def emptiness(item: Item, want: Wanted) -> Rejected | None:
     """Reject an item without text, or a row that asks nothing."""
     if not item.text or item.text.isspace():
         return item.reject("empty", "there is no text")
-    if item.example is None and want.items is None and _all_blank(item.fields, want.prompt) and not (
+    if want.prompt and item.example is None and want.items is None and _all_blank(item.fields, want.prompt) and not (
             _all_blank(item.fields, want.completion)):
         return item.reject("empty", "the prompt is empty")
     return None
+
+
+def _maker(source: Source, want: Wanted, side: Side | None) -> Callable[[Record], Item]:
+    """Return what makes an item of a record: at once of one that has all its texts, else with a look at each field."""
+    plan = [(name, source.fields.get(name, (name,))) for name in want.texts]
+    others = [name for name in want.columns if name not in want.texts]
+
+    def make(record: Record) -> Item:
+        given = record.fields
+        fields: dict[str, object] = {}
+        texts = []
+        for name, columns in plan:
+            values = [value for column in columns if type(value := given.get(column)) is str]
+            if len(values) < len(columns):
+                return _item(record, source, want, side)
+            fields[name] = text = values[0] if len(values) == 1 else " ".join(filter(None, values))
+            texts.append(text)
+        for name in others:
+            if name in given:
+                fields[name] = given[name]
+        return Item(" ".join(texts), fields, record.origin, record.side or side, record.weights)
+
+    return make
 
 
 def _item(record: Record, source: Source, want: Wanted, side: Side | None) -> Item:
@@ -198,7 +226,8 @@ def plain_text(value: object) -> str:
 
 def _all_blank(fields: Mapping[str, object], names: tuple[str, ...]) -> bool:
     for name in names:
-        text = plain_text(fields.get(name))
+        value = fields.get(name)
+        text = value if type(value) is str else plain_text(value)
         if text and not text.isspace():
             return False
     return bool(names)

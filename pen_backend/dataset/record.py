@@ -17,7 +17,7 @@ CONTENT_CODES = frozenset(("empty", "unlabelled", "duplicate", "near-duplicate",
                            "all-masked", "budget"))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, nor is Item: a build makes one for every record, and freezing triples its cost
 class Record:
     """Fields by name and where they came from; a reader may also know the side and the weights of one record.
 
@@ -60,7 +60,7 @@ class Rejected:
 Read = Record | Example | Rejected | Finding
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Item:
     """A record on its way: its text, the fields that the build uses, or a finished example instead."""
 

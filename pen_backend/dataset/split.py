@@ -97,8 +97,8 @@ def stratified(units: Units, given: bytearray, labels: Sequence[str], spec: Vali
     """Return the sides with every class on both, as far as it has two units to be parted.
 
     LABELS are those of the members. A class that one side lacks gets its unit nearest to the threshold there, if no
-    class loses its last one on the other side by it. Classes are not parted exactly: that would move rows when data
-    grows.
+    class loses its last one on the other side by it; to be trained on comes before being held out. Classes are not
+    parted exactly: that would move rows when data grows.
     """
     share, sides, demands = threshold(len(units), spec), bytearray(given), units.demands()
     has: dict[int, set[str]] = {}
@@ -114,7 +114,8 @@ def stratified(units: Units, given: bytearray, labels: Sequence[str], spec: Vali
             if on[side][label]:
                 continue
             for unit in sorted(members, key=lambda unit: (abs(units.place(unit, seed) - share), units.keys[unit])):
-                if demands[unit] == ANY and all(on[other][each] > 1 for each in has[unit]):
+                spares = all(on[other][each] > 1 for each in has[unit])
+                if demands[unit] == ANY and (spares or (side == TRAIN and len(members) > 1)):
                     sides[unit] = side
                     on[side].update(has[unit])
                     on[other].subtract(has[unit])

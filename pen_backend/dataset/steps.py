@@ -1,6 +1,5 @@
 """The steps of a definition, each a function from items to items; what they drop is rejected with a reason."""
 
-import operator
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
@@ -86,11 +85,14 @@ def _relabel(names: Mapping[str, str], items: Iterable[Item], around: Surroundin
 def _normalise(spec: Normalise, items: Iterable[Item], around: Surroundings) -> Iterator[Item]:
     change, inside = normaliser(spec), normaliser(spec, keep_edges=True)
     want = around.want
-    names = frozenset(want.texts)
     for item in items:
         if item.example is None:
-            fields = {name: _changed(value, change) if name in names else value for name, value in item.fields.items()}
-            if all(map(operator.is_, fields.values(), item.fields.values())):
+            given = fields = item.fields
+            for name in want.texts:
+                value = given.get(name)
+                if value is not None and (changed := _changed(value, change)) is not value:
+                    fields = {**fields, name: changed}
+            if fields is given:
                 yield item
                 continue
             new = Item(text_of(fields, want), fields, item.origin, item.side, item.weights)

@@ -27,6 +27,7 @@ class Request:
     wanted: frozenset[str] = frozenset()
     prompt_loss_weight: float = 0.0
     conversation: bool = False  # who answers whom counts: nobody is left out and no text carries its author
+    text: bool = True  # the record's whole text is asked for, where the file has none of that name
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,8 @@ def read(document: Document, request: Request) -> Iterator[Read]:
             continue
         try:
             if isinstance(value.value, dict) and _is_record(value.value, columns, request.wanted):
-                yield Record(_with_text(value.value), document.origin(value.locator))
+                fields = _with_text(value.value) if request.text else value.value
+                yield Record(fields, document.origin(value.locator))
                 continue
             dialect, example = parse_object(value.value, origin=document.origin(value.locator), where=value.where,
                                             prompt_loss_weight=request.prompt_loss_weight)
