@@ -20,9 +20,9 @@ ONES = [one for one in map(loader.load_any, sorted(PROMPTS.glob("*.yaml"))) if i
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_its_training_set_builds_out_of_the_box(name: str, environ: dict[str, str]) -> None:
+def test_its_training_set_builds_out_of_the_box_without_warnings(name: str, environ: dict[str, str]) -> None:
     plan = Datasets(Context(environ=environ)).plan(name, events=Kept())
-    assert [(one.message, one.where) for one in plan.findings if one.level == "error"] == []
+    assert [(one.message, one.where) for one in plan.findings if one.level != "note"] == []
     assert plan.train >= 10
     assert plan.valid >= 1
 
