@@ -29,13 +29,22 @@ class Ledger:
         self._bad: list[Rejected] = []
         self._warnings: list[Finding] = []
         self.bad = 0
-        self.steps: dict[str, dict[str, int]] = {}  # records dropped, by step and code
+        self._steps: dict[str, dict[str, int]] = {}  # records dropped, by step and code
         self.examples: dict[str, int] = {}  # examples dropped after they were built, by code
 
     @property
     def sources(self) -> tuple[SourceCount, ...]:
         """The counts of each source, in order."""
         return tuple(self._sources.values())
+
+    @property
+    def steps(self) -> dict[str, dict[str, int]]:
+        """How many records each step has dropped, by code: reading, the definition's steps, and what comes after."""
+        def order(step: str) -> tuple[bool, bool, int, str]:
+            number, _, name = step.partition(" ")
+            return step != "read", not number.isdigit(), int(number) if number.isdigit() else 0, name
+
+        return {step: self._steps[step] for step in sorted(self._steps, key=order)}
 
     @property
     def read(self) -> int:
@@ -58,7 +67,7 @@ class Ledger:
 
     def reject(self, one: Rejected, step: str = "read") -> None:
         """Enter a record that is dropped, and the step that did it."""
-        for counts in (self._sources[one.origin.source].rejected, self.steps.setdefault(step, {})):
+        for counts in (self._sources[one.origin.source].rejected, self._steps.setdefault(step, {})):
             counts[one.code] = counts.get(one.code, 0) + 1
         self._enter(one)
 

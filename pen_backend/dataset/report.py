@@ -113,6 +113,8 @@ class Report:
         lines = [f"{one.name}: read as {one.reader}, {one.read} read, {one.kept} kept"
                  + "".join(f", {number} {code}" for code, number in sorted(one.rejected.items()))
                  for one in self.sources]
+        lines += [f"step {step}: " + ", ".join(f"{number} {code}" for code, number in sorted(counts.items()))
+                  for step, counts in self.steps.items() if step != "read"]
         lines.append(f"{self.items['kept']} records: {self.items['used']} used, {self.items['left_over']} left over")
         lines.append(f"{self.examples['built']} examples: {self.examples['train']} to train on, "
                      f"{self.examples['valid']} held out"

@@ -63,7 +63,7 @@ class Writing:
             return True
         for name, texts, message in self._unlisted:
             if any(text in item.text for text in texts):
-                self._ledger.reject(item.reject(name, message))
+                self._ledger.reject(item.reject(name, message), "lists")
                 return False
         return True
 

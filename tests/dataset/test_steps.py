@@ -31,6 +31,15 @@ def test_steps_run_in_the_order_of_the_definition(tmp_path: Path) -> None:
     assert second.report.steps == {"1 filter": {"filtered": 1}}
 
 
+def test_the_report_tells_what_each_step_has_dropped(tmp_path: Path) -> None:
+    entries = [{"text": puns(1)[0]}, {"text": "short"}, {"text": "two lines\nof one record"}]
+    done = made(tmp_path, "[{filter: {chars: [10, 150]}}, {dedupe: {exact: casefold}}]", *entries)
+    assert done.report.steps == {"1 filter": {"filtered": 1}, "2 dedupe": {"duplicate": 1}, "lists": {"join-inside": 1}}
+    page = (done.directory / "report.txt").read_text()
+    assert "step 1 filter: 1 filtered\nstep 2 dedupe: 1 duplicate\nstep lists: 1 join-inside\n" in page
+    assert done.manifest["counts"]["steps"] == done.report.steps  # type: ignore[index] # JSON
+
+
 def test_a_list_of_steps_replaces_the_default(tmp_path: Path) -> None:
     done = made(tmp_path, "[]", {"text": puns(1)[0]}, {"text": "  spaces   stay "})
     assert done.report.sources[0].rejected == {}
