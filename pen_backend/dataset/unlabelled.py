@@ -12,8 +12,11 @@ from pen_backend.prompts.definition import Definition
 
 
 def is_unlabelled(item: Item, want: Wanted) -> bool:
-    """Say whether an item is a row whose completion is not written yet."""
-    if item.example is not None or want.items is not None or not want.completion:
+    """Say whether an item is a row whose completion is not written yet; a finished example may be one, too."""
+    if item.example is not None:
+        *before, last = item.example.segments
+        return bool(before) and last.role is None and last.weight > 0 and (not last.text or last.text.isspace())
+    if want.items is not None or not want.completion:
         return False
     for name in want.completion:
         text = plain_text(item.fields.get(name))
@@ -38,10 +41,17 @@ def labelled(items: Iterable[Item], want: Wanted, reject: Reject, keep: Callable
 
 def line(definition: Definition, item: Item) -> bytes:
     """Write a row to be filled in: what is asked, without its end, and an empty completion."""
+    if item.example is not None:
+        asked_for = "".join(segment.text for segment in item.example.segments[:-1])
+        return _row(asked_for.removesuffix(definition.format.prompt_end))
     names = {variable.name for variable in definition.asked}
     rendered = template.render(definition, {name: value for name, value in item.fields.items() if name in names})
-    row: dict[str, object] = {"prompt": rendered.prompt.removesuffix(definition.format.prompt_end), "completion": ""}
-    if rendered.messages is not None:
-        asked = [{"role": one.role, "content": one.content} for one in rendered.messages[:definition.asking]]
-        row = {"messages": [*asked, {"role": "assistant", "content": ""}]}
-    return orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
+    if rendered.messages is None:
+        return _row(rendered.prompt.removesuffix(definition.format.prompt_end))
+    asked = [{"role": one.role, "content": one.content} for one in rendered.messages[:definition.asking]]
+    return orjson.dumps({"messages": [*asked, {"role": "assistant", "content": ""}]},
+                        option=orjson.OPT_APPEND_NEWLINE)
+
+
+def _row(prompt: str) -> bytes:
+    return orjson.dumps({"prompt": prompt, "completion": ""}, option=orjson.OPT_APPEND_NEWLINE)

@@ -82,3 +82,13 @@ def test_a_chat_waits_with_an_empty_answer(tmp_path: Path) -> None:
 def test_no_file_waits_where_all_is_labelled(tmp_path: Path) -> None:
     done = run(tmp_path, lines(*GOOD), prompt=ROWS, reader_name="jsonl", training="{}")
     assert "unlabelled.jsonl" not in files(done.directory)
+
+
+def test_a_finished_row_without_a_completion_waits_as_it_was_asked(tmp_path: Path) -> None:
+    finished = [{"prompt": f"Q: {row['question']}\nA:", "completion": f" {row['answer']}\n"} for row in GOOD]
+    waiting = {"prompt": "Q: why\nA:", "completion": " "}
+    done = run(tmp_path, lines(*finished, waiting), prompt=ROWS, reader_name="jsonl")
+    (line,) = (done.directory / "unlabelled.jsonl").read_text().splitlines()
+    assert json.loads(line) == {"prompt": "Q: why", "completion": ""}
+    assert done.report.sources[0].rejected == {"unlabelled": 1}
+    accounted(done)
