@@ -99,9 +99,15 @@ def _leaks(checks: Checks, leaks: Collection) -> Iterator[Finding]:
 
 def _contamination(definition: Definition, checks: Checks, tests: Sequence[int], rows: int) -> Iterator[Finding]:
     if tests:
-        yield checks.finding("contamination", f"{count(len(tests), 'test')} of {definition.name} stand in the training "
-                             "set or nearly do: the model will know them", definition.where("tests", tests[0]),
+        yield checks.finding("contamination", f"{count(len(tests), 'test')} of {definition.name} {_stand(len(tests))}: "
+                             "the model will know what is asked", definition.where("tests", tests[0]),
                              "test with texts of your own")
     if rows:
-        yield checks.finding("contamination", f"{count(rows, 'row')} of evaluation.data stand in the training set or "
-                             "nearly do", definition.where("evaluation", "data"), "leave them out of the sources")
+        yield checks.finding("contamination", f"{count(rows, 'row')} of evaluation.data {_stand(rows)}",
+                             definition.where("evaluation", "data"), "leave them out of the sources")
+
+
+def _stand(number: int) -> str:
+    """Say of a number of texts that they are trained on."""
+    one = "stands in the training set or nearly does"
+    return one if number == 1 else "stand in the training set or nearly do"

@@ -11,6 +11,9 @@ from pen_backend.prompts.variables import Given
 from pen_backend.prompts.yaml import Path
 
 Group = Literal["likelihood", "generation", "copying", "classification"]
+Metric = Literal["nll", "perplexity", "bits-per-byte", "stop-rate", "expect-rate", "distinct-1", "distinct-2", "rep-4",
+                 "copy-exact", "copy-half", "copy-any", "prompt-copy", "accuracy", "f1-macro", "f1-weighted",
+                 "invalid-rate", "precision", "recall", "f-beta", "auroc", "auprc"]
 
 
 class Expectation(Model):
@@ -28,7 +31,7 @@ class Expectation(Model):
 class Requirement(Model):
     """A figure that must be met, against another model or a number."""
 
-    metric: Name
+    metric: Metric
     model: Name
     below: Name | None = None
     above: Name | None = None

@@ -67,6 +67,9 @@ def _known(value: object) -> object:
     if not isinstance(value, dict) or len(value) != 1:
         raise _expected("the name of a filter", value)
     name, argument = next(iter(value.items()))
+    if name in NAMES:
+        raise PydanticCustomError("filter-refused", "the filter {name} takes no argument", {
+            "name": show(name), "hint": f"write {name}"})
     if name not in ARGUMENTS:
         near = nearest(str(name), ARGUMENTS)
         raise PydanticCustomError("filter-refused", "there is no filter {name} with an argument", {

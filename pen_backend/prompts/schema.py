@@ -238,8 +238,11 @@ def _problem(detail: ErrorDetails, model: type[BaseModel], named: Callable[[Path
         return Problem("missing-key", path, f"{around}key '{path[-1]}' is missing", at_key=True)
     if kind == "filter-refused":
         return Problem("filter-refused", path, f"{named(path)}: {detail['msg']}", detail["ctx"]["hint"])
+    hint = None
     if kind == "literal_error":
         message = f"expected {detail['ctx']['expected']}, got {show(value)}"
+        near = nearest(value, re.findall("'([^']*)'", detail["ctx"]["expected"])) if isinstance(value, str) else None
+        hint = f"did you mean '{near}'?" if near else None
     elif kind == "expected":
         message = f"{detail['msg']}, got {show(value)}"
     elif kind in _KINDS:
@@ -249,7 +252,6 @@ def _problem(detail: ErrorDetails, model: type[BaseModel], named: Callable[[Path
     if kind in ("filter-refused", "filter-argument"):
         return Problem("filter-refused" if kind == "filter-refused" else "type", path, f"{named(path)}: {message}",
                        detail.get("ctx", {}).get("hint"))
-    hint = None
     if kind in ("string_type", "expected") and "text" in message and isinstance(value, int | float):
         hint = "put it in quotes"
     return Problem("type", path, f"{named(path)}: {message}", hint)

@@ -68,7 +68,7 @@ def test_what_is_no_filter_is_refused(value: object) -> None:
 
 
 @pytest.mark.parametrize(("value", "hint"), [
-    ("stripp", "did you mean 'strip'?"), ({"frist": 2}, "did you mean 'first'?"),
+    ("stripp", "did you mean 'strip'?"), ({"uniq": 1}, "write uniq"), ({"frist": 2}, "did you mean 'first'?"),
     ("cat | sort", f"write one of {filters.BUILT_IN} instead"), ("", f"write one of {filters.BUILT_IN} instead"),
     ("uniqnosort", "write [uniq] instead"), ("pen-s join ', '", 'write [{"join": ", "}] instead'),
     ("sort | uniq -c | head -n 7", "write [uniq, {first: NUMBER}] instead"), ("cat", "remove it: it does nothing"),

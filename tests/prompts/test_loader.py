@@ -50,7 +50,7 @@ def test_every_error_of_a_file_is_reported_at_once_each_on_its_line() -> None:
         "t.yaml:5:1: unknown key 'temprature'; did you mean 'temperature'?",
         "t.yaml:6:14: temperature: expected a number from 0 to 2, got 'hot'",
         "t.yaml:7:28: vars.tag.type: expected 'string', 'text', 'int', 'float', 'bool', 'list' or 'choice', "
-        "got 'choise'",
+        "got 'choise'; did you mean 'choice'?",
         "t.yaml:9:15: prompt-end ends with a space: 99 % of completions would start with another token than in use; "
         "move the space to completion-start",
         "t.yaml:10:19: completion-end equals prompt-end; use two different texts",
@@ -127,6 +127,7 @@ def test_the_error_of_a_file_says_the_first_and_how_many_more() -> None:
     ("tests: [{var: {a: x}}]", "unknown key 'var'; did you mean 'vars'?"),
     ("tests: [{vars: {a: x}, expect: [{regex: '('}]}]", "tests[0].expect[0].regex: not a regular expression"),
     ("evaluation: {expect: [{not-regex: '['}]}", "evaluation.expect[0].not-regex: not a regular expression"),
+    ("evaluation: {require: [{metric: accurcy, model: tuned, min: 1}]}", "got 'accurcy'; did you mean 'accuracy'?"),
     ("evaluation: {require: [{metric: accuracy}]}", "evaluation.require[0]: key 'model' is missing"),
     ("filtre: on", "unknown key 'filtre'; did you mean 'filter'?"),
     ("xyzzy: on", "unknown key 'xyzzy'"),
