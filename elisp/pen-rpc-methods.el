@@ -18,7 +18,7 @@
 (require 'pen-rpc)
 
 (defconst pen-rpc-methods-hash
-  "76e63d3cbcd590a1498c0c9cd085d34509b9877b8fe6ceea3f88aa88945d05cd"
+  "9bba2a054fd6af1c8c48f71cda6255b3fcbfebdb92e36a8841e8f36c92f5d9c3"
   "What the service says in its greeting if its methods are these.")
 
 (defun pen-rpc-completions-start (&rest args)
@@ -49,6 +49,77 @@ ARGS are keywords, each with its value.
      (:history (list (record (:answer string required) (:value string
        required))))
      (:without-filters boolean))
+   args))
+
+(defun pen-rpc-datasets-card (&rest args)
+  "Write the card of a build.
+
+What it holds, where that came from, and room for what only its
+author knows.
+
+ARGS are keywords, each with its value.
+
+\(fn &key PATH FORMAT THEN ELSE DEADLINE)"
+  (pen-rpc-invoke
+   "datasets-card"
+   '((:path file required)
+     (:format (member org markdown)))
+   args))
+
+(defun pen-rpc-datasets-check (&rest args)
+  "Check a training file or a build as it is, and change nothing.
+
+PROMPT is the definition whose boundary, classes and limits the rows
+are to fit; a build has its own.
+
+Answer with the id of a request; the value comes with the event
+`done'.
+
+ARGS are keywords, each with its value.
+
+\(fn &key PATH PROMPT MODEL MAX-TOKENS THEN ELSE DEADLINE)"
+  (pen-rpc-invoke
+   "datasets-check"
+   '((:path file required)
+     (:prompt (or string null))
+     (:model (or string null))
+     (:max-tokens (or integer null)))
+   args))
+
+(defun pen-rpc-datasets-cost (&rest args)
+  "Estimate what training on a file or a build would cost.
+
+And using the tuned model on all of it once.
+
+Without MODELS: the configured one and all that have a price.  Held-
+out rows of a build cost nothing.  With a BUDGET, of each model's
+currency, how much of the set it pays for; EXACT never spends more
+than it.
+
+ARGS are keywords, each with its value.
+
+\(fn &key PATH MODELS N-EPOCHS BUDGET EXACT THEN ELSE DEADLINE)"
+  (pen-rpc-invoke
+   "datasets-cost"
+   '((:path file required)
+     (:models (list string))
+     (:n-epochs (or integer null))
+     (:budget (or number null))
+     (:exact boolean))
+   args))
+
+(defun pen-rpc-datasets-diff (&rest args)
+  "Compare two builds.
+
+Or two training files: what decided them, and their rows.
+
+ARGS are keywords, each with its value.
+
+\(fn &key BEFORE AFTER THEN ELSE DEADLINE)"
+  (pen-rpc-invoke
+   "datasets-diff"
+   '((:before file required)
+     (:after file required))
    args))
 
 (defun pen-rpc-datasets-plan (&rest args)

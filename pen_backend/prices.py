@@ -74,7 +74,7 @@ class Prices:
         name = model.split(":")[1] if model.startswith("ft:") and model.count(":") > 1 else model.partition(":ft-")[0]
         dated = re.compile(re.escape(name) + r"-\d{4}-\d{2}-\d{2}")
         newest = max((each for each in self.models if dated.fullmatch(each)), default="")
-        return self.models.get(name) or self.models.get(newest)
+        return self.models.get(name) or self.models.get(name.lower()) or self.models.get(newest)
 
 
 def local(model: str) -> Price:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pen_backend.config import Config, Directories
     from pen_backend.engine_process import EngineProcess
     from pen_backend.jobs.ledger import Ledger
+    from pen_backend.prices import Prices
     from pen_backend.prompts.dataset import DatasetSpec
     from pen_backend.prompts.definition import Definition
     from pen_backend.tokens import Encoder
@@ -65,6 +66,13 @@ class Context:
     def datasets(self) -> Path:
         """The directory that holds builds, one directory an id, unless a definition or argument names another."""
         return self.directories.data / "datasets"
+
+    @property
+    def prices(self) -> Prices:
+        """What models cost: the user's prices.yaml before the list that comes with pen, read when it is asked for."""
+        from pen_backend import prices
+
+        return prices.load(self.directories.config / "prices.yaml")
 
     def engine(self) -> EngineProcess:
         """Return the handle of the local engine's process; finds and starts nothing by itself."""
@@ -142,6 +150,12 @@ class Context:
                 self._encoders[name] = self._load_encoder(name)
             return self._encoders[name]
 
+    def hosted_encoder(self, model: str) -> Encoder:
+        """Return what counts the tokens of a hosted model, whatever provider is configured."""
+        from pen_backend import tokens
+
+        return tokens.encoding(_hosted_encoding(model))
+
     def encoder_at_hand(self, model: str) -> Encoder | None:
         """Return the encoder of a model without asking or starting anything; None if it is not on this machine."""
         name = self.config.model_name(model)
@@ -213,10 +227,12 @@ def _is_id(text: str) -> bool:
 
 
 def _hosted_encoding(model: str) -> str:
-    """Name the encoding of a hosted model; only their recent small models use the newest one."""
-    base = model.split(":")[1] if model.startswith("ft:") else model
+    """Name the encoding of a hosted model, or of the base it was tuned from (datasets.md, section 11)."""
+    base = model.split(":")[1] if model.startswith("ft:") else model.partition(":ft-")[0]
     if base.startswith(("gpt-4o", "gpt-4.1", "gpt-5", "o1", "o3", "o4")):
         return "o200k_base"
+    if base in ("text-davinci-002", "text-davinci-003"):
+        return "p50k_base"
     return "r50k_base" if base in ("ada", "babbage", "curie", "davinci") else "cl100k_base"
 
 

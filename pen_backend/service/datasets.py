@@ -3,15 +3,14 @@
 import contextlib
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import pen_backend
 from pen_backend.dataset.prepare.prepared import Prepared
 from pen_backend.errors import BadParamsError, DataError, Finding
-from pen_backend.service.appraisal import Appraisal, in_words
+from pen_backend.service.appraisal import Appraisal, PlanFinding, PlanRow, in_words, rows_of
 from pen_backend.service.registry import Events, Json, Text, rpc
 
 if TYPE_CHECKING:
@@ -21,36 +20,6 @@ if TYPE_CHECKING:
     from pen_backend.dataset.record import Read
     from pen_backend.prompts.definition import Definition
     from pen_backend.prompts.sources import Source
-
-
-@dataclass(frozen=True, slots=True)
-class PlanFinding:
-    """One thing to know before training: where it is, what leads to it in a row, and what to do."""
-
-    level: Literal["error", "warning", "note"]
-    message: str
-    where: str | None
-    hint: str | None
-    code: str
-    pointer: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class RowSegment:
-    """One segment of a row: its text as it is trained, how much it counts, and its tokens."""
-
-    text: str
-    weight: float
-    tokens: int
-
-
-@dataclass(frozen=True, slots=True)
-class PlanRow:
-    """One of the first rows, and the place of its first record."""
-
-    side: Literal["train", "valid"]
-    segments: list[RowSegment]
-    where: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +166,7 @@ class Datasets(Appraisal):
         total = estimate(model, price, measured, n_epochs if isinstance(n_epochs, int) else None).total
         if total is None:
             return None, f"{config.provider}: price unknown"
-        said = ", ".join(price.remarks(self._today or date.today()))
+        said = ", ".join(price.remarks(self._day))
         return float(cents(total)), f"{config.provider}: {cents(total)} {price.currency} (price {said})"
 
     def _out(self, definition: "Definition") -> Path:
@@ -239,8 +208,7 @@ class Datasets(Appraisal):
             records=train + valid, train=train, valid=valid, table=report.table, summary=summary,
             findings=[PlanFinding(one.level, one.message, at(one.where), one.hint, one.code, one.pointer)
                       for one in (*_warnings(definition), *report.findings)],
-            rows=[PlanRow(row.side, [RowSegment(part.text, part.weight, part.tokens) for part in row.segments],
-                          at(row.where) or row.where) for row in report.rows],
+            rows=[replace(row, where=at(row.where) or row.where) for row in rows_of(report)],
             seconds=seconds, cost=cost, provider=config.provider)
 
 
@@ -279,7 +247,7 @@ def estimate(tokens: int, n_epochs: object, examples: int, rate: float | None) -
 
 def duration(seconds: float | None) -> str:
     """Say an estimated time in words."""
-    return "time unknown before the first job" if seconds is None else in_words(seconds)
+    return f"time {in_words(None, local=True)}" if seconds is None else in_words(seconds)
 
 
 def _sources(text: str | None, path: Path | None, name: str, reader: str) -> "tuple[Source, ...] | None":

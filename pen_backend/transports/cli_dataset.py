@@ -1,16 +1,19 @@
-"""`pen dataset`: build a training set, look at what a reader sees, count tokens, words and characters."""
+"""`pen dataset`: build training sets, look at what a reader sees, count, price, check and compare them."""
 
 import argparse
+import contextlib
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pen_backend.errors import BadParamsError, Finding
+from pen_backend.errors import BadParamsError, Finding, NotFoundError
 from pen_backend.service.context import Context
 from pen_backend.transports.arguments import Parser, command, group
-from pen_backend.transports.terminal import Printed, Terminal
+from pen_backend.transports.terminal import Printed, Terminal, table
 
 if TYPE_CHECKING:
+    from pen_backend.service.appraisal import Checked
     from pen_backend.service.datasets import Plan
 
 PLAN_OPTIONS = ("model", "n_epochs", "batch_size", "learning_rate_multiplier", "seed")  # what a plan depends on
@@ -30,9 +33,31 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
                        "transcript, chatgpt or auto")
     added.add_argument("--limit", type=int, help="stop after so many")
     added.add_argument("file", metavar="FILE")
+    added = command(dataset, "check", check, "Check training files, builds or definitions; findings go to stderr.")
+    added.add_argument("--prompt", metavar="NAME", help="the definition whose format the rows of a file are to fit")
+    added.add_argument("--model", help="the model whose tokens are counted")
+    added.add_argument("--max-tokens", type=int, metavar="N", help="the longest row")
+    added.add_argument("--rows", type=int, metavar="N", default=3, help="how many rows of each side to show (3)")
+    _add_files(added)
     added = command(dataset, "stats", stats, "Count tokens, words and characters of training files.")
     added.add_argument("--model", help="the model whose tokens are counted")
-    added.add_argument("files", metavar="FILE", nargs="+", help="a training file or a build's directory")
+    _add_files(added)
+    added = command(dataset, "cost", cost, "Estimate what training would cost on each model, and using it.")
+    added.add_argument("--model", dest="models", action="append", default=[], help="one model; may be repeated")
+    added.add_argument("--epochs", type=int, metavar="N", help="instead of what a provider would choose")
+    added.add_argument("--budget", type=float, metavar="AMOUNT", help="say how much of the set it pays for")
+    added.add_argument("--exact", action="store_true", help="never a fraction of a cent above the budget")
+    _add_files(added)
+    added = command(dataset, "card", card, "Write the card of a build: what it holds and where that came from.")
+    added.add_argument("--markdown", action="store_true", help="as Markdown instead of org")
+    _add_files(added)
+    added = command(dataset, "diff", diff, "Compare two builds, or two training files.")
+    added.add_argument("before", metavar="BEFORE")
+    added.add_argument("after", metavar="AFTER")
+
+
+def _add_files(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", metavar="FILE", nargs="+", help="a training file, or a build's directory or id")
 
 
 def add_source(parser: argparse.ArgumentParser) -> None:
@@ -90,7 +115,80 @@ def stats(context: Context, options: argparse.Namespace, terminal: Terminal) -> 
         (f"{name}\n" if many else "") + one.table.rstrip("\n") for name, one in counted.items()))
 
 
-def _findings(planned: "Plan") -> list[str]:
+def check(context: Context, options: argparse.Namespace, terminal: Terminal) -> int:
+    """Print findings to stderr and the first rows as they are trained; errors are exit code 2."""
+    if options.rows < 0:
+        raise BadParamsError("rows must be at least 0.")
+    checked = {name: _check(context, name, options, terminal) for name in options.files}
+    many = len(checked) > 1
+    for one in checked.values():
+        terminal.say("\n".join(_findings(one)) or "nothing is wrong")
+    terminal.result(checked if many else next(iter(checked.values())), lambda: "\n".join(
+        (f"{name}\n" if many else "") + _shown(one, options.rows) for name, one in checked.items()))
+    return 2 if any(finding.level == "error" for one in checked.values() for finding in one.findings) else 0
+
+
+def _check(context: Context, name: str, options: argparse.Namespace, terminal: Terminal) -> "Checked | Plan":
+    """Check one file or build; what is neither is a definition, whose own set is built."""
+    from pen_backend.service.datasets import Datasets
+
+    datasets, path = Datasets(context), Path(name).absolute()
+    is_set = path.is_dir() or (path.exists() and path.suffix not in (".yaml", ".yml", ".prompt"))
+    if not is_set and not path.exists():
+        with contextlib.suppress(NotFoundError):
+            path, is_set = context.find_plan(name), True
+    if is_set or (os.sep in name and not path.exists()):
+        return datasets.check(path, options.prompt, options.model, options.max_tokens, events=Printed(terminal))
+    return datasets.plan(name, model=options.model, events=Printed(terminal))
+
+
+def cost(context: Context, options: argparse.Namespace, terminal: Terminal) -> None:
+    """Print the cost of an epoch and of use, then what a job takes, for each model."""
+    from pen_backend.service.datasets import Datasets
+
+    costs = {name: Datasets(context).cost(Path(name).absolute(), options.models, options.epochs, options.budget,
+                                          options.exact) for name in options.files}
+    many = len(costs) > 1
+    terminal.result(costs if many else next(iter(costs.values())), lambda: "\n".join([*(
+        (f"{name}\n" if many else "") + f"{one.table}\n{one.estimates}" for name, one in costs.items()),
+        next(iter(costs.values())).notes]))
+
+
+def card(context: Context, options: argparse.Namespace, terminal: Terminal) -> None:
+    """Print the card as a text, or its figures as JSON."""
+    from pen_backend.service.datasets import Datasets
+
+    cards = {name: Datasets(context).card(Path(name).absolute(), "markdown" if options.markdown else "org")
+             for name in options.files}
+    figures = {name: json.loads(one.figures) for name, one in cards.items()}
+    terminal.result(figures if len(cards) > 1 else next(iter(figures.values())),
+                    lambda: "\n".join(one.text for one in cards.values()))
+
+
+def diff(context: Context, options: argparse.Namespace, terminal: Terminal) -> None:
+    """Print what decided the two, where that differs, and how many rows do."""
+    from pen_backend.service.datasets import Datasets
+
+    found = Datasets(context).diff(Path(options.before).absolute(), Path(options.after).absolute())
+    rows = (f"rows: {found.same} the same, {found.added} added, {found.removed} removed, "
+            f"{found.moved} on the other side")
+    changes = [(one.what, one.before, one.after) for one in found.changes]
+    terminal.result(found, lambda: "\n".join([*([table(("WHAT", "BEFORE", "AFTER"), changes)] if changes else []),
+                                              rows]))
+
+
+def _shown(one: "Checked | Plan", rows: int) -> str:
+    """Write the first rows of each side with weights and tokens, line breaks visible, and the table."""
+    lines = []
+    for side in ("train", "valid"):
+        for row in [row for row in one.rows if row.side == side][:rows]:
+            lines.append(f"{row.where}  {row.side}")
+            lines += [f"  {part.weight:<4g} {part.tokens:>5} tokens  {json.dumps(part.text, ensure_ascii=False)}"
+                      for part in row.segments]
+    return "\n".join([*lines, *([""] if lines else []), one.table])
+
+
+def _findings(planned: "Plan | Checked") -> list[str]:
     """Write findings as lines that an editor can follow: place, message, what leads to it in its row, and the hint."""
     return ["".join((f"{one.where}: " if one.where else "", f"{one.level}: {one.message}",
                      f" (at {one.pointer})" if one.pointer else "", f"; {one.hint}" if one.hint else ""))
