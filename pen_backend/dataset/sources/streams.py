@@ -15,6 +15,8 @@ CHUNK = 1 << 20
 _BOMB_BYTES = 20_000_000  # below it nothing is called a bomb
 _BOMB_RATIO = 100  # jokes pack about 1:3; zeros 1:1,028
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_NO_TEXT = {b"\x1f\x8b": "It is gzipped: let its name end in .gz.", b"PK": "It is a zip file: unpack it.",
+            b"%P": "It may be a PDF: export its text."}
 
 
 class Unpacked(io.RawIOBase):
@@ -120,19 +122,22 @@ def first_wrong_byte(stream: BinaryIO, name: str) -> DataError:
         except UnicodeDecodeError as error:
             offset += error.start - (len(error.object) - len(chunk))
             line += error.object.count(b"\n", 0, error.start)
-            return not_encoded(name, "utf-8", error.object[error.start], offset, line,
-                               "utf-16" if head in _UTF_16 else "latin-1")
+            hint = _NO_TEXT.get(head) or _other_encoding("utf-16" if head in _UTF_16 else "latin-1")
+            return not_encoded(name, "utf-8", error.object[error.start], offset, line, hint)
         if not chunk:
             return fault("encoding", f"{name} is not UTF-8", name, "Save the file as UTF-8.")
         line += chunk.count(b"\n")
         offset += len(chunk)
 
 
-def not_encoded(name: str, encoding: str, byte: int, offset: int, line: int, rather: str = "latin-1") -> DataError:
-    """Make the error of a byte that does not belong to an encoding; RATHER is offered instead."""
+def not_encoded(name: str, encoding: str, byte: int, offset: int, line: int, hint: str | None = None) -> DataError:
+    """Make the error of a byte that does not belong to an encoding."""
     return fault("encoding", f"byte 0x{byte:02x} at offset {offset}, in line {line}, is not {encoding.upper()}",
-                 f"{name}:{line}", f"Save the file as UTF-8, or name its encoding in the source, as in `encoding: "
-                 f"{rather}`.")
+                 f"{name}:{line}", hint or _other_encoding("latin-1"))
+
+
+def _other_encoding(name: str) -> str:
+    return f"Save the file as UTF-8, or name its encoding in the source, as in `encoding: {name}`."
 
 
 def fault(code: str, message: str, where: str, hint: str | None = None) -> DataError:

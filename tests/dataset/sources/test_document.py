@@ -117,9 +117,13 @@ def test_the_first_wrong_byte_is_named_wherever_it_stands(encoding: str, good: s
     assert encoding.upper() in finding.message
 
 
-def test_a_file_that_begins_as_utf_16_does_is_offered_that_encoding(tmp_path: Path) -> None:
-    (tmp_path / "a.txt").write_bytes("é\n".encode("utf-16"))
-    assert "utf-16" in str(fault(tmp_path, Source(path="a.txt")).hint)
+@pytest.mark.parametrize(("content", "says"), [
+    ("é\n".encode("utf-16"), "utf-16"), ("é\n".encode("latin-1"), "latin-1"), (gzip.compress(b"a"), "gzipped"),
+    (b"%PDF-1.7\n%\xe2\xe3", "PDF"),
+])
+def test_a_file_that_is_no_utf_8_is_told_what_it_may_be(content: bytes, says: str, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(content)
+    assert says in str(fault(tmp_path, Source(path="a.txt")).hint)
 
 
 def test_nothing_is_ever_replaced_in_another_encoding(tmp_path: Path) -> None:
