@@ -8,8 +8,9 @@ from pen_backend.dataset import classes, written
 from pen_backend.dataset.checks import Checks
 from pen_backend.dataset.items import plain_text
 from pen_backend.dataset.overlap import Collection
-from pen_backend.dataset.record import Pulse, Side
+from pen_backend.dataset.record import SYSTEM, Item, Pulse, Side
 from pen_backend.dataset.report import count
+from pen_backend.dataset.written import Values
 from pen_backend.errors import Finding
 from pen_backend.prompts.definition import Definition
 from pen_backend.prompts.training import TrainingSpec
@@ -26,12 +27,29 @@ class Audit:
     overlaps: Mapping[str, int]
 
 
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """The rows of `evaluation.data`, or why they cannot be read."""
+
+    items: tuple[Item, ...] = ()
+    problem: str | None = None
+
+    def texts(self, values: Values) -> Iterator[str]:
+        """Yield what the rows say; VALUES takes the definition's own words out of one that is finished."""
+        for item in self.items:
+            if item.example is None:
+                yield item.text
+            else:
+                yield from (learned for _, learned in values([one.text for one in item.example.segments
+                                                              if one.role not in SYSTEM]))
+
+
 def audit(definition: Definition, spec: TrainingSpec, checks: Checks, files: Mapping[Side, Sequence[Path]], *,
-          lists: bool, evaluation: Sequence[str], labels: classes.Counts, encoder: Encoder, pulse: Pulse) -> Audit:
+          lists: bool, evaluation: Evaluation, labels: classes.Counts, encoder: Encoder, pulse: Pulse) -> Audit:
     """Check the rows that stand in FILES.
 
-    LISTS says that the rows are lists, whose items are compared one by one; EVALUATION are the texts of the rows that
-    `evaluation.data` names, LABELS the numbers of each class that were written.
+    LISTS says that the rows are lists, whose items are compared one by one; LABELS are the numbers of each class that
+    were written.
     """
     findings: list[Finding] = []
     overlaps: dict[str, int] = {}
@@ -39,10 +57,10 @@ def audit(definition: Definition, spec: TrainingSpec, checks: Checks, files: Map
     level = checks.level("contamination")
     asked = list(_tests(definition, lists=lists)) if level != "off" else []
     tests = Collection((text for _, text in asked), spec.split.near)
-    rows = Collection(evaluation if level != "off" else (), spec.split.near)
     # The definition's own words make rows alike; where only equal rows matter, they need not be taken out.
-    bare = bool(lists or threshold is not None or tests or rows)
+    bare = bool(lists or threshold is not None or tests or evaluation.items)
     values = written.values_of(definition, lists=lists) if bare else written.whole
+    rows = Collection(evaluation.texts(values), spec.split.near)
 
     def pairs(side: Side) -> Pairs:
         return (pair for texts in written.rows(files[side], system=not bare) for pair in values(texts))
@@ -59,6 +77,10 @@ def audit(definition: Definition, spec: TrainingSpec, checks: Checks, files: Map
         met = sorted({asked[index][0] for index in tests.equal | tests.near})
         overlaps |= {"tests": len(met), "evaluation": len(rows.equal | rows.near)}
         findings += _contamination(definition, checks, met, len(rows.equal | rows.near))
+    if evaluation.problem is not None:
+        findings.append(checks.finding("contamination", f"evaluation.data cannot be compared with the training set: "
+                                       f"{evaluation.problem.removesuffix('.')}",
+                                       definition.where("evaluation", "data")))
     findings += classes.findings(definition, spec, checks, labels)
     if definition.class_map is not None:
         prompt = "".join(next(written.rows(files["train"]), [""])[:-1])

@@ -14,7 +14,7 @@ from pathlib import Path
 from pen_backend.dataset import anonymise, steps, unlabelled
 from pen_backend.dataset import items as reading
 from pen_backend.dataset.anonymise import Anonymiser
-from pen_backend.dataset.audit import audit
+from pen_backend.dataset.audit import Evaluation, audit
 from pen_backend.dataset.budget import Purse, purse_of
 from pen_backend.dataset.checks import checks_of, refuse
 from pen_backend.dataset.classes import label_of, with_new_labels
@@ -235,9 +235,9 @@ def _run(definition: Definition, spec: TrainingSpec, opened: Sequence[Opened], e
     outputs = writing.finish(may_be_empty=not kept)
     files: dict[Side, list[Path]] = {side: [made.temporary / one.name for one in outputs if one.name.startswith(side)]
                                      for side in SIDES}
+    evaluation = _evaluation(definition, spec, encoder, pulse, hide)
     audited = audit(definition, spec, checks_of(spec), files, lists=want.items is not None and not kept.finished,
-                    evaluation=_evaluation(definition, spec, encoder, pulse), labels=writing.labels, encoder=encoder,
-                    pulse=pulse)
+                    evaluation=evaluation, labels=writing.labels, encoder=encoder, pulse=pulse)
     outputs += [lines.close() for lines in (rejected, waiting) if lines.rows]
     report = writing.report(len(kept), plan, read_manifest(made.final.parent / "latest"))
     report = replace(report, findings=(*report.findings, *audited.findings), overlaps=audited.overlaps)
@@ -288,16 +288,21 @@ def _other_inputs(definition: Definition, spec: TrainingSpec) -> Iterator[object
     yield [test.model_dump(mode="json") for test in definition.tests]
 
 
-def _evaluation(definition: Definition, spec: TrainingSpec, encoder: Encoder, pulse: Pulse) -> list[str]:
-    """Read the texts that `evaluation.data` names, as the training set reads its own."""
+def _evaluation(definition: Definition, spec: TrainingSpec, encoder: Encoder, pulse: Pulse,
+                hide: Anonymiser | None) -> Evaluation:
+    """Read the rows that `evaluation.data` names, as the training set reads its own."""
     data = definition.evaluation.data if definition.evaluation is not None else None
     if data is None or checks_of(spec).level("contamination") == "off":
-        return []
+        return Evaluation()
     given = spec.model_copy(update={"sources": (Source(path=data),)})
-    opened = _open(definition, given, trusted=False)
-    want = reading.wanted(definition, given)
-    return [item.text for item in _stream(definition, given, opened, encoder, want, Ledger(opened, None, "skip"),
-                                          pulse, None)]
+    try:
+        opened = _open(definition, given, trusted=False)
+        want = reading.wanted(definition, given)
+        with hide.uncounted() if hide is not None else contextlib.nullcontext():
+            return Evaluation(tuple(_stream(definition, given, opened, encoder, want, Ledger(opened, None, "skip"),
+                                            pulse, hide)))
+    except DataError as error:
+        return Evaluation(problem=error.message)
 
 
 def _quarantined(ledger: Ledger, spec: TrainingSpec, made: Directory, rejected: Lines) -> DataError:

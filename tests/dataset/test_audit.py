@@ -89,16 +89,37 @@ def test_tests_of_the_prompt_that_are_in_the_training_set_are_named(prompt: str,
 def test_evaluation_rows_that_are_in_the_training_set_are_counted(tmp_path: Path) -> None:
     rows = [{"question": text, "answer": f"answer {number}"} for number, text in enumerate(puns(40))]
     (tmp_path / "definition").mkdir()
-    held = [rows[3], {**rows[5], "answer": "answer  5!"}, {"question": "Quite another one", "answer": "no"}]
+    rendered = {"prompt": f"Q: {rows[9]['question']}\nA:", "completion": " answer 9\n"}
+    held = [rows[3], {**rows[5], "answer": "answer  5!"}, {"question": "Quite another one", "answer": "no"}, rendered]
     (tmp_path / "definition" / "held.jsonl").write_text("\n".join(json.dumps(one) for one in held))
     done = made(tmp_path, ROWS + "evaluation: {data: held.jsonl}\n", rows=rows)
     (finding,) = [one for one in done.report.findings if one.code == "contamination"]
-    assert finding.message.startswith("2 rows of evaluation.data")
+    assert finding.message.startswith("3 rows of evaluation.data")
     changed = [rows[3]]
     (tmp_path / "definition" / "held.jsonl").write_text("\n".join(json.dumps(one) for one in changed))
     again = made(tmp_path, ROWS + "evaluation: {data: held.jsonl}\n", rows=rows)
     assert again.id != done.id, "what a set is compared with is an input of its report"
     assert again.report.overlaps["evaluation"] == 1
+
+
+def test_evaluation_rows_that_cannot_be_read_are_said(tmp_path: Path) -> None:
+    rows = [{"question": text, "answer": "yes"} for text in puns(40)]
+    text = ROWS + "evaluation: {data: absent.jsonl}\n"
+    (finding,) = [one for one in made(tmp_path / "a", text, rows=rows).report.findings if one.code == "contamination"]
+    assert "absent.jsonl does not exist" in finding.message
+    with pytest.raises(DataError, match="does not exist; nothing was published"):
+        made(tmp_path / "b", text, "contamination: error", rows)
+
+
+def test_anonymised_sets_are_compared_with_anonymised_rows(tmp_path: Path) -> None:
+    rows = [{"question": f"{text} says Ada", "answer": "yes"} for text in puns(40)]
+    (tmp_path / "definition").mkdir()
+    (tmp_path / "definition" / "held.jsonl").write_text(json.dumps(rows[3]))
+    done = run(tmp_path, "\n".join(map(json.dumps, rows)), prompt=ROWS + "evaluation: {data: held.jsonl}\n",
+               reader_name="jsonl", training="{split: {valid: 0}, steps: [{anonymise: {names: [Ada]}}]}")
+    assert done.report.overlaps["evaluation"] == 1
+    assert done.report.anonymised is not None
+    assert done.report.anonymised["replaced"]["people"] == 40
 
 
 def test_evaluation_rows_stay_in_the_project(tmp_path: Path) -> None:
