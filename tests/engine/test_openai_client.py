@@ -59,7 +59,8 @@ def tuned(client: openai.OpenAI) -> FineTuningJob:
         model="tiny", training_file=upload(client), validation_file=upload(client, LINES[:8]), suffix="client", seed=7,
         method={"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": 2, "batch_size": 8}}},
         metadata={"pen.prompt": "pun-complete"},
-        extra_body={"pen": {"snapshots_every": 4, "completions_every": 5, "completion_max_tokens": 4}})
+        extra_body={"pen": {"snapshots_every": 4, "completions_every": 5, "completion_max_tokens": 4,
+                            "results": "classic"}})
     return ended(client, job.id)
 
 
@@ -69,6 +70,9 @@ def test_a_job_succeeds_with_its_model_and_tables(client: openai.OpenAI, tuned: 
     csv = client.files.content(tuned.result_files[0]).text.splitlines()
     assert csv[0] == "step,train_loss,train_accuracy,valid_loss,valid_mean_token_accuracy"
     assert len(csv) == 1 + 10
+    classic = client.files.content(tuned.result_files[1]).text.splitlines()
+    assert classic[0].startswith("step,elapsed_tokens,elapsed_examples,training_loss,")
+    assert int(classic[-1].split(",")[1]) == tuned.trained_tokens
     assert tuned.id in [job.id for job in client.fine_tuning.jobs.list(limit=5)]
 
 

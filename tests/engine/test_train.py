@@ -176,6 +176,29 @@ def test_windows_resume_to_the_same_weights(model_folder: Path, tmp_path: Path) 
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("asked", "names"), [
+    ({"n_classes": 2}, ["accuracy", "weighted_f1_score"]),
+    ({"positive_class": "1", "betas": [1, 2]}, ["accuracy", "precision", "recall", "auroc", "auprc", "f1.0", "f2.0"])])
+def test_classes_are_learned_and_measured_at_the_end_of_each_epoch(model_folder: Path, tmp_path: Path,
+                                                                   asked: dict[str, Any], names: list[str]) -> None:
+    lines = [{"prompt": f"{'surely' if i % 2 else 'what'} {i} ->", "completion": str(i % 2)} for i in range(32)]
+    job = tiny.make_job(tmp_path / "job", model_folder, lines, valid=lines[:10], n_epochs=12, learning_rate=1e-2,
+                        classification=asked)
+
+    assert check_job(job, disk=QuickDisk()) == Exit.DONE
+    assert train(job) == Exit.DONE
+
+    assert json.loads((job / "check.json").read_bytes())["classes"] == ["0", "1"]
+    found = json.loads((job / "result.json").read_bytes())["classification"]
+    assert set(found) == set(names)
+    assert all(value == 1 for value in found.values())
+    measured = [event["step"] for event in tiny.events(job, "metrics") if "classification/accuracy" in event["data"]]
+    assert measured == list(range(4, 49, 4))
+    header = (job / "compiled_results.csv").read_text().splitlines()[0]
+    assert header.endswith(",".join(f"classification/{name}" for name in names))
+
+
+@pytest.mark.slow
 def test_a_torn_newest_checkpoint_is_passed_over(plain: dict[str, Path], model_folder: Path, tmp_path: Path) -> None:
     job = tiny.make_job(tmp_path / "job", model_folder, checkpoint_seconds=0)
     stop = Stop()

@@ -16,6 +16,7 @@ RATE_SMALL, RATE_LARGE, RATE_LORA = 6e-4, 2e-5, 2e-4
 EVALUATIONS = 20
 EVALUATION_SAMPLE = 64
 SAMPLE_TEMPERATURE = 0.8
+ADDED = {"packing": "examples", "classification": None}  # later than jobs that may still wait in a store
 SPARE_BYTES = 16 << 20  # for the database and logs, beside three checkpoints
 
 
@@ -74,7 +75,7 @@ def build(job: Job, start: Start, *, blobs: Mapping[str, Path], names: Mapping[s
 
     BLOBS and NAMES give the path and the person's file name of each of the job's blobs.
     """
-    options, hyperparameters = job.options, job.hyperparameters
+    options, hyperparameters = {**ADDED, **job.options}, job.hyperparameters
     steps = int((checked or {}).get("total_steps") or 0)
 
     def data(blob: str, dialect: str) -> dict[str, Any]:
@@ -101,7 +102,7 @@ def build(job: Job, start: Start, *, blobs: Mapping[str, Path], names: Mapping[s
         "evaluate": None if valid is None else {
             "every": max(1, steps // EVALUATIONS) if every in (None, "auto") else every,
             "sample": EVALUATION_SAMPLE, "batch_size": None if batch_evaluate == "auto" else batch_evaluate},
-        "classification": None, "device": "auto", "threads": threads,
+        "classification": _classification(options["classification"]), "device": "auto", "threads": threads,
     }
 
 
@@ -110,6 +111,10 @@ def _batch(options: Mapping[str, Any], size: Any) -> dict[str, Any]:
     if options["packing"] == "window":
         return {"kind": "windows", "size": max(1, TOKEN_BUDGET // options["max_tokens"]) if size == "auto" else size}
     return {"kind": "tokens", "size": None} if size == "auto" else {"kind": "examples", "size": size}
+
+
+def _classification(asked: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    return None if asked is None else {**asked, "betas": asked["betas"] or [1.0]}
 
 
 def missing_space(start: Start, options: Mapping[str, Any], free: int) -> str | None:

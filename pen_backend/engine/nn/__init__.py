@@ -4,6 +4,8 @@ Training, in the order data goes:
 spec.py         the order a trainer works to: spec.json
 folder.py       a model's folder, judged before anything in it is loaded
 vocabulary.py   a model's tokenizer: text to ids, ids to bytes
+rendering.py    chat templates that models bring, in a process of its own
+chat.py         messages of a chat as segments of text
 tokenise.py     examples to tokens with exact weights
 data.py         a job's data file, every refusal with its line
 batches.py      which examples a step trains on: length buckets
@@ -19,7 +21,9 @@ optimiser.py    AdamW and its schedule
 totals.py       sums over batches, and the figures they make
 run.py          everything the loop works with, loaded
 trainer.py      the loop
-validation.py   loss and accuracy on held-out examples
+validation.py   loss, accuracy and classes on held-out examples
+classes.py      the classes of a job
+classification.py  how well they are told
 samples.py      completions while training
 checkpoints.py  checkpoints on disk
 resume.py       a run's whole state as files, and back

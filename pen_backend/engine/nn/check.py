@@ -3,6 +3,7 @@
 from typing import Any
 
 from pen_backend.engine.nn.batches import Plan
+from pen_backend.engine.nn.classes import read_classes
 from pen_backend.engine.nn.data import SHOWN, DataSet, read_data
 from pen_backend.engine.nn.folder import ModelFolder, read_adapter_config, read_model_folder
 from pen_backend.engine.nn.outcome import TrainingError
@@ -23,6 +24,7 @@ def check(spec: Spec) -> dict[str, Any]:
     train = read_data(spec.train, "training_file", spec, vocabulary, context=folder.context_length)
     valid = read_data(spec.valid, "validation_file", spec, vocabulary,
                       context=folder.context_length) if spec.valid else None
+    classes = read_classes(spec, train.examples, valid.examples, vocabulary) if spec.classification and valid else None
     plan = plan_steps(train.examples, spec, folder.context_length)
     return {
         "examples": len(train.examples),
@@ -35,6 +37,7 @@ def check(spec: Spec) -> dict[str, Any]:
         "memory_bytes": memory_bytes(folder, spec, plan),
         "dropped": dict(train.dropped),
         "valid_examples": len(valid.examples) if valid else 0,
+        "classes": list(classes.names) if classes else None,
         "valid_tokens": valid.tokens if valid else 0,
         "findings": [to_json(finding) for finding in warnings(train, valid)],
     }

@@ -85,12 +85,16 @@ class WeightedLoss(nn.Module):
         """Score a batch's targets: every token from the second on whose weight is above 0."""
         chosen = batch.weights[:, 1:] > 0  # (B, T-1)
         targets = batch.input_ids[:, 1:][chosen]  # (N,)
-        with self.device.autocast():
-            logits = lean_logits(self.model, batch, chosen) if self.lean else full_logits(self.model, batch, chosen)
+        logits = self.logits(batch, chosen)
         nll = cross_entropy(logits.float(), targets, reduction="none")  # (N,)
         # a document's number rides on its first token too, which the one before predicts
         return Scores((nll * batch.weights[:, 1:][chosen]).sum(), count_right(
             logits.detach(), targets, batch.scored[:, 1:][chosen], batch.documents[:, :-1][chosen]))
+
+    def logits(self, batch: Batch, chosen: Tensor) -> Tensor:
+        """Return what the model says at the chosen positions, (N, V)."""
+        with self.device.autocast():
+            return lean_logits(self.model, batch, chosen) if self.lean else full_logits(self.model, batch, chosen)
 
 
 def count_right(logits: Tensor, targets: Tensor, scored: Tensor, documents: Tensor) -> dict[str, Tensor]:

@@ -9,8 +9,8 @@ from typing import Literal
 from pen_backend.errors import Finding, JobError
 
 Code = Literal[
-    "invalid_training_file", "invalid_validation_file", "zero_weight", "invalid_model", "out_of_memory", "no_space",
-    "training_diverged", "internal_error",
+    "invalid_training_file", "invalid_validation_file", "zero_weight", "class_mismatch", "class_first_token",
+    "invalid_model", "out_of_memory", "no_space", "training_diverged", "internal_error",
 ]
 """What a failed job's `error.code` may say (openai-api.md section 5)."""
 

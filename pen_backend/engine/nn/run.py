@@ -13,6 +13,7 @@ from transformers import PreTrainedModel
 
 from pen_backend.engine.nn.attention import use_for_training
 from pen_backend.engine.nn.batches import Plan
+from pen_backend.engine.nn.classes import Classes, read_classes
 from pen_backend.engine.nn.data import DataSet, read_data
 from pen_backend.engine.nn.device import Device, Precision, choose_device, limit_threads
 from pen_backend.engine.nn.folder import read_model_folder
@@ -49,6 +50,7 @@ class Run:
     vocabulary: Vocabulary
     train: DataSet
     valid: DataSet | None
+    classes: Classes | None
     plan: Plan
     model: PreTrainedModel
     adapter: "PeftModel | None"
@@ -74,6 +76,7 @@ def load_run(spec: Spec, root: Path, journal: Journal, *, disk: Disk, stop: Stop
     train = read_data(spec.train, "training_file", spec, vocabulary, context=folder.context_length)
     valid = read_data(spec.valid, "validation_file", spec, vocabulary,
                       context=folder.context_length) if spec.valid else None
+    classes = read_classes(spec, train.examples, valid.examples, vocabulary) if spec.classification and valid else None
     plan = plan_steps(train.examples, spec, folder.context_length)
     set_seed(spec.seed)  # Python's, NumPy's and torch's: a new adapter and dropout draw from the last
     model = load_model(spec.base.path, device.torch)
@@ -86,8 +89,8 @@ def load_run(spec: Spec, root: Path, journal: Journal, *, disk: Disk, stop: Stop
     loss = WeightedLoss(model, device, lean=lean)
     optimiser: torch.optim.Optimizer = make_optimiser(loss, spec.learning_rate)
     loss, optimiser = accelerator.prepare(loss, optimiser)
-    return Run(spec, root, disk, journal, stop, guard, accelerator, device, vocabulary, train, valid, plan, model,
-               adapter, loss, optimiser)
+    return Run(spec, root, disk, journal, stop, guard, accelerator, device, vocabulary, train, valid, classes,
+               plan, model, adapter, loss, optimiser)
 
 
 def _adapt(model: PreTrainedModel, spec: Spec, device: Device) -> "PeftModel | None":

@@ -4,7 +4,6 @@ import json
 import math
 import types
 import typing
-from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -80,6 +79,19 @@ class Evaluate:
 
 
 @dataclass(frozen=True, slots=True)
+class Classification:
+    """Class metrics at epoch ends: of so many classes, or of two with one of interest."""
+
+    n_classes: int | None = None
+    positive_class: str | None = None
+    betas: tuple[float, ...] = (1.0,)
+
+    def __post_init__(self) -> None:
+        _require(self.n_classes is not None or self.positive_class is not None,
+                 "classification needs n_classes or positive_class")
+
+
+@dataclass(frozen=True, slots=True)
 class Completions:
     """Samples while training; without prompts they are drawn from the data by seed."""
 
@@ -118,7 +130,7 @@ class Spec:
     checkpoint_seconds: float = 60.0
     completions: Completions | None = None
     evaluate: Evaluate | None = None
-    classification: Mapping[str, Any] | None = None
+    classification: Classification | None = None
     device: str = "auto"
     threads: int = 1
 
@@ -131,7 +143,9 @@ class Spec:
         _require(self.threads >= 1, "threads must be at least 1")
         _require(self.snapshots_every is None or self.snapshots_every >= 1, "snapshots_every must be at least 1")
         _require(self.method == "supervised", f"method {self.method} is not trained yet; use supervised")
-        _require(self.classification is None, "classification metrics are not measured yet; leave them out")
+        _require(self.classification is None or self.valid is not None, "classification needs valid")
+        _require(self.classification is None or self.batch.kind != "windows",
+                 "classification needs whole examples; batch.kind is windows")
 
 
 def read_spec(path: Path) -> Spec:

@@ -45,7 +45,10 @@ def train(spec: Spec, jobdir: Path, journal: Journal, *, disk: Disk, stop: Stop,
     for number in range(run.step + 1, run.plan.total_steps + 1):
         take_step(run, number, report)
         close_step(run, report)
+    classes = {name.removeprefix("classification/"): value for name, value in run.figures.items()
+               if name.startswith("classification/")}
     return {"model_path": str(run.saved), "steps": run.step, "metrics": measured(run.figures),
+            **({"classification": classes} if classes else {}),
             "trained_tokens": run.figures["elapsed_tokens"],
             "seconds": run.seconds + report.seconds}
 

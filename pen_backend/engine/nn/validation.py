@@ -1,10 +1,15 @@
 """Measure a run on held-out examples, with the loss, weights and precision it trains with."""
 
+from collections.abc import Iterable, Iterator, Sequence
+
 import torch
 
 from pen_backend.engine.nn.batches import cut, pick
+from pen_backend.engine.nn.classes import Classes
+from pen_backend.engine.nn.classification import binary, multiclass
 from pen_backend.engine.nn.loss import collate
 from pen_backend.engine.nn.run import Run
+from pen_backend.engine.nn.tokenise import Encoded, Span
 from pen_backend.engine.nn.totals import Totals
 
 
@@ -20,21 +25,55 @@ def due_validation(run: Run) -> dict[str, float]:
         figures |= validate(run, sample, "valid")
     if run.plan.ends_epoch(run.step):
         figures |= validate(run, list(everything), "full_valid")
+        if run.classes:
+            figures |= {f"classification/{name}": value for name, value in classify(run, run.classes).items()}
     return figures
 
 
 @torch.no_grad()
 def validate(run: Run, numbers: list[int], prefix: str) -> dict[str, float]:
-    """Measure some of the validation examples; leave between batches if asked to stop."""
+    """Measure some of the validation examples."""
     assert run.valid is not None  # noqa: S101 - both callers have asked
     examples = run.valid.examples
-    order = sorted(numbers, key=lambda i: (len(examples[i]), i))
-    size = run.spec.evaluate.batch_size if run.spec.evaluate else None
-    batches = ([tuple(order[i : i + size]) for i in range(0, len(order), size)] if size
-               else cut(examples, order, run.plan.token_budget))
     run.loss.eval()
     totals = Totals()
-    for batch in batches:
-        run.stop.check()
+    for batch in batches(run, examples, numbers):
         totals.add(run.loss(collate([examples[i] for i in batch], run.vocabulary.pad, run.device.torch)))
     return totals.figures(prefix, sum(examples[i].weight_sum for i in numbers))
+
+
+@torch.no_grad()
+def classify(run: Run, classes: Classes) -> dict[str, float]:
+    """Measure which class is likeliest where the prompts of the validation examples end."""
+    assert run.valid is not None  # noqa: S101 - there are no classes without
+    prompts = [_ask(example) for example in run.valid.examples]
+    first_tokens = torch.tensor(classes.first_tokens, device=run.device.torch)
+    truth: list[int] = []
+    shares: list[list[float]] = []
+    run.loss.eval()
+    for batch in batches(run, prompts, range(len(prompts))):
+        asked = collate([prompts[i] for i in batch], run.vocabulary.pad, run.device.torch)
+        logits = run.loss.logits(asked, asked.weights[:, 1:] > 0)[:, first_tokens]  # (B, classes)
+        shares += logits.float().softmax(-1).tolist()
+        truth += [classes.of(run.valid.examples[i]) for i in batch]
+    if classes.positive is None or run.spec.classification is None:
+        return multiclass(truth, [row.index(max(row)) for row in shares])
+    return binary([one == classes.positive for one in truth], [row[classes.positive] for row in shares],
+                  run.spec.classification.betas)
+
+
+def _ask(example: Encoded) -> Encoded:
+    """Keep of an example its prompt and the one token that is asked for."""
+    prompt = len(example.prompt)
+    return Encoded(example.ids[: prompt + 1], (Span(prompt, 0.0, scored=False), Span(1, 1.0, scored=True)))
+
+
+def batches(run: Run, examples: Sequence[Encoded], numbers: Iterable[int]) -> Iterator[tuple[int, ...]]:
+    """Cut some of the examples into batches of like length; leave between them if asked to stop."""
+    order = sorted(numbers, key=lambda i: (len(examples[i]), i))
+    size = run.spec.evaluate.batch_size if run.spec.evaluate else None
+    groups = ([tuple(order[i : i + size]) for i in range(0, len(order), size)] if size
+              else cut(examples, order, run.plan.token_budget))
+    for group in groups:
+        run.stop.check()
+        yield group

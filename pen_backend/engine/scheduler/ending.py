@@ -18,7 +18,8 @@ from pen_backend.engine.wire.ids import derived_id
 STOPPED = 75
 FINAL_EXITS = {64: "internal_error", 65: "invalid_training_file", 66: "invalid_model", 71: "out_of_memory",
                73: "no_space", 76: "training_diverged"}
-RESULT_FILES = ("step_metrics.csv", "samples.jsonl")
+RESULT_FILES = ("step_metrics.csv", "compiled_results.csv", "samples.jsonl")
+CLASSIC_RESULTS = "compiled_results.csv"
 METRICS = ("train_loss", "train_mean_token_accuracy", "valid_loss", "valid_mean_token_accuracy", "full_valid_loss",
            "full_valid_mean_token_accuracy")
 
@@ -58,7 +59,8 @@ def publish(store: Store, job: Job, start: Start, base: str, directory: JobDirec
         store.disk.publish(directory.path / str(result["model_path"]), home)
     lora = job.options["tune"] == "lora"
     sha256 = hash_directory(home)
-    files = {name: (directory.path / name).read_bytes() for name in RESULT_FILES if (directory.path / name).is_file()}
+    files = {name: (directory.path / name).read_bytes() for name in RESULT_FILES if (directory.path / name).is_file()
+             and (name != CLASSIC_RESULTS or job.options.get("results") == "classic")}
     blobs = {name: store.add_blob(data) for name, data in files.items()}
     steps = int(result.get("steps") or 0)
     trained_tokens = int(result.get("trained_tokens") or 0)

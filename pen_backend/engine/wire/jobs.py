@@ -81,6 +81,10 @@ def read_creation(body: Mapping[str, Any]) -> Creation:
                             "'learning_rate' and 'learning_rate_multiplier' exclude each other; give one of them.")
     if options.lora is not None and options.tune == "full":
         raise invalid_value("pen.lora", "'lora' is given, but 'tune' is 'full'; drop one of them.")
+    if options.classification is not None and request.validation_file is None:
+        raise invalid_value("pen.classification", "'classification' is measured on the validation file; give one.")
+    if options.classification is not None and options.packing == "window":
+        raise invalid_value("pen.classification", "'classification' needs whole examples; 'packing' is 'window'.")
     return Creation(request, hyperparameters, options)
 
 

@@ -4,17 +4,13 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import orjson
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pen_backend.engine.wire.body import Request
-from pen_backend.engine.wire.errors import invalid_value, unsupported_parameter
+from pen_backend.engine.wire.errors import invalid_value
 
 Steps = Annotated[int, Field(ge=1)]
 
-NOT_YET = {
-    "results": ("openai", "The classic result file is not written yet; leave 'results' at 'openai'."),
-    "classification": (None, "Classification metrics are not computed yet; leave 'classification' out."),
-}
 STANDARD = ("batch_size", "learning_rate_multiplier", "n_epochs")
 
 
@@ -25,6 +21,26 @@ class Lora(Request):
     alpha: Annotated[float, Field(gt=0)] = Field(32, description="a number above 0")
     dropout: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="a number from 0, below 1")
     target: str = Field("all-linear", description="'all-linear'")
+
+
+class Classification(Request):
+    """Which classes are measured."""
+
+    n_classes: Annotated[int, Field(ge=2, le=10_000)] | None = Field(None, description="an integer from 2")
+    positive_class: Annotated[str, Field(min_length=1, max_length=1000)] | None = Field(
+        None, description="one of two completions")
+    betas: Annotated[list[Annotated[float, Field(gt=0, le=100)]], Field(min_length=1, max_length=16)] | None = Field(
+        None, description="a list of 1 to 16 numbers above 0")
+
+    @model_validator(mode="after")
+    def _of_two_or_of_many(self) -> "Classification":
+        if self.n_classes is None and self.positive_class is None:
+            raise ValueError("'classification' needs 'n_classes', or 'positive_class' where there are two.")
+        if self.positive_class is not None and self.n_classes not in (None, 2):
+            raise ValueError("'positive_class' is for two classes; leave it out, or 'n_classes'.")
+        if self.betas is not None and self.positive_class is None:
+            raise ValueError("'betas' need a 'positive_class'.")
+        return self
 
 
 class Options(Request):
@@ -43,6 +59,9 @@ class Options(Request):
     eval_every: Steps | Literal["auto"] | None = Field(None, description="'auto' or a number of steps, at least 1")
     eval_batch_size: Annotated[int, Field(ge=1, le=256)] | Literal["auto"] | None = Field(
         None, description="'auto' or an integer from 1 to 256")
+    classification: Classification | None = Field(
+        None, description="an object with 'n_classes', or 'positive_class' and 'betas'")
+    results: Literal["openai", "classic"] = Field("openai", description="'openai' or 'classic'")
     tune: Literal["auto", "lora", "full"] = Field("auto", description="'auto', 'lora' or 'full'")
     lora: Lora | None = Field(None, description="an object of r, alpha, dropout and target")
     learning_rate: Annotated[float, Field(gt=0, le=1)] | None = Field(
@@ -50,7 +69,7 @@ class Options(Request):
     checkpoint_seconds: Annotated[float, Field(ge=0)] = Field(60.0, description="a number of seconds, at least 0")
 
 
-NAMES = (*Options.model_fields, *NOT_YET)
+NAMES = tuple(Options.model_fields)
 
 
 def gather(body: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -75,9 +94,6 @@ def gather(body: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         texts = {key.removeprefix("pen."): value for key, value in metadata.items() if key.startswith("pen.")}
         _add(found, {key: _value(text) for key, text in texts.items() if key in NAMES and isinstance(text, str)},
              "metadata")
-    for name, (default, sentence) in NOT_YET.items():
-        if found.pop(name, default) != default:
-            raise unsupported_parameter(f"pen.{name}", sentence)
     return found, rest
 
 

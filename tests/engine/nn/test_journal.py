@@ -2,7 +2,6 @@ import json
 from pathlib import Path
 
 from pen_backend.engine.nn.journal import Journal, read_events
-from pen_backend.engine.nn.results import step_metrics
 from pen_backend.files import Disk
 
 
@@ -46,13 +45,3 @@ def test_it_knows_which_public_checkpoints_were_told(tmp_path: Path) -> None:
     first.write("checkpoint", "", step=4, data={"public": False})
 
     assert journal(tmp_path / "e").published == {3}
-
-
-def test_the_table_has_a_row_a_step_and_six_digits() -> None:
-    told = [(1, 2.0, {}), (2, 9.0, {}), (2, 1.23456789, {"valid_loss": 3.0})]
-    events = [{"kind": "metrics", "step": step,
-               "data": {"step": step, "train_loss": loss, "train_mean_token_accuracy": 0.5, **more}}
-              for step, loss, more in told]
-
-    assert step_metrics(events) == ("step,train_loss,train_accuracy,valid_loss,valid_mean_token_accuracy\n"
-                                    "1,2,0.5,,\n2,1.23457,0.5,3,\n")

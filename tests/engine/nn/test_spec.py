@@ -33,7 +33,8 @@ def test_a_spec_is_read(tmp_path: Path) -> None:
     ({"base": {"name": "x", "path": "relative"}}, r"spec\.base\.path must be an absolute path"),
     ({"completions": {"every": 1, "prompts": [1]}}, r"spec\.completions\.prompts\[0\] must be text"),
     ({"batch": {"kind": "examples"}}, r"batch\.size must be at least 1"),
-    ({"batch": {"kind": "windows", "size": 1}}, "windows is not trained yet"),
+    ({"classification": {"n_classes": 2}}, "classification needs valid"),
+    ({"classification": {}}, "classification needs n_classes or positive_class"),
     ({"method": "dpo"}, "dpo is not trained yet"),
 ])
 def test_what_is_wrong_with_a_spec_is_said(tmp_path: Path, changes: dict[str, Any], message: str) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from pen_backend.engine.wire.errors import ApiError
 from pen_backend.engine.wire.jobs import read_creation
-from pen_backend.engine.wire.options import NOT_YET, Options
+from pen_backend.engine.wire.options import Options
 from pen_backend.records import HYPERPARAMETERS
 
 MINIMAL = {"model": "tiny", "training_file": "file-x"}
@@ -82,7 +82,16 @@ def test_the_body_handed_in_is_not_changed() -> None:
     ({"pen": {"lora": {"r": 4}, "tune": "full"}}, "pen.lora", "invalid_value"),
     ({"pen": {"completion_prompts": ["x"] * 17}}, "pen.completion_prompts", "invalid_value"),
     ({"pen": {"packing": "windows"}}, "pen.packing", "invalid_value"),
-    ({"pen": {"classification": {"n_classes": 2}}}, "pen.classification", "unsupported_parameter"),
+    ({"pen": {"classification": {"n_classes": 2}}}, "pen.classification", "invalid_value"),
+    ({"validation_file": "file-v", "pen": {"classification": {}}}, "pen.classification", "invalid_value"),
+    ({"validation_file": "file-v", "pen": {"classification": {"n_classes": 3, "positive_class": "a"}}},
+     "pen.classification", "invalid_value"),
+    ({"validation_file": "file-v", "pen": {"classification": {"n_classes": 3, "betas": [1]}}}, "pen.classification",
+     "invalid_value"),
+    ({"validation_file": "file-v", "pen": {"classification": {"n_classes": 1}}}, "pen.classification.n_classes",
+     "invalid_value"),
+    ({"validation_file": "file-v", "pen": {"classification": {"n_classes": 2}, "packing": "window"}},
+     "pen.classification", "invalid_value"),
     ({"pen": {"learning_rate": 1e-3}, **supervised(learning_rate_multiplier=2)}, "pen.learning_rate",
      "invalid_value")])
 def test_refusals_name_the_parameter(changes: dict[str, Any], param: str, code: str) -> None:
@@ -104,4 +113,4 @@ def test_limits_are_inclusive() -> None:
 def test_options_are_those_of_the_one_table() -> None:
     assert set(Options.model_fields) <= {*HYPERPARAMETERS, "checkpoint_seconds"}
     assert set(HYPERPARAMETERS) - set(Options.model_fields) <= {
-        *NOT_YET, "n_epochs", "batch_size", "learning_rate_multiplier", "beta", "method", "suffix", "seed", "model"}
+        "n_epochs", "batch_size", "learning_rate_multiplier", "beta", "method", "suffix", "seed", "model"}
