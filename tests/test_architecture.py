@@ -35,6 +35,8 @@ ENGINE_FLOORS = [
 FOREIGN = {
     "openai": {"client"},
     "epc": {"transports.epc_server"},
+    "orgparse": {"dataset.sources.org"},
+    "python_calamine": {"dataset.sources.workbook"},
     "torch": {"engine.nn"},
     "transformers": {"engine.nn"},
     "peft": {"engine.nn"},

@@ -24,12 +24,13 @@ _LEVELS = {b"{": 1, b"[": 1, b"}": -1, b"]": -1}
 class Window:
     """What is held of a stream, and the place in it."""
 
-    def __init__(self, stream: BinaryIO, name: str, limit: int, first: int = CHUNK) -> None:
-        """NAME is the file's, for messages; LIMIT is the most bytes a value may have; FIRST is read at once."""
+    def __init__(self, stream: BinaryIO, name: str, limit: int, chunk: int = CHUNK) -> None:
+        """NAME is the file's, for messages; LIMIT is the most bytes of a value; at least CHUNK of them are read at once."""
         self._stream = stream
         self._name = name
         self._limit = limit
-        self._data = stream.read(first).removeprefix(_BOM)
+        self._chunk = chunk
+        self._data = stream.read(chunk).removeprefix(_BOM)
         self._at = 0
         self._lines = 1
         self._counted = 0
@@ -182,7 +183,7 @@ class Window:
     def _more(self) -> bool:
         self.line()
         rest = self._data[self._at:]
-        data = self._stream.read(max(CHUNK, len(rest)))  # a long value is looked through again twice, not n times
+        data = self._stream.read(max(self._chunk, len(rest)))  # a long value is looked through again twice, not n times
         self._data = rest + data
         self._at = self._counted = 0
         return bool(data)
