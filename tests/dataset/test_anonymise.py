@@ -148,3 +148,46 @@ def test_a_number_that_is_no_text_is_a_phone_number_too(tmp_path: Path) -> None:
 def test_two_steps_are_refused(tmp_path: Path) -> None:
     with pytest.raises(PromptError, match="two anonymise steps"):
         made(tmp_path, "{steps: [anonymise, anonymise]}")
+
+
+CHAT = """\
+27/07/2012, 21:01 - Bruce Wayne: is it raining where you are, Selina Kyle
+27/07/2012, 21:02 - Selina Kyle: it is, and the cellar of Bruce Wayne is full of water
+27/07/2012, 21:03 - Al: call me at +44 20 7946 0018
+27/07/2012, 21:04 - Selina Kyle: al should bring a bucket, and BRUCE WAYNE'S boat
+"""
+MESSAGE = """\
+pen: 1
+title: Message
+prompt: "A message at <time>:"
+completion: <message>
+vars: [time: {}, message: {type: text}]
+format: {prompt-end: "\\n", completion-end: "\\nEND"}
+"""
+
+
+def test_who_is_left_out_of_a_chat_is_still_known_by_name(tmp_path: Path) -> None:
+    one = definition(tmp_path / "project", MESSAGE, "{steps: [{anonymise: {key: key.json}}], split: {valid: 0}}")
+    source = Source.model_validate({"text": CHAT, "id": "chat", "reader": "whatsapp", "user": "Selina Kyle",
+                                    "fields": {"time": "timestamp", "message": "text"}})
+    done = build(one, sources=[source], out=tmp_path / "out", encoder=Bytes())
+    assert [row.segments[1].text for row in rows(done.directory, "train")] == [
+        "it is, and the cellar of Person 1 is full of water\nEND",
+        "Person 3 should bring a bucket, and Person 1'S boat\nEND"]
+    manifest = (done.directory / "manifest.json").read_text()
+    assert "Selina" not in manifest
+    assert '"user": "Person 2"' in manifest
+
+
+def test_replies_are_chosen_by_the_name_and_written_under_the_pseudonym(tmp_path: Path) -> None:
+    prompt = MESSAGE.replace("A message at <time>:", "<history>\\n<who>:").replace(
+        "time: {}", "history: {type: list}, who: {}").replace("<message>", "<reply>").replace("message:", "reply:")
+    training = ("{steps: [anonymise], split: {valid: 0}, "
+                "example: {build: turns, reply-by: Selina Kyle, context: 2, gap: 6h, merge-within: 10s}}")
+    source = Source.model_validate({"text": CHAT, "id": "chat", "reader": "whatsapp",
+                                    "fields": {"history": "context", "who": "author"}})
+    done = build(definition(tmp_path, prompt, training), sources=[source], out=tmp_path / "out", encoder=Bytes())
+    texts_of = [segment.text for row in rows(done.directory, "train") for segment in row.segments]
+    assert texts_of[0] == "Person 1: is it raining where you are, Person 2\nPerson 2:\n"
+    assert "Person 3: call me at [phone]" in texts_of[2]
+    assert not any(name in text for name in ("Selina", "Bruce", "Wayne") for text in texts_of)
