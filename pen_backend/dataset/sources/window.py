@@ -25,7 +25,7 @@ class Window:
     """What is held of a stream, and the place in it."""
 
     def __init__(self, stream: BinaryIO, name: str, limit: int, chunk: int = CHUNK) -> None:
-        """NAME is the file's, for messages; LIMIT is the most bytes of a value; at least CHUNK of them are read at once."""
+        """NAME is the file's, for messages; LIMIT is the most bytes of a value; CHUNK or more are read at once."""
         self._stream = stream
         self._name = name
         self._limit = limit
