@@ -51,6 +51,9 @@ class ClassMap:
             return label
         text = self.texts.get(label)
         if text is None:
+            if not self.texts:
+                raise wrong(self.variable, "label-unknown", f"'{self.variable}' has no labels yet",
+                            "write them into the labels-file, one a line, or build the training set that collects them")
             near = nearest(label, self.texts)
             raise wrong(self.variable, "label-unknown", f"'{self.variable}' is none of the {len(self.texts)} labels",
                         f"did you mean '{near}'?" if near else "add it to the labels, or relabel it")

@@ -104,8 +104,8 @@ class Definition(Model):
 
     @property
     def slug(self) -> str:
-        """The title in `[a-z0-9-]`, which names the command `pf-SLUG/N`."""
-        return self._slug or slug(self.title)
+        """The title in `[a-z0-9-]`, which names the command `pf-SLUG/N`; its name if the title has no such letters."""
+        return self._slug or slug(self.title) or self.own_name or ""
 
     @property
     def ancestor(self) -> Ancestor | None:

@@ -85,7 +85,7 @@ def problems(expectations: tuple[Expectation, ...], around: Path, named: str) ->
     for index, expectation in enumerate(expectations):
         if len(expectation.model_fields_set) != 1:
             yield Problem("type", (*around, index), f"{named}[{index}]: an expectation has one key, got "
-                          f"{len(expectation.model_fields_set)}")
+                          f"{len(expectation.model_fields_set) or 'none'}")
         for key, pattern in (("regex", expectation.regex), ("not-regex", expectation.not_regex)):
             if pattern is not None and (wrong := regex_problem(pattern)):
                 yield Problem("type", (*around, index, key), f"{named}[{index}].{key}: {wrong}")
@@ -97,4 +97,4 @@ def require_problems(requirements: tuple[Requirement, ...]) -> Iterator[Problem]
         bounds = {"below", "above", "min", "max"} & requirement.model_fields_set
         if len(bounds) != 1:
             yield Problem("type", ("evaluation", "require", index), f"evaluation.require[{index}]: expected one of "
-                          f"below, above, min and max, got {len(bounds)}")
+                          f"below, above, min and max, got {len(bounds) or 'none'}")

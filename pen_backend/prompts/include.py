@@ -50,7 +50,7 @@ def names_of(path: FilePath) -> list[str]:
     if not isinstance(value, dict):
         return []
     title, name, aliases = value.get("title"), value.get("name"), value.get("aliases")
-    first = slug(title) if isinstance(title, str) else name
+    first = (slug(title) if isinstance(title, str) else "") or name
     names = [first, name or first, *(aliases if isinstance(aliases, list) else [])]
     return [one for one in names if isinstance(one, str)]
 

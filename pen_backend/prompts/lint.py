@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pen_backend.errors import DataError, PenError
 from pen_backend.prompts import classes, evaluation, forms, placeholders, template, training
 from pen_backend.prompts.definition import Definition
-from pen_backend.prompts.schema import Problem
+from pen_backend.prompts.schema import Problem, nearest
 from pen_backend.prompts.variables import Variable, text_of
 from pen_backend.prompts.yaml import Path
 
@@ -54,7 +54,8 @@ def _templates(definition: Definition) -> Iterator[tuple[Path, str]]:
 def _names(definition: Definition) -> Iterator[Problem]:
     """Keep names apart: `<2>` is the second variable, so none may be called 2."""
     if not definition.slug:
-        yield Problem("type", ("title",), "title: it has no letter or digit to name a command by")
+        yield Problem("type", ("title",), "title: it has no letter from a to z and no digit to name a command by",
+                      "give the definition a name, as `name: puns`")
     seen: set[str] = set()
     for index, variable in enumerate(definition.vars):
         if variable.name.isdigit():
@@ -77,8 +78,11 @@ def _kinds(definition: Definition) -> Iterator[Problem]:
 def _undeclared(definition: Definition) -> Iterator[Problem]:
     for path, text in _templates(definition):
         for name in placeholders.undeclared(text, definition.references, definition.literals):
+            near = nearest(name[1:-1].lower(), [variable.name.lower() for variable in definition.vars])
+            meant = next((one.name for one in definition.vars if one.name.lower() == near), None)
+            hint = "add it to vars, or to literals if it is text"
             yield Problem("undeclared", path, f"{name} is not a variable",
-                          "add it to vars, or to literals if it is text", part=name)
+                          f"did you mean <{meant}>? Else {hint}" if meant else hint, part=name)
 
 
 def _unused(definition: Definition) -> Iterator[Problem]:

@@ -144,7 +144,8 @@ class _Examination:
         if loaded is not None:  # its own files are looked for beside it
             loaded._document, loaded._path = self.document, self.path
         for problem in self.judged(loaded):
-            self.report(problem)
+            if not self.is_explained(problem):
+                self.report(problem)
         return loaded
 
     def judged(self, loaded: Loaded | None) -> Iterator[Problem]:
@@ -299,6 +300,12 @@ class _Examination:
     def is_left_out(self, problem: Problem) -> bool:
         """Say whether a key is missing only because its value was left out, and reported."""
         return problem.code == "missing-key" and problem.path in self.left_out
+
+    def is_explained(self, problem: Problem) -> bool:
+        """Say whether an item of a list may only be wrong because a key in it was left out, and reported."""
+        path = problem.path
+        return (path[:1] != ("vars",) and isinstance(path[-1], int)
+                and any(len(one) > len(path) and one[:len(path)] == path for one in self.left_out))
 
     def leave_out(self, path: Path, key: str | int | None = None) -> None:
         """Remove a wrong value, or the list with a wrong item; remember it, and what a misspelt KEY may have meant."""

@@ -253,7 +253,7 @@ def problems(training: TrainingSpec, variables: tuple[str, ...] | None, segments
 def _step_problems(step: Step, path: Path) -> Iterator[Problem]:
     name = named(path)
     if len(step.model_fields_set) != 1:
-        yield Problem("step", path, f"{name}: a step has one key, its name, got {len(step.model_fields_set)}")
+        yield Problem("step", path, f"{name}: a step has one key, its name, got {len(step.model_fields_set) or 'none'}")
     if step.sample and (step.sample.n is None) == (step.sample.share is None):
         yield Problem("step", path, f"{name}: sample takes either n or share")
     for number, replacement in enumerate(step.anonymise.numbers if step.anonymise else ()):
@@ -288,7 +288,7 @@ def _example_problems(example: ExampleSpec, variables: tuple[str, ...] | None, s
 def weights_problem(weights: tuple[int | float, ...], segments: int) -> str | None:
     """Say what is wrong with loss weights: one finite number >= 0 a segment, not all of them 0."""
     if len(weights) != segments:
-        return f"expected {segments} weights, one for each text, got {show(list(weights))}"
+        return f"expected {segments} weight{'' if segments == 1 else 's'}, one for each text, got {show(list(weights))}"
     if not all(0 <= weight < float("inf") for weight in weights):
         return f"a weight is a finite number of at least 0, got {show(list(weights))}"
     if not any(weights):

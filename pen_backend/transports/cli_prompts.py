@@ -87,7 +87,8 @@ def values(definition: "Definition", given: Sequence[str]) -> dict[str, str]:
     if len(given) > len(names):
         takes = f"{len(names) or 'no'} argument{'' if len(names) == 1 else 's'}"
         listed = f" ({', '.join(names)})" if names else ""
-        raise BadParamsError(f"{definition.slug} takes {takes}{listed}, but {len(given)} were given.",
+        raise BadParamsError(f"{definition.slug} takes {takes}{listed}, but {len(given)} "
+                             f"{'was' if len(given) == 1 else 'were'} given.",
                              hint="Put a text with spaces into quotes.")
     if given.count("-") > 1:
         raise BadParamsError("Only one value can be read from stdin.")

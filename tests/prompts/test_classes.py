@@ -28,6 +28,13 @@ def test_numbers_follow_the_order_of_the_labels() -> None:
     assert [labelled.decode(text) for text in ("1", " 02 ", "0", "b", "")] == ["b", "a", None, None, None]
 
 
+def test_a_file_of_labels_that_is_not_there_yet_is_no_riddle(tmp_path: Path) -> None:
+    definition = loader.load(numbered(tmp_path, b""))
+    assert definition.class_map is not None
+    with pytest.raises(DataError, match=r"'b' has no labels yet\. Write them into the labels-file, one a line"):
+        definition.class_map.encode("billing")
+
+
 def test_an_unknown_label_names_the_nearest_and_is_not_quoted() -> None:
     with pytest.raises(DataError) as caught:
         ClassMap("tag", "number", 1, ("billing", "login")).encode("biling")

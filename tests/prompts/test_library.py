@@ -19,6 +19,13 @@ def places(tmp_path: Path) -> dict[str, Path]:
     return {"project": tmp_path / "project", "config_dir": tmp_path / "config", "builtin": tmp_path / "builtin"}
 
 
+def test_a_title_in_another_script_is_found_by_the_name_beside_it(places: dict[str, Path]) -> None:
+    write(places["project"], "dajare.yaml", "駄洒落", "name: dajare\n")
+    write(places["project"], "more.yaml", "More", "include: dajare\ncompletion: x\n")
+    assert (library.find("dajare", **places).slug, library.find("dajare", **places).title) == ("dajare", "駄洒落")
+    assert library.find("more", **places).prompt == "project"
+
+
 def test_the_project_goes_before_the_user_and_the_user_before_pen(places: dict[str, Path]) -> None:
     for name, directory in places.items():
         write(directory, "same.yaml", "Same")

@@ -74,7 +74,9 @@ def test_a_good_definition_has_no_findings() -> None:
     ("type", "error", with_line("vars: [a, b: {type: int, default: x}]"), "vars.b.default: 'b' must be a whole number"),
     ("type", "error", SHORT + "evaluation: {expect: [{max-lines: 1, contains: x}]}", "an expectation has one key"),
     ("type", "error", SHORT + "evaluation: {require: [{metric: nll, model: tuned}]}",
-     "evaluation.require[0]: expected one of below, above, min and max, got 0"),
+     "evaluation.require[0]: expected one of below, above, min and max, got none"),
+    ("undeclared", "error", with_line("prompt: <a> <jkes>", "vars: [a, b, Jokes]") + "repeater: <Jokes>",
+     "t.yaml:5:13: <jkes> is not a variable; did you mean <Jokes>? Else add it to vars, or to literals"),
 ])
 def test_rule(code: str, level: str, text: str, message: str) -> None:
     assert codes(text) == [code]
@@ -105,6 +107,10 @@ def test_no_rule_cries_without_need(text: str) -> None:
     (with_line("completion: 5") + TRAINING, "type"),
     (with_line("vars: [a, b: {type: chioce, example: 5}]"), "type"),
     (SHORT + "training: {example: {loss-weights: [0, x]}}", "type"),
+    (SHORT + "training: {steps: [{normalize: {}}]}", "unknown-key"),
+    (SHORT + "evaluation: {expect: [{max-line: 1}]}", "unknown-key"),
+    (SHORT + "tests: [{vars: {a: x}, expect: [{max-line: 1}]}]", "unknown-key"),
+    (SHORT + "evaluation: {require: [{metric: nll, model: tuned, blow: base}]}", "unknown-key"),
 ])
 def test_one_mistake_is_not_reported_twice(text: str, code: str) -> None:
     assert [one for one in codes(text) if one not in ("unused-var", "no-boundary")] == [code]

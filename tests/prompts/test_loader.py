@@ -76,7 +76,7 @@ def test_the_error_of_a_file_says_the_first_and_how_many_more() -> None:
     ("pen: 2", "pen: expected 1, the schema's version, got 2"),
     ("title: ''", "title: expected a title of 1 to 80 signs, got ''"),
     ("title: 5", "title: expected a title of 1 to 80 signs, got 5"),
-    ("title: ???", "title: it has no letter or digit to name a command by"),
+    ("title: ???", "title: it has no letter from a to z and no digit to name a command by; give the definition a name"),
     ("name: Not A Slug", "name: expected a name of lower-case letters, digits and single hyphens, got 'Not A Slug'"),
     ("aliases: [ok, Not]", "aliases[1]: expected a name of lower-case letters, digits and single hyphens, got 'Not'"),
     ("aliases: one", "aliases: expected a list, got 'one'"),

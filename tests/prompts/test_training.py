@@ -105,6 +105,7 @@ def test_a_share_alone_says_how_much_is_held_out() -> None:
     ("checks: {leak: loud}", "training.checks.leak.do: expected 'off', 'warn' or 'error', got 'loud'"),
     ("output: {format: csv}", "training.output.format: expected 'text-list', "),
     ("budget: {amount: 10}", "training.budget: key 'epochs' is missing"),
+    ("steps: [{}]", "training.steps[0]: a step has one key, its name, got none"),
     ("job: {n-epoch: 3}", "unknown key 'n-epoch'; did you mean 'n-epochs'?"),
     ("job: {n_epochs: 3}", "unknown key 'n_epochs'; did you mean 'n-epochs'?"),
     ("job: {batch-size: 0}", "training.job.batch-size: expected a whole number from 1 to 256 or auto, got 0"),

@@ -108,6 +108,7 @@ FULL = {"code": "no_space", "message": "no space left", "param": None}
     (["complete", "pun-complete", "a", "--temperature", "nan"], {}, 1, "temperature must be a number from 0 to 2"),
     (["complete", "pun-complete", "a", "--temperature", "inf"], {}, 1, "temperature must be a number from 0 to 2"),
     (["complete", "pun-complete", "a", "b", "c"], {}, 1, "pun-complete takes 1 argument (jokes), but 3 were given"),
+    (["complete", "fable", "a"], {}, 1, "fable takes no arguments, but 1 was given"),
     (["complete", "pun-complete", ""], {}, 1, "the value of 'jokes' is empty"),
     (["complete", "pun-complete", "a\udcff"], {}, 2, "the value of 'jokes' is not UTF-8"),
     ([], {}, 1, "COMMAND"),
