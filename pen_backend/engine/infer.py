@@ -105,7 +105,7 @@ class Worker:
         from pen_backend.engine.nn.requests import read_request
 
         base = self._models.get(reference)
-        request = read_request(frame, base.vocabulary, base.context_length)
+        request = read_request(frame, base.vocabulary, base.context_length, base.chat)
         usage = Usage()
         self._running[request.id] = Running(answer(base.model, base.vocabulary, request, usage), base, reference, usage)
 

@@ -12,7 +12,7 @@ from transformers import PreTrainedModel
 
 from pen_backend.engine.nn.generation import Row, Token, generate, score
 from pen_backend.engine.nn.requests import Request
-from pen_backend.engine.nn.textstream import Piece, TextStream, logprobs_json, prompt_pieces
+from pen_backend.engine.nn.textstream import Piece, TextStream, chat_logprobs_json, logprobs_json, prompt_pieces
 from pen_backend.engine.nn.vocabulary import Vocabulary
 
 Event = dict[str, Any]
@@ -81,13 +81,13 @@ def _generate(model: PreTrainedModel, vocabulary: Vocabulary, request: Request, 
         yield [event for choice in choices if streaming for event in _finish(vocabulary, request, choice)]
     for start in range(0, len(choices), ROWS):
         rows = [choice.row for choice in choices[start : start + ROWS]]
-        for drawn in generate(model, rows, request.sampling, pad=vocabulary.pad, ends=vocabulary.ends,
+        for drawn in generate(model, rows, request.sampling, pad=vocabulary.pad, ends=request.ends,
                               logprobs=wanted):
             usage.completion_tokens += len(drawn)
             events: list[Event] = []
             for row, token in drawn:
                 choice = of_row[id(row)]
-                piece = _advance(vocabulary, choice, token)
+                piece = _advance(request, choice, token)
                 if streaming:
                     events += _show(vocabulary, request, choice, piece)
                     events += _finish(vocabulary, request, choice) if row.finished else []
@@ -96,9 +96,9 @@ def _generate(model: PreTrainedModel, vocabulary: Vocabulary, request: Request, 
             yield events
 
 
-def _advance(vocabulary: Vocabulary, choice: _Choice, token: Token) -> Piece:
+def _advance(request: Request, choice: _Choice, token: Token) -> Piece:
     """Take a choice one token further; find out whether it is finished, and why."""
-    if token.id in vocabulary.ends:
+    if token.id in request.ends:
         choice.reason = "stop"
         return Piece("")
     piece = choice.stream.feed(token)
@@ -148,7 +148,8 @@ def _prompt_text(vocabulary: Vocabulary, request: Request, number: int) -> str:
 def _show(vocabulary: Vocabulary, request: Request, choice: _Choice, piece: Piece) -> list[Event]:
     if not piece.text and not piece.tokens:
         return []
-    logprobs = logprobs_json(vocabulary, piece) if request.logprobs is not None else None
+    shape = chat_logprobs_json if request.is_chat else logprobs_json
+    logprobs = shape(vocabulary, piece) if request.logprobs is not None else None
     return [{"event": "token", "id": request.id, "index": _index(request, choice), "text": piece.text,
              "logprobs": logprobs}]
 

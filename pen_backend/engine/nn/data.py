@@ -3,20 +3,22 @@
 import hashlib
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from pen_backend.engine.nn.chat import ChatFormat, example_messages
 from pen_backend.engine.nn.outcome import Code, Exit, TrainingError
+from pen_backend.engine.nn.rendering import Renderer, TemplateError
 from pen_backend.engine.nn.spec import Data, Spec
-from pen_backend.engine.nn.tokenise import Encoded, encode_examples, fit
+from pen_backend.engine.nn.tokenise import CHATS, Encoded, encode_examples, fit
 from pen_backend.engine.nn.vocabulary import Vocabulary
 from pen_backend.engine.nn.windows import pieces
 from pen_backend.errors import Finding
-from pen_backend.records import Dialect, Example, read_lines
+from pen_backend.records import DIALECTS, Dialect, Example, read_lines
 
 SHOWN = 20
 Param = Literal["training_file", "validation_file"]
-TRAINED: frozenset[Dialect] = frozenset({"text-list", "prompt-completion", "data", "text"})
+TRAINED: frozenset[Dialect] = frozenset(DIALECTS) - {"preference"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ def read_data(data: Data, param: Param, spec: Spec, vocabulary: Vocabulary, *, c
     reading = _Reading()
     examples: list[Encoded] = []
     _check_hash(data, name, code, param)
-    for index, example in enumerate(encode_examples(_read(data, name, spec, reading), vocabulary)):
+    for index, example in enumerate(encode_examples(_read(data, name, spec, reading, vocabulary), vocabulary)):
         if len(example) <= limit or (in_windows and param == "training_file"):
             examples.append(example)
         elif in_windows:
@@ -78,9 +80,11 @@ def read_data(data: Data, param: Param, spec: Spec, vocabulary: Vocabulary, *, c
     return DataSet(trained, +reading.dropped)
 
 
-def _read(data: Data, name: str, spec: Spec, reading: _Reading) -> Iterator[tuple[Dialect, Example]]:
-    """Yield the lines that can be trained on; note the others."""
-    with data.path.open("rb") as stream:
+def _read(data: Data, name: str, spec: Spec, reading: _Reading, vocabulary: Vocabulary
+          ) -> Iterator[tuple[Dialect, Example]]:
+    """Yield the lines that can be trained on, chats as the model writes them; note the others."""
+    with data.path.open("rb") as stream, Renderer() as renderer:
+        chat = ChatFormat(vocabulary, renderer, name=spec.base.name)
         for item in read_lines(stream, source=name, prompt_loss_weight=spec.prompt_loss_weight):
             if isinstance(item, Finding):
                 if item.code == "weights-zero":
@@ -94,8 +98,21 @@ def _read(data: Data, name: str, spec: Spec, reading: _Reading) -> Iterator[tupl
                     "unknown-format", f"{dialect} lines are not trained yet", where=f"{name}:{line}",
                     hint="write them as prompt and completion"))
                 continue
+            try:
+                example = chat_example(example, chat) if dialect in CHATS else example
+            except TemplateError as error:
+                reading.findings.append(Finding("chat-template", str(error), where=f"{name}:{line}",
+                                                hint="write the row for this model, or as prompt and completion"))
+                continue
             reading.lines.append(line)
             yield dialect, example
+
+
+def chat_example(example: Example, chat: ChatFormat) -> Example:
+    """Write the messages of an example as its model does; raises TemplateError if that model cannot."""
+    segments = chat.segments(example_messages(example.segments), [segment.weight for segment in example.segments],
+                             tools=example.tools)
+    return replace(example, segments=tuple(segments))
 
 
 def _check_hash(data: Data, name: str, code: Code, param: Param) -> None:

@@ -9,8 +9,10 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel
 
+from pen_backend.engine.nn.chat import ChatFormat
 from pen_backend.engine.nn.folder import read_model_folder
 from pen_backend.engine.nn.models import load_model
+from pen_backend.engine.nn.rendering import Renderer
 from pen_backend.engine.nn.vocabulary import Vocabulary
 
 HELD_BYTES = 2 << 30
@@ -40,6 +42,7 @@ class Base:
     model: PreTrainedModel
     vocabulary: Vocabulary
     context_length: int
+    chat: ChatFormat
     adapters: dict[Path, str] = field(default_factory=dict)
     peft: Any = None
     active: Path | None = None
@@ -82,6 +85,7 @@ class Models:
         self._device = device
         self._held_bytes = held_bytes
         self._bases: OrderedDict[Path, Base] = OrderedDict()
+        self._renderer = Renderer()
         self.names: dict[str, Reference] = {}
 
     def get(self, reference: Reference) -> Base:
@@ -90,8 +94,9 @@ class Models:
         if base is None:
             folder = read_model_folder(reference.path)
             dtype = torch.float32 if folder.parameters < SMALL else torch.bfloat16
-            base = Base(load_model(reference.path, self._device, dtype), Vocabulary(reference.path),
-                        folder.context_length)
+            vocabulary = Vocabulary(reference.path)
+            base = Base(load_model(reference.path, self._device, dtype), vocabulary, folder.context_length,
+                        ChatFormat(vocabulary, self._renderer))
             self._bases[reference.path] = base
         self._bases.move_to_end(reference.path)
         if reference.adapter and reference.adapter not in base.adapters:
@@ -105,6 +110,10 @@ class Models:
         reference = self.names.pop(name, None)
         if reference and all(other.path != reference.path for other in self.names.values()):
             self._bases.pop(reference.path, None)
+
+    def close(self) -> None:
+        """End the process that renders chats, if there is one."""
+        self._renderer.close()
 
     def _make_room(self) -> None:
         """Drop the least recently used bases above the limit; requests in progress keep theirs until they end."""

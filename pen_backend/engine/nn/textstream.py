@@ -108,6 +108,17 @@ def logprobs_json(vocabulary: Vocabulary, piece: Piece) -> dict[str, Any]:
     }
 
 
+def chat_logprobs_json(vocabulary: Vocabulary, piece: Piece) -> dict[str, Any]:
+    """Shape a piece's tokens as the `logprobs` of a chat: each with its bytes, and the likeliest in its place."""
+    return {"content": [{**_chat_token(vocabulary, token.id, token.logprob),
+                         "top_logprobs": [_chat_token(vocabulary, *other) for other in token.top]}
+                        for token, _ in piece.tokens], "refusal": None}
+
+
+def _chat_token(vocabulary: Vocabulary, token: int, logprob: float | None) -> dict[str, Any]:
+    return {"token": token_name(vocabulary, token), "logprob": logprob, "bytes": list(vocabulary.token_bytes(token))}
+
+
 def _top(vocabulary: Vocabulary, token: Token) -> dict[str, float] | None:
     """List the likeliest tokens and the drawn one, likeliest first."""
     if token.logprob is None:

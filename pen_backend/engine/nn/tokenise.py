@@ -1,20 +1,23 @@
 """Examples to tokens with exact weights.
 
 Each segment is encoded alone, so no token straddles two weights, and the request side encodes the same prompt alone.
-Every example ends with the end-of-text token, which carries the last segment's weight: so models learn to stop.
+Every example ends with the end-of-text token, which carries the last segment's weight: so models learn to stop. Chats
+whose template ends the text itself get no second end.
 """
 
 import math
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import groupby, islice
 from typing import Literal
 
+from pen_backend.engine.nn.chat import chat_begin, encode_segments
 from pen_backend.engine.nn.vocabulary import Vocabulary
-from pen_backend.records import Dialect, Example
+from pen_backend.records import Dialect, Example, Segment
 
 CHUNK = 1024
+CHATS: frozenset[Dialect] = frozenset({"chat", "sharegpt"})
 Overlong = Literal["error", "drop", "truncate"]
 
 
@@ -64,37 +67,55 @@ class Encoded:
         return self.ids[: len(self.ids) - self.spans[-1].tokens]
 
 
-def scored_segments(dialect: Dialect, weights: Sequence[float]) -> list[bool]:
-    """Tell which segments accuracy looks at: completions, in text lists the heaviest, in data strings all."""
-    if dialect == "prompt-completion":
-        return [False] * (len(weights) - 1) + [weights[-1] > 0]
-    return [weight > 0 and weight == max(weights) for weight in weights]
+def scored_segments(dialect: Dialect, segments: Sequence[Segment]) -> list[bool]:
+    """Tell which segments accuracy looks at: completions, answers of chats, in text lists the heaviest, in data all."""
+    if dialect in CHATS:
+        return [segment.role == "assistant" and segment.weight > 0 for segment in segments]
+    if dialect in ("prompt-completion", "alpaca"):
+        return [False] * (len(segments) - 1) + [segments[-1].weight > 0]
+    heaviest = max(segment.weight for segment in segments)
+    return [segment.weight > 0 and segment.weight == heaviest for segment in segments]
 
 
 def encode_examples(examples: Iterable[tuple[Dialect, Example]], vocabulary: Vocabulary) -> Iterator[Encoded]:
-    """Encode examples one after the other, in the order given; the tokenizer is fed in bulk."""
+    """Encode examples one after the other, in the order given; the tokenizer is fed in bulk.
+
+    The segments of a chat are those that its model's format makes of its messages (chat.py).
+    """
     stream = iter(examples)
     while chunk := list(islice(stream, CHUNK)):
-        pieces = iter(vocabulary.encode_many([segment.text for _, example in chunk for segment in example.segments]))
+        pieces = iter(encode_segments([segment for _, example in chunk for segment in example.segments], vocabulary))
         for dialect, example in chunk:
             yield _assemble(dialect, example, [next(pieces) for _ in example.segments], vocabulary)
 
 
 def _assemble(dialect: Dialect, example: Example, pieces: list[list[int]], vocabulary: Vocabulary) -> Encoded:
     weights = [segment.weight for segment in example.segments]
-    begin = vocabulary.begins(has_prompt=any(pieces[:-1]))
+    scored = scored_segments(dialect, example.segments)
+    text = [token for piece in pieces for token in piece]
+    begin = chat_begin(text, vocabulary) if dialect in CHATS else vocabulary.begins(has_prompt=any(pieces[:-1]))
     spans = [Span(len(begin), 0.0, scored=False)] if begin else []
-    spans += [Span(len(piece), weight, scored) for piece, weight, scored
-              in zip(pieces, weights, scored_segments(dialect, weights), strict=True) if piece]
-    if pieces[-1]:
+    spans += [Span(len(piece), weight, counts) for piece, weight, counts
+              in zip(pieces, weights, scored, strict=True) if piece]
+    end = [] if dialect in CHATS and _has_ended(text, vocabulary) else [vocabulary.eos]
+    if end and pieces[-1]:
         spans[-1] = replace(spans[-1], tokens=spans[-1].tokens + 1)
-    else:
-        spans.append(Span(1, weights[-1], scored_segments(dialect, weights)[-1]))
-    ids = array("i", begin)
-    for piece in pieces:
-        ids.extend(piece)
-    ids.append(vocabulary.eos)
-    return Encoded(ids, tuple(spans), len(begin))
+    elif end:
+        spans.append(Span(1, weights[-1], scored[-1]))
+    spans = _joined(spans) if dialect in CHATS else spans
+    return Encoded(array("i", [*begin, *text, *end]), tuple(spans), len(begin))
+
+
+def _joined(spans: Sequence[Span]) -> list[Span]:
+    """Make neighbours of one weight one span: the words of a chat's turn and what ends it are learned together."""
+    return [Span(sum(span.tokens for span in group), weight, scored)
+            for (weight, scored), group in groupby(spans, key=lambda span: (span.weight, span.scored))]
+
+
+def _has_ended(text: Sequence[int], vocabulary: Vocabulary) -> bool:
+    """Tell whether a template has ended the text itself; white space may follow its end."""
+    last = next((token for token in reversed(text) if vocabulary.token_bytes(token).strip()), None)
+    return last in vocabulary.ends
 
 
 def between(example: Encoded, start: int, stop: int) -> Encoded:

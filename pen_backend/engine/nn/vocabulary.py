@@ -24,6 +24,7 @@ class Vocabulary:
     """
 
     def __init__(self, directory: Path) -> None:
+        self.directory = directory
         limit_size(directory / "tokenizer.json", MAX_TOKENIZER_BYTES)
         try:
             self._tokenizer = Tokenizer.from_file(str(directory / "tokenizer.json"))
@@ -51,6 +52,7 @@ class Vocabulary:
         self._tokenizer.encode_special_tokens = True
         added = self._tokenizer.get_added_tokens_decoder()
         self.special: frozenset[int] = frozenset(i for i, token in added.items() if token.special)
+        self.reserved: tuple[str, ...] = tuple(token.content for token in added.values() if token.special)
         self._added = {i: token.content.encode() for i, token in added.items()}
         self._byte_level = _is_byte_level(json.loads(self._tokenizer.to_str())["decoder"])
 
@@ -61,6 +63,14 @@ class Vocabulary:
     def encode_many(self, texts: list[str]) -> Iterable[list[int]]:
         """Encode many texts at once."""
         return (encoding.ids for encoding in self._tokenizer.encode_batch_fast(texts, add_special_tokens=False))
+
+    def encode_control(self, texts: list[str]) -> list[list[int]]:
+        """Encode texts in which reserved tokens are meant: what a chat template writes."""
+        self._tokenizer.encode_special_tokens = False
+        try:
+            return [each.ids for each in self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
+        finally:
+            self._tokenizer.encode_special_tokens = True
 
     def prompt_ids(self, text: str) -> list[int]:
         """Encode what a model is to continue; nothing at all becomes the beginning of a text."""

@@ -4,15 +4,18 @@ import pytest
 from transformers import PreTrainedModel
 
 from pen_backend.engine.nn.answers import Usage, answer
+from pen_backend.engine.nn.chat import ChatFormat
+from pen_backend.engine.nn.rendering import Renderer
 from pen_backend.engine.nn.requests import RequestError, read_request
 from pen_backend.engine.nn.vocabulary import Vocabulary
 
 Event = dict[str, Any]
 
 
-def ask(model: PreTrainedModel, vocabulary: Vocabulary, **frame: Any) -> tuple[list[list[Event]], Usage]:
+def ask(model: PreTrainedModel, vocabulary: Vocabulary, context: int = 256, **frame: Any) -> tuple[list[list[Event]], Usage]:
     usage = Usage()
-    request = read_request({"id": "r", "prompts": ["Question 1"], "seed": 3, "max_tokens": 6} | frame, vocabulary, 256)
+    given = {"id": "r", "prompts": ["Question 1"], "seed": 3, "max_tokens": 6} | frame
+    request = read_request(given, vocabulary, context, ChatFormat(vocabulary, Renderer()))
     return list(answer(model, vocabulary, request, usage)), usage
 
 
@@ -116,7 +119,41 @@ def test_a_stop_text_and_the_end_token_finish_with_stop(model: PreTrainedModel, 
     assert usage.completion_tokens == 1
 
 
+CHAT = [{"role": "user", "content": "Question 1"}]
+
+
+def test_a_chat_is_answered_up_to_the_end_of_its_turn(model: PreTrainedModel, vocabulary: Vocabulary) -> None:
+    end = vocabulary.encode_control(["<|im_end|>"])[0][0]
+    steps, usage = ask(model, vocabulary, prompts=None, messages=CHAT, logit_bias={end: 100})
+
+    assert (texts(steps), reasons(steps)) == ({0: ""}, {0: "stop"})
+    assert usage.prompt_tokens == len(ChatFormat(vocabulary, Renderer()).prompt(CHAT))
+
+
+def test_a_chat_without_a_limit_may_fill_the_context(model: PreTrainedModel, vocabulary: Vocabulary) -> None:
+    never = dict.fromkeys((*vocabulary.ends, *vocabulary.encode_control(["<|im_end|>"])[0]), -100)
+    steps, usage = ask(model, vocabulary, prompts=None, messages=CHAT, max_tokens=None, logit_bias=never, context=50)
+
+    assert reasons(steps) == {0: "length"}
+    assert usage.prompt_tokens + usage.completion_tokens == 50
+
+
+def test_a_chat_s_log_probabilities_carry_bytes(model: PreTrainedModel, vocabulary: Vocabulary) -> None:
+    steps, _ = ask(model, vocabulary, prompts=None, messages=CHAT, logprobs=2, max_tokens=3,
+                   logit_bias={vocabulary.encode("a")[0]: 100})
+    tokens = [one for step in steps for event in step if event["event"] == "token"
+              for one in event["logprobs"]["content"]]
+
+    assert [(one["token"], one["bytes"]) for one in tokens] == [("a", [97])] * 3
+    assert all(one["logprob"] < 0 and len(one["top_logprobs"]) == 2 for one in tokens)
+    assert all(set(other) == {"token", "logprob", "bytes"} for one in tokens for other in one["top_logprobs"])
+
+
 @pytest.mark.parametrize(("frame", "code", "param", "message"), [
+    ({"messages": CHAT, "tools": [{}]}, "unsupported_parameter", "tools", "takes no tools"),
+    ({"messages": CHAT * 30}, "context_length_exceeded", "messages", "no room for an answer"),
+    ({"messages": CHAT, "max_tokens": 250}, "context_length_exceeded", "messages", "max_tokens is 250"),
+    ({"messages": [{"role": "assistant", "tool_calls": [{}]}]}, "invalid_value", "messages", "^The model has no chat"),
     ({"prompts": [[300]]}, "invalid_value", "prompt", "Token 300 is not in the model's vocabulary of 300"),
     ({"prompts": [[-1]]}, "invalid_value", "prompt", "Token -1"),
     ({"logit_bias": {"999": 1}}, "invalid_value", "logit_bias", "Token 999"),
@@ -125,6 +162,7 @@ def test_a_stop_text_and_the_end_token_finish_with_stop(model: PreTrainedModel, 
 def test_what_the_model_cannot_do_is_refused(vocabulary: Vocabulary, frame: dict[str, Any], code: str, param: str,
                                              message: str) -> None:
     with pytest.raises(RequestError, match=message) as caught:
-        read_request({"id": "r", "prompts": ["Question 1"], "max_tokens": 6} | frame, vocabulary, 256)
+        read_request({"id": "r", "prompts": ["Question 1"], "max_tokens": 6} | frame, vocabulary, 256,
+                     ChatFormat(vocabulary, Renderer()))
 
     assert (caught.value.code, caught.value.param) == (code, param)

@@ -50,9 +50,19 @@ def test_an_empty_file_is_refused(model_folder: Path, tmp_path: Path) -> None:
         read(model_folder, tmp_path, [])
 
 
-def test_a_chat_is_refused_until_it_is_trained(model_folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match=r"train\.jsonl:1: chat lines are not trained yet"):
-        read(model_folder, tmp_path, [{"messages": [{"role": "assistant", "content": "a"}]}])
+def test_a_chat_is_written_as_the_model_writes_it(model_folder: Path, tmp_path: Path) -> None:
+    data = read(model_folder, tmp_path, [{"messages": [{"role": "assistant", "content": "a"}]}])
+    vocabulary = Vocabulary(model_folder)
+
+    assert b"".join(map(vocabulary.token_bytes, data.examples[0].ids)) == (
+        b"<|im_start|>assistant\na<|im_end|>\n<|endoftext|>")
+
+
+def test_a_chat_the_model_cannot_write_names_its_line(model_folder: Path, tmp_path: Path) -> None:
+    call = {"id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    with pytest.raises(TrainingError, match=r"train\.jsonl:2: the model has no chat template for calls of tools"):
+        read(model_folder, tmp_path, [{"messages": [{"role": "assistant", "content": "a"}]},
+                                      {"messages": [{"role": "assistant", "tool_calls": [call]}]}])
 
 
 @pytest.mark.parametrize(("overlong", "kept", "dropped"), [("drop", 1, {"too-long": 1}), ("truncate", 2, {})])
