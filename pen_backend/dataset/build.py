@@ -41,6 +41,13 @@ from pen_backend.prompts.sources import Source
 from pen_backend.prompts.training import TrainingSpec, Valid
 from pen_backend.tokens import Encoder
 
+_Key = tuple[str, ...]
+
+# Where names of files stand in a definition: each is relative to the file that it is written in.
+_SOURCES: _Key = ("training", "sources")
+_STEPS: _Key = ("training", "steps")
+_HELD: _Key = ("evaluation", "data")
+
 _building: set[Path] = set()
 _lock = threading.Lock()
 
@@ -140,24 +147,25 @@ def effective(definition: Definition, sources: Sequence[Source] | None, seed: in
             raise BadParamsError(f"{name} cannot be {value!r}.", hint="valid_share is a share from 0 to below 1.")
     spec = spec.model_copy(update=changes)
     if not spec.sources:
-        raise PromptError(f"{definition.name} names no sources, and none were given.", where=definition.where(),
-                          hint="Add `training: {sources: […]}`, or name a file.")
+        key = "`training: {sources: […]}`" if definition.set_name == definition.name else "them to `sources:`"
+        raise PromptError(f"{definition.set_name} names no sources, and none were given.",
+                          where=definition.where(*_SOURCES), hint=f"Add {key}, or name a file.")
     if spec.example.build == "continuation":
         lists_of(definition)
     return spec
 
 
-def _open(definition: Definition, spec: TrainingSpec, *, trusted: bool) -> list[Opened]:
-    """Find, hash and recognise every source's documents before anything is written.
+def _open(definition: Definition, spec: TrainingSpec, *, trusted: bool, key: _Key = _SOURCES) -> list[Opened]:
+    """Find, hash and recognise the documents of every source, which stand below KEY, before anything is written.
 
     Sources that a caller names are TRUSTED. A definition may come from somebody else, so its own sources are only
     opened below its project (reliability.md, T14).
     """
     found: dict[str, Opened] = {}
-    inside = partial(_refuse_outside, definition)
+    inside = partial(_refuse_outside, definition, key)
     for index, source in enumerate(spec.sources):
         name = source.id or ("region" if source.text is not None else source.path or f"source {index + 1}")
-        for document in documents(source, name, definition.directory, _anything if trusted else inside):
+        for document in documents(source, name, definition.directory_of(*key), _anything if trusted else inside):
             if document.name in found:
                 raise DataError(f"{document.name} is a source twice.", hint="Name each file once.")
             chosen, read = reader(source.reader, document)
@@ -169,12 +177,12 @@ def _anything(path: Path) -> None:
     """Permit any path."""
 
 
-def _refuse_outside(definition: Definition, path: Path) -> None:
-    """Refuse a path that leads out of the definition's project."""
-    path = path.resolve()
-    if not path.is_relative_to(definition.project):
-        raise RefusedError(f"{definition.name} would read {path}, which is outside of {definition.project}.",
-                           where=definition.where("training", "sources"),
+def _refuse_outside(definition: Definition, key: _Key, path: Path) -> None:
+    """Refuse a path below KEY that leads out of the project of the file it stands in."""
+    path, project = path.resolve(), definition.project_of(*key)
+    if not path.is_relative_to(project):
+        raise RefusedError(f"{definition.name} would read {path}, which is outside of {project}.",
+                           where=definition.where(*key),
                            hint="If that is what you want, name the file yourself as the source.")
 
 
@@ -261,8 +269,9 @@ def _stream(definition: Definition, spec: TrainingSpec, opened: Sequence[Opened]
                      None if hide is None else hide.item) for one in opened)
     for number, step in enumerate(spec.steps, 1):
         reject = partial(ledger.reject, step=f"{number} {step.name}")
-        stream = steps.apply(step, stream, steps.Surroundings(definition, want, encoder, definition.directory,
-                                                              spec.seed, reject, pulse, spool, nearness))
+        stream = steps.apply(step, stream, steps.Surroundings(
+            definition, want, encoder, definition.directory_of(*_STEPS), spec.seed, reject, pulse, spool,
+            nearness))
     return stream
 
 
@@ -279,11 +288,13 @@ def _other_inputs(definition: Definition, spec: TrainingSpec) -> Iterator[object
     """Yield what else decides a build: the labels, files of words, strings, and what the set is compared with."""
     yield strings.fingerprint()
     yield definition.class_map.to_json() if definition.class_map is not None else None
-    names = [step.filter.words_file for step in spec.steps if step.filter is not None and step.filter.words_file]
-    names += [definition.evaluation.data] if definition.evaluation is not None and definition.evaluation.data else []
-    for name in names:
-        path = definition.directory / name
-        _refuse_outside(definition, path)
+    named = [(_STEPS, step.filter.words_file) for step in spec.steps
+             if step.filter is not None and step.filter.words_file]
+    if definition.evaluation is not None and definition.evaluation.data:
+        named.append((_HELD, definition.evaluation.data))
+    for key, name in named:
+        path = definition.directory_of(*key) / name
+        _refuse_outside(definition, key, path)
         yield hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
     yield [test.model_dump(mode="json") for test in definition.tests]
 
@@ -296,7 +307,7 @@ def _evaluation(definition: Definition, spec: TrainingSpec, encoder: Encoder, pu
         return Evaluation()
     given = spec.model_copy(update={"sources": (Source(path=data),)})
     try:
-        opened = _open(definition, given, trusted=False)
+        opened = _open(definition, given, trusted=False, key=_HELD)
         want = reading.wanted(definition, given)
         with hide.uncounted() if hide is not None else contextlib.nullcontext():
             return Evaluation(tuple(_stream(definition, given, opened, encoder, want, Ledger(opened, None, "skip"),

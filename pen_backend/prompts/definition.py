@@ -87,15 +87,29 @@ class Definition(Model):
 
     @property
     def directory(self) -> FilePath:
-        """What relative paths of its `training:` are relative to."""
+        """What relative paths of its own `training:` are relative to."""
         path = self._path if self._set is None else self._set[2]
         return path.parent if path else FilePath()
 
     @property
     def project(self) -> FilePath:
-        """What its own paths may not lead out of: its directory, or the one that holds `prompts/`."""
-        directory = self.directory.resolve()
-        return directory.parent if directory.name == "prompts" else directory
+        """What it may not write out of: its directory, or the one that holds `prompts/`."""
+        return _project(self.directory)
+
+    def directory_of(self, *path: str | int) -> FilePath:
+        """Say what a relative path is relative to that stands below a key: the file it stands in, also an included one.
+
+        >>> Definition(pen=1, title="Puns", prompt="x").directory_of("training", "sources")
+        PosixPath('.')
+        """
+        if self._set is not None and path[:1] == ("training",):
+            return self.directory
+        owner = self._document.owner(path)
+        return self.base if owner is self._document else FilePath(owner.file).parent
+
+    def project_of(self, *path: str | int) -> FilePath:
+        """Say what a relative path below a key may not lead out of: the project of the file it stands in."""
+        return _project(self.directory_of(*path))
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -207,17 +221,17 @@ class Definition(Model):
             return None
         if self._class_map is not None:
             return self._class_map[0]
-        if (path := self.labels_path) is not None and not path.resolve().is_relative_to(self.project):
-            where = self.where("classes", "labels-file")
-            raise RefusedError(f"{self.name} would read {path}, which is outside of {self.project}.", where=where,
-                               hint="Keep the labels beside the definition.")
-        return classes.class_map(self.classes, self.vars, self.base)
+        key = ("classes", "labels-file")
+        if (path := self.labels_path) is not None and not path.resolve().is_relative_to(self.project_of(*key)):
+            raise RefusedError(f"{self.name} would read {path}, which is outside of {self.project_of(*key)}.",
+                               where=self.where(*key), hint="Keep the labels beside the definition.")
+        return classes.class_map(self.classes, self.vars, self.directory_of(*key))
 
     @property
     def labels_path(self) -> FilePath | None:
-        """The file of `classes.labels-file`, relative to the definition itself."""
+        """The file of `classes.labels-file`, relative to the file that names it."""
         name = self.classes.labels_file if self.classes is not None else None
-        return None if name is None else self.base / name
+        return None if name is None else self.directory_of("classes", "labels-file") / name
 
     @property
     def base(self) -> FilePath:
@@ -275,3 +289,8 @@ class Definition(Model):
         if self._set is not None and path[:1] == ("training",):
             return self._set[1].where(path[1:])
         return self._document.where(path)
+
+
+def _project(directory: FilePath) -> FilePath:
+    directory = directory.resolve()
+    return directory.parent if directory.name == "prompts" else directory

@@ -72,7 +72,7 @@ class Datasets(Appraisal):
             progress=lambda at: events.send("progress", done=at.done, unit=at.stage,
                                             **({} if at.total is None else {"total": at.total})),
             cancelled=lambda: events.cancelled)
-        own = definition.directory if text is None and path is None else None
+        own = definition.directory_of("training", "sources") if text is None and path is None else None
         return self._described(definition, done, named, n_epochs or job.get("n_epochs"), own)
 
     @rpc()

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from pen_backend.dataset.build import Build, build
 from pen_backend.dataset.near import Shingles, pairs
 from pen_backend.dataset.record import Progress
-from pen_backend.errors import BusyError, CancelledError, DataError, PenError, RefusedError
+from pen_backend.errors import BusyError, CancelledError, DataError, PenError, PromptError, RefusedError
 from pen_backend.files import Disk
-from pen_backend.prompts import library
+from pen_backend.prompts import library, loader
 from pen_backend.prompts.sources import Source
 from tests.dataset import CONTINUATION, ROWS, Bytes, accounted, definition, files, puns, rows, run
 from tests.shared import shared
@@ -446,3 +446,23 @@ def test_the_real_collection_builds_with_all_its_losses_counted(tmp_path: Path) 
     assert (source.read, source.rejected["empty"]) == (3773, 573)
     accounted(done)
     assert set(texts(done, "train")).isdisjoint(texts(done, "valid"))
+
+
+def test_inherited_sources_are_read_where_they_were_written(tmp_path: Path) -> None:
+    training = "{sources: [{reader: jsonl, path: rows.jsonl}]}"
+    definition(tmp_path / "far", ROWS + "evaluation: {data: rows.jsonl}\n", training=training)
+    (tmp_path / "far" / "rows.jsonl").write_text(QUESTIONS)
+    mine = tmp_path / "mine" / "mine.yaml"
+    mine.parent.mkdir()
+    mine.write_text("pen: 1\ntitle: Mine\ninclude: answers\ntraining: {seed: 3}\n")
+    done = build(loader.load(mine, [tmp_path / "far"]), out=tmp_path / "out", encoder=Bytes())
+    assert len(rows(done.directory, "train")) + len(rows(done.directory, "valid")) == 40
+    assert any("rows of evaluation.data stand in the training set" in one.message for one in done.report.findings)
+
+
+def test_a_set_of_its_own_without_sources_is_named_itself(tmp_path: Path) -> None:
+    definition(tmp_path, ROWS)
+    path = tmp_path / "set.yaml"
+    path.write_text("pen: 1\nkind: dataset\nname: empty\nprompt: answers\nsources: []\n")
+    with pytest.raises(PromptError, match=r"set.yaml:5:10: empty names no sources.* Add them to `sources:`"):
+        build(library.find_training(str(path)), out=tmp_path / "out", encoder=Bytes())

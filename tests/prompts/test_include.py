@@ -154,3 +154,20 @@ def test_a_broken_include_is_one_error_of_the_library(tmp_path: Path) -> None:
     write(tmp_path, top="pen: 1\ntitle: Top\ninclude: nothing\n")
     with pytest.raises(PromptError, match="there is no definition 'nothing' to include"):
         library.find("top", project=tmp_path)
+
+
+def test_names_of_files_begin_at_the_file_they_are_written_in(tmp_path: Path) -> None:
+    below = BELOW.replace("training: {", "training: {sources: [{path: qa.csv}], ")
+    below += "classes: {var: answer, labels-file: labels.txt}\n"
+    write(tmp_path / "far", below=below, labels="")
+    (tmp_path / "far" / "labels.txt").write_text("so\n")
+    here = write(tmp_path / "here", mine="pen: 1\ntitle: Mine\ninclude: qa\n",
+                 own="pen: 1\ntitle: Own\ninclude: qa\ntraining: {sources: [{path: mine.csv}]}\n")
+    mine, own = (loader.load(here / f"{name}.yaml", [tmp_path / "far"]) for name in ("mine", "own"))
+    assert mine.directory_of("training", "sources") == tmp_path / "far"
+    assert mine.project_of("training", "sources") == tmp_path / "far"
+    assert mine.labels_path == tmp_path / "far" / "labels.txt"
+    assert mine.class_map is not None
+    assert mine.class_map.labels == ("so",)
+    assert own.directory_of("training", "sources") == here
+    assert mine.directory == mine.directory_of("training", "output") == here  # what nobody wrote down
