@@ -3,30 +3,18 @@
 What a build holds while it decides who stays and who is held out would grow with the data; this way only the keys do.
 """
 
-import io
+import json
 import os
-import pickle
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import fields
-from operator import attrgetter
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, overload
+
+import orjson
 
 from pen_backend.dataset.record import Item
 from pen_backend.files import Disk, temporary_name
 from pen_backend.records import Example, Origin, Segment
-
-_Reduce = Callable[[Any], tuple[type[Any], tuple[object, ...]]]
-
-
-def _reduce(kind: type[Any]) -> _Reduce:
-    """Return what takes a record apart for pickle: its class and its fields, at a third of the usual cost."""
-    get = attrgetter(*(field.name for field in fields(kind)))
-    return lambda record: (kind, get(record))
-
-
-_REDUCE: Mapping[type, _Reduce] = {kind: _reduce(kind) for kind in (Item, Origin, Example, Segment)}
 
 
 class Spool(Sequence[Item]):
@@ -100,11 +88,7 @@ class Spool(Sequence[Item]):
             self._descriptor = -1
 
     def _pack(self) -> None:
-        buffer = io.BytesIO()
-        pickler = pickle.Pickler(buffer, pickle.HIGHEST_PROTOCOL)
-        pickler.dispatch_table = _REDUCE
-        pickler.dump(self._open)
-        frame = buffer.getvalue()
+        frame = _packed(self._open)
         self._open = []
         self._packed.append(frame)
         self._ends.append(self._ends[-1] + len(frame))
@@ -124,5 +108,44 @@ class Spool(Sequence[Item]):
             packed = os.pread(self._descriptor, end - begin, begin)
         else:
             packed = self._packed[number - (len(self._ends) - 1)]  # the last frames, counted from the end
-        frame: list[Item] = pickle.loads(packed)  # noqa: S301 - what this object wrote itself
-        return frame
+        return _unpacked(packed)
+
+
+def _packed(items: Sequence[Item]) -> bytes:
+    """Write items as JSON arrays: what readers yield is JSON's own types, and nothing that is read back can run."""
+    rows = [(one.text, one.fields, _place(one.origin), one.side, one.weights, one.example and _row(one.example))
+            for one in items]
+    try:
+        return orjson.dumps(rows)
+    except TypeError:  # half a surrogate pair, or a number beyond 64 bits
+        return json.dumps(rows).encode()
+
+
+def _unpacked(packed: bytes) -> list[Item]:
+    try:
+        rows = orjson.loads(packed)
+    except orjson.JSONDecodeError:
+        rows = json.loads(packed)
+    return [Item(text, fields, Origin(*place), side, None if weights is None else tuple(weights),
+                 None if row is None else _example(row))
+            for text, fields, place, side, weights, row in rows]
+
+
+def _place(origin: Origin) -> tuple[str, str, str]:
+    return origin.source, origin.sha256, origin.locator
+
+
+def _row(one: Example) -> tuple[object, ...]:
+    rejected = None if one.rejected is None else list(map(_piece, one.rejected))
+    return (list(map(_piece, one.segments)), rejected, one.tools, one.label, one.group, one.meta, _place(one.origin))
+
+
+def _piece(segment: Segment) -> tuple[object, ...]:
+    return segment.text, segment.weight, segment.role, segment.name, segment.extra
+
+
+def _example(row: list[Any]) -> Example:
+    segments, rejected, tools, label, group, meta, place = row
+    return Example(tuple(Segment(*piece) for piece in segments),
+                   None if rejected is None else tuple(Segment(*piece) for piece in rejected),
+                   None if tools is None else tuple(tools), label, group, meta, Origin(*place))
