@@ -25,6 +25,11 @@ statistics.py  tokens, words and characters, as a table
 ledger.py      every record read, and why it was dropped
 report.py      the build in numbers and words
 manifest.py    what a build was made from
+cost.py        what training and using would cost
+budget.py      which examples a budget pays for
+checking.py    files that are there already
+card.py        an application form, answered from a build
+diff.py        how two training sets differ
 output.py      files beside their place, published by one rename
 build.py       run it all
 prepare/       prepare_data's checks and remedies, for files of prompts and completions

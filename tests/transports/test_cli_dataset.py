@@ -110,3 +110,74 @@ def test_a_definition_is_planned_launched_and_used(engine: LiveEngine, source: P
     assert code == 0, said
     assert json.loads(out)["model"] == tuned
     assert "changed" not in said
+
+
+@pytest.fixture
+def built(context: Context, source: Path, tmp_path: Path) -> Path:
+    run(context, "dataset", "build", "pun-complete", "--source", str(source), "--out", str(tmp_path / "o"))
+    return tmp_path / "o"
+
+
+def test_the_cost_is_the_podcasts_table_and_says_of_when_the_prices_are(context: Context, built: Path) -> None:
+    code, out, _ = run(context, "dataset", "cost", str(built), "--model", "ada", "--model", "davinci", "--epochs", "4",
+                       "--budget", "0.01")
+    lines = out.splitlines()
+    assert code == 0
+    assert lines[0] == "         Cost per epoch  Usage"
+    assert lines[1] == "Model                         "
+    assert [line.split()[0] for line in lines[2:4]] == ["Ada", "Davinci"]
+    assert "examples kept" in lines[5]
+    assert "ada, davinci: of 2023-01-04" in lines[-1]
+    (ada, _) = json.loads(run(context, "dataset", "cost", str(built), "--model", "ada", "--model", "curie",
+                              "--json")[1])["models"]
+    assert ada["seen"] == "2023-01-04"
+
+
+def test_a_check_shows_rows_as_they_are_trained(context: Context, built: Path) -> None:
+    code, out, said = run(context, "dataset", "check", str(built), "--rows", "1")
+    assert code == 0
+    first, prompt, completion = out.splitlines()[:3]
+    assert first.startswith("jokes.org:")
+    assert prompt.split()[0] == "0.3"
+    assert prompt.endswith('\\n"')
+    assert completion.endswith(' END"')
+    assert "jokes.org was read as org" in said
+
+
+def test_a_check_that_finds_an_error_says_where_and_ends_in_2(context: Context, tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"prompt": "a", "completion": "b"}\n{"prompt": "a", "completion": 3}\n')
+    code, out, said = run(context, "dataset", "check", str(path))
+    assert code == 2
+    assert "rows.jsonl:2: error: " in said
+    code, out, _ = run(context, "dataset", "check", "--json", str(path))
+    assert (code, json.loads(out)["errors"]) == (2, 1)
+
+
+def test_a_definition_is_checked_by_building_its_own_set(context: Context) -> None:
+    code, out, said = run(context, "dataset", "check", "pun-complete")
+    assert (code, "puns.org was read as org" in said) == (0, True)
+    assert "ntokens" in out
+
+
+def test_what_is_neither_a_file_nor_a_definition_is_said(context: Context, tmp_path: Path) -> None:
+    for name in ("no-such-thing", str(tmp_path / "none.jsonl")):
+        code, _, said = run(context, "dataset", "check", name)
+        assert code in (1, 2)
+        assert Path(name).name in said
+
+
+def test_a_card_is_org_markdown_or_figures(context: Context, built: Path) -> None:
+    assert "\n* Sources\n" in run(context, "dataset", "card", str(built))[1]
+    assert "\n## Sources\n" in run(context, "dataset", "card", "--markdown", str(built))[1]
+    assert json.loads(run(context, "dataset", "card", "--json", str(built))[1])["sources"][0]["path"] == "jokes.org"
+
+
+def test_a_difference_is_a_table_and_counts(context: Context, source: Path, built: Path, tmp_path: Path) -> None:
+    run(context, "dataset", "build", "pun-complete", "--source", str(source), "--out", str(tmp_path / "p"),
+        "--seed", "8")
+    code, out, _ = run(context, "dataset", "diff", str(built), str(tmp_path / "p"))
+    assert code == 0
+    assert any(line.split() == ["seed", "0", "8"] for line in out.splitlines())
+    assert out.splitlines()[-1].startswith("rows: ")
+    assert json.loads(run(context, "dataset", "diff", "--json", str(built), str(built))[1])["equal"] is True
