@@ -137,10 +137,16 @@ class Context:
         return list(library.directories(self._prompts(), self.directories.config / "prompts", None))
 
     def definitions(self) -> list[Definition | PromptError]:
-        """List all definitions, first hit by slug; a broken file is its error."""
+        """List all prompts, first hit by slug; a broken file is its error."""
         from pen_backend.prompts import library
 
         return library.definitions(project=self._prompts(), config_dir=self.directories.config / "prompts")
+
+    def all_definitions(self) -> list[Definition | DatasetSpec | PromptError]:
+        """List all prompts and all training sets of their own, first hit by slug; a broken file is its error."""
+        from pen_backend.prompts import library
+
+        return library.everything(project=self._prompts(), config_dir=self.directories.config / "prompts")
 
     def encoder(self, model: str | None = None) -> Encoder:
         """Return what counts and encodes a model's tokens (default: the configured model), without a network."""

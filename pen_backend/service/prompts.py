@@ -123,13 +123,13 @@ class Prompts:
         from pen_backend.prompts import template
 
         definition = self._context.find_prompt(prompt)
-        form, training = definition.format, definition.training
+        form = definition.format
         return PromptDetail(
             summary=self._summary(definition), name=definition.name, aliases=[*definition.aliases],
             text=definition.path.read_text(encoding="utf-8-sig") if definition.path else "",
             prompt_end=form.prompt_end, completion_start=form.completion_start, completion_end=form.completion_end,
             stop=[*template.stops(definition)],
-            weights=[float(weight) for weight in (training.example.loss_weights if training else None) or ()],
+            weights=[float(weight) for weight in _weights(definition)],
             format_hash=template.format_hash(definition), example=_example(definition),
             findings=[_finding(one) for one in (*definition.findings, *self._counted(definition))])
 
@@ -236,13 +236,26 @@ def _variable(variable: "Variable") -> VariableSummary:
 
 
 def _example(definition: "Definition") -> RenderedPrompt | None:
-    """Render a definition with its own examples, if there are enough of them."""
+    """Render a definition with its own examples and defaults, if there are enough of them."""
     values = _examples(definition)
-    return _rendered(definition, values) if all(one.name in values for one in definition.asked) else None
+    known = all(one.name in values or one.default is not None for one in definition.asked)
+    return _rendered(definition, values) if known else None
 
 
 def _examples(definition: "Definition") -> dict[str, object]:
     return {variable.name: variable.example for variable in definition.vars if variable.example is not None}
+
+
+def _weights(definition: "Definition") -> Iterable[float]:
+    """Return the loss weights that a definition itself gives to its rows: for all texts, or segment by segment."""
+    from pen_backend.prompts import template
+
+    if definition.training is None:
+        return ()
+    if definition.training.example.loss_weights is not None:
+        return definition.training.example.loss_weights
+    by_segment = any(piece.weight is not None for piece in definition.pieces)
+    return template.default_weights(definition) if by_segment else ()
 
 
 def _rendered(definition: "Definition", values: Mapping[str, object]) -> RenderedPrompt:

@@ -33,15 +33,21 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
 
 
 def list_prompts(context: Context, options: argparse.Namespace, terminal: Terminal) -> None:
-    """Print the definitions; a broken one is said on stderr."""
-    for entry in context.definitions():
+    """Print the definitions, training sets of their own below them; a broken one is said on stderr."""
+    from pen_backend.prompts.dataset import DatasetSpec
+
+    found = context.all_definitions()
+    for entry in found:
         if isinstance(entry, PromptError):
             terminal.fail(entry)
     prompts = Prompts(context).list()
-    terminal.result(prompts, lambda: table(("NAME", "ARGUMENTS", "DESCRIPTION"), [
+    sets = [(one.name, one.prompt, one.description.partition("\n")[0])
+            for one in found if isinstance(one, DatasetSpec)]
+    shown = table(("NAME", "ARGUMENTS", "DESCRIPTION"), [
         (one.slug, " ".join(each.name for each in one.variables[:one.arity]),
          one.description.partition("\n")[0] + (" (only --without-filters)" if one.refused else ""))
-        for one in prompts]))
+        for one in prompts])
+    terminal.result(prompts, f"{shown}\n\n{table(('TRAINING SET', 'PROMPT', 'DESCRIPTION'), sets)}" if sets else shown)
 
 
 def show(context: Context, options: argparse.Namespace, terminal: Terminal) -> None:
@@ -130,7 +136,7 @@ def _page(one: PromptDetail) -> str:
         ("loss weights", " ".join(f"{weight:g}" for weight in one.weights) or None), ("format hash", one.format_hash),
     ]
     title = f"{summary.title} (in development)" if summary.in_development else summary.title
-    lines = [title, summary.description.rstrip(), ""]
+    lines = [title, *([summary.description.rstrip()] if summary.description.strip() else []), ""]
     lines += [f"{name:<19} {value}" for name, value in facts if value is not None]
     lines += ["", table(("VARIABLE", "TYPE", "FROM", "MEANING"), [
         (each.name, each.type, each.source, each.description or None) for each in summary.variables])

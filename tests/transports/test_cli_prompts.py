@@ -85,6 +85,26 @@ vars: [question: {example: "Why?"}, answer: {example: So.}]
     assert "    user: Why?\n    assistant: ⟦So.⟧" in run(context, "prompts", "show", "chat")[1]
 
 
+def test_show_knows_defaults_and_the_weights_of_segments(context: Context, tmp_path: Path) -> None:
+    (tmp_path / "prompts" / "mood.yaml").write_text("""\
+pen: 1
+title: Mood
+prompt: <mood> or <other>
+vars: [mood: {default: glad}, other: {example: sad}]
+""")
+    out = run(context, "prompts", "show", "mood")[1]
+    assert out.startswith("Mood\n\nname ")
+    assert "    glad or sad\n" in out
+    assert "loss weights        0 1 0 0.5\n" in run(context, "prompts", "show", "pun-explained")[1]
+
+
+def test_training_sets_of_their_own_are_listed_below_the_prompts(context: Context) -> None:
+    prompts, sets = run(context, "prompts", "list")[1].split("\n\n")
+    assert "jokes-by-hand" not in prompts
+    assert ["jokes-by-hand", "joke-token", "Rows"] in [line.split()[:3] for line in sets.splitlines()]
+    assert "jokes-by-hand" not in [one["slug"] for one in json.loads(run(context, "prompts", "list", "--json")[1])]
+
+
 def test_a_terminal_gets_a_line_end(context: Context) -> None:
     from pen_backend.transports.cli import main
 
