@@ -4,6 +4,7 @@ Values that are wrong are left out and the rest is looked at again, so that one 
 """
 
 from collections.abc import Generator, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -128,6 +129,7 @@ class _Examination:
         self.left_out: list[Path] = []
         self.names: dict[int, str] = {}  # of the variables, which are keys in the file and fields in the schema
         self.data: dict[str, Any] = {}
+        self.is_complete = True  # everything that it includes was found
         value = document.value
         self.is_dataset = isinstance(value, dict) and value.get("kind") == "dataset"
         self.model: type[Loaded] = DatasetSpec if self.is_dataset else Definition
@@ -138,6 +140,7 @@ class _Examination:
             for problem in include.included(self.document, self.path, self.directories):
                 self.report(problem)
                 self.left_out += [(form,) for form in (*FORMS, "completion", "vars", "format")]  # it may have had them
+                self.is_complete = False
         self.data = include.merged(self.document)
         self.prepare()
         loaded = self.validate()
@@ -146,7 +149,25 @@ class _Examination:
         for problem in self.judged(loaded):
             if not self.is_explained(problem):
                 self.report(problem)
+        self.findings = list(self.blamed())
         return loaded
+
+    def blamed(self) -> Iterator[Finding]:
+        """Yield the findings; what is wrong with an included file only because of this one stands at the `include`."""
+        behind, known = self.document.behind, set[Finding]()
+        if behind is not None and self.is_complete and any(not self.is_here(one) for one in self.findings):
+            path = FilePath(behind.file)
+            known = set(check(content_of(path), behind.file, path, self.directories)[1])
+        for one in self.findings:
+            if self.is_here(one) or one in known or not self.is_complete:
+                yield one
+            else:
+                yield replace(one, message=f"with what this file changes, {one.where} is wrong: {one.message}",
+                              where=self.document.where(("include",)))
+
+    def is_here(self, finding: Finding) -> bool:
+        """Say whether a finding stands in this file, not in one that it includes."""
+        return (finding.where or "").rsplit(":", 2)[0] == self.document.file
 
     def judged(self, loaded: Loaded | None) -> Iterator[Problem]:
         """Yield what is wrong with a definition whose values are right one by one."""

@@ -171,3 +171,13 @@ def test_names_of_files_begin_at_the_file_they_are_written_in(tmp_path: Path) ->
     assert mine.class_map.labels == ("so",)
     assert own.directory_of("training", "sources") == here
     assert mine.directory == mine.directory_of("training", "output") == here  # what nobody wrote down
+
+
+def test_what_only_the_including_file_makes_wrong_is_said_at_its_include(tmp_path: Path) -> None:
+    mine = "pen: 1\ntitle: Mine\ninclude: qa\nvars: [question]\n"
+    write(tmp_path, below=BELOW, mine=mine)
+    assert say(tmp_path, "mine") == ["mine.yaml:3:10: with what this file changes, below.yaml:6:13 is wrong: <answer> "
+                                     "is not a variable; add it to vars, or to literals if it is text"]
+    write(tmp_path, below=BELOW.replace("<answer>", "<answers>"), mine="pen: 1\ntitle: Mine\ninclude: qa\n")
+    assert say(tmp_path, "mine") == say(tmp_path, "below")  # its own fault
+    assert any(one.startswith("below.yaml:6:13: <answers> is") for one in say(tmp_path, "below"))
