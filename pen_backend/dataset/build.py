@@ -27,7 +27,7 @@ from pen_backend.dataset.nearness import Nearness, nearness_of
 from pen_backend.dataset.output import Directory, Lines, directory, link_latest, pretty
 from pen_backend.dataset.record import SIDES, Item, Progress, Pulse, Side
 from pen_backend.dataset.report import Report
-from pen_backend.dataset.sides import decide
+from pen_backend.dataset.sides import Straight, decide
 from pen_backend.dataset.sources import reader
 from pen_backend.dataset.sources.document import documents
 from pen_backend.dataset.sources.whatsapp import strings
@@ -222,32 +222,35 @@ def _run(definition: Definition, spec: TrainingSpec, opened: Sequence[Opened], e
     stream = _stream(definition, spec, opened, encoder, want, ledger, pulse, hide, spool=spool, nearness=nearness)
     stream = labelled(stream, want, partial(ledger.reject, step="unlabelled"),
                       lambda item: waiting.write(unlabelled.line(definition, item)))
-    writing = Writing(definition, spec, encoder, made, ledger, pulse)
+    writing = Writing(definition, spec, want, encoder, made, ledger, pulse)
+    straight = Straight.of(spec) if purse is None else None
     with contextlib.closing(Kept(spec, partial(label_of, definition, variable=want.label), made.temporary,
                                  made.disk)) as kept:
-        for item in stream:
-            if writing.accepts(item):
-                kept.add(item)
+        written = _gather(filter(writing.accepts, stream), kept, straight, writing)
         if ledger.too_bad(spec.max_bad):
             raise _quarantined(ledger, spec, made, rejected)
-        if kept or not waiting.rows:  # a set that nobody has labelled yet is published to be labelled
-            _refuse_too_few(definition, spec, kept, ledger, opened)
-        plan = decide(kept, spec, pulse, nearness)
-        chosen = None
-        if purse is not None:  # what all would cost is known only after a first pass
-            books = Ledger(opened, None, "skip")
-            chosen = Writing(definition, spec, encoder, made, books, pulse).choose(purse, kept, plan, want)
-        writing.write(kept, plan, want, chosen)
+        if straight is not None and written:
+            number, finished, plan = len(straight), straight.finished, straight.sides()
+        else:
+            number, finished = len(kept), kept.finished
+            if kept or not waiting.rows:  # a set that nobody has labelled yet is published to be labelled
+                _refuse_too_few(definition, spec, kept, ledger, opened)
+            plan = decide(kept, spec, pulse, nearness)
+            chosen = None
+            if purse is not None:  # what all would cost is known only after a first pass
+                books = Ledger(opened, None, "skip")
+                chosen = Writing(definition, spec, want, encoder, made, books, pulse).choose(purse, kept, plan)
+            writing.write(kept, plan, chosen)
     if ledger.too_bad(spec.max_bad):
         raise _quarantined(ledger, spec, made, rejected)
-    outputs = writing.finish(may_be_empty=not kept)
+    outputs = writing.finish(may_be_empty=not number)
     files: dict[Side, list[Path]] = {side: [made.temporary / one.name for one in outputs if one.name.startswith(side)]
                                      for side in SIDES}
     evaluation = _evaluation(definition, spec, encoder, pulse, hide)
-    audited = audit(definition, spec, checks_of(spec), files, lists=want.items is not None and not kept.finished,
+    audited = audit(definition, spec, checks_of(spec), files, lists=want.items is not None and not finished,
                     evaluation=evaluation, labels=writing.labels, encoder=encoder, pulse=pulse)
     outputs += [lines.close() for lines in (rejected, waiting) if lines.rows]
-    report = writing.report(len(kept), plan, read_manifest(made.final.parent / "latest"))
+    report = writing.report(number, plan, read_manifest(made.final.parent / "latest"))
     report = replace(report, findings=(*report.findings, *audited.findings), overlaps=audited.overlaps)
     refuse(report.findings)
     if hide is not None:
@@ -257,6 +260,22 @@ def _run(definition: Definition, spec: TrainingSpec, opened: Sequence[Opened], e
     made.write("report.txt", report.to_text().encode())
     return manifest_of(definition, spec, opened, encoder, report, outputs, plan.units, made.final.name,
                        writing.labels, hide), report
+
+
+def _gather(items: Iterable[Item], kept: Kept, straight: Straight | None, writing: Writing) -> bool:
+    """Write items as they come where their sides are known at once, else keep them; say whether they were written."""
+    written = False
+    for item in items:
+        side = None if straight is None else straight.put(item)
+        if straight is None or side is None or not straight.both:
+            kept.add(item)
+            continue
+        if not written:
+            for each in kept.items:
+                writing.add(straight.of_item(each), each)
+            written = True
+        writing.add(side, item)
+    return written
 
 
 def _stream(definition: Definition, spec: TrainingSpec, opened: Sequence[Opened], encoder: Encoder, want: Wanted,

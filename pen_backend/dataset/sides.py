@@ -1,14 +1,16 @@
 """Put every item on a side: clusters of near texts and groups stay together."""
 
+from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pen_backend.dataset.dedupe import near_links
 from pen_backend.dataset.kept import Kept
+from pen_backend.dataset.keys import split_key
 from pen_backend.dataset.near import clusters
 from pen_backend.dataset.nearness import Nearness
-from pen_backend.dataset.record import SIDES, Pulse, Side
-from pen_backend.dataset.split import ANY, Units, keys_of, name_of, of_members, split, stratified
+from pen_backend.dataset.record import SIDES, Item, Pulse, Side
+from pen_backend.dataset.split import ANY, Units, fraction, keys_of, name_of, of_members, split, stratified
 from pen_backend.prompts.training import TrainingSpec
 
 
@@ -28,6 +30,52 @@ class Sides:
     def name(self, index: int) -> str:
         """Return the key of an item as text."""
         return name_of(self.keys[index])
+
+
+class Straight:
+    """Puts items on their sides one by one, as they come: where each is a unit of its own, only its hash decides.
+
+    Until both sides have an item it may still be that one has to be filled; then nobody waits for the last item.
+    """
+
+    def __init__(self, spec: TrainingSpec) -> None:
+        self._share = spec.split.valid.share
+        self._seed = spec.seed
+        self._keys = {side: array("Q") for side in SIDES}
+        self.both = False  # whether both sides have an item
+        self.finished = 0  # how many items are examples that came as they are
+
+    @staticmethod
+    def of(spec: TrainingSpec) -> "Straight | None":
+        """Return one if nothing in a definition binds items together, or asks for their number."""
+        split = spec.split
+        folds = any(step.dedupe and step.dedupe.exact == "casefold" for step in spec.steps)
+        alone = folds and set(split.by) == {"record"} and split.stratify is None and split.valid.most is None
+        return Straight(spec) if alone and split.valid.share > 0 and spec.example.build != "continuation" else None
+
+    def __len__(self) -> int:
+        """Return the number of items."""
+        return sum(map(len, self._keys.values()))
+
+    def put(self, item: Item) -> Side:
+        """Put an item on its side."""
+        key = split_key(item.text)
+        side = self._side(item, key)
+        self._keys[side].append(key)
+        self.both = self.both or all(self._keys.values())
+        self.finished += item.example is not None
+        return side
+
+    def of_item(self, item: Item) -> Side:
+        """Return the side of an item."""
+        return self._side(item, split_key(item.text))
+
+    def sides(self) -> Sides:
+        """Return what was decided."""
+        return Sides(b"", array("Q"), {side: array("Q", sorted(keys)) for side, keys in self._keys.items()}, 0)
+
+    def _side(self, item: Item, key: int) -> Side:
+        return item.side or ("valid" if fraction(self._seed, name_of(key)) < self._share else "train")
 
 
 def decide(kept: Kept, spec: TrainingSpec, pulse: Pulse, nearness: Nearness | None = None) -> Sides:

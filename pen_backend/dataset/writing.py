@@ -35,14 +35,15 @@ Make = Callable[[], Example]
 class Writing:
     """The two files of a build, and what is counted on the way into them."""
 
-    def __init__(self, definition: Definition, spec: TrainingSpec, encoder: Encoder, made: Directory, ledger: Ledger,
-                 pulse: Pulse) -> None:
+    def __init__(self, definition: Definition, spec: TrainingSpec, want: Wanted, encoder: Encoder, made: Directory,
+                 ledger: Ledger, pulse: Pulse) -> None:
         self._definition = definition
         self._spec = spec
         self._encoder = encoder
         self._ledger = ledger
         self._pulse = pulse
         self._weights = weights_of(definition, spec)
+        self._make = rows.maker(definition, self._weights, want.texts)
         self._lines: dict[Side, Lines] = {"train": made.lines("train.jsonl"), "valid": made.lines("valid.jsonl")}
         self._totals: dict[tuple[str, Side], Totals] = {}  # by source and side
         self._rows: dict[Side, list[Row]] = {"train": [], "valid": []}
@@ -67,32 +68,37 @@ class Writing:
                 return False
         return True
 
-    def choose(self, purse: Purse, kept: Kept, plan: Sides, want: Wanted) -> Chosen:
+    def choose(self, purse: Purse, kept: Kept, plan: Sides) -> Chosen:
         """Choose the examples to train on that a budget pays for, without writing anything."""
         count = Counter(purse.encoder)
         lengths, keys = array("Q"), array("Q")
-        for side, item, _, make in self._examples(kept, plan, want):
+        for side, item, _, make in self._examples(kept, plan):
             if side == "train":
                 ready = self._ready(side, item, make)
                 lengths.append(sum(billed_length(example, count(example.segments), count) for example, _ in ready))
                 keys.append(int(ready[0][0].id, 16) if ready else 0)
         return purse.choose(lengths, keys, self._spec.seed)
 
-    def write(self, kept: Kept, plan: Sides, want: Wanted, chosen: Chosen | None = None) -> None:
+    def add(self, side: Side, item: Item) -> None:
+        """Build and write the example of one item."""
+        self._used += 1
+        for example, tokens in self._ready(side, item, self._maker(item)):
+            self._write(side, example, tokens)
+
+    def write(self, kept: Kept, plan: Sides, chosen: Chosen | None = None) -> None:
         """Build all examples and write them: finished ones and rows in input order, then the bundles of each side.
 
         With a budget, of those to train on only the CHOSEN ones.
         """
         self._chosen = chosen
-        for side, item, used, make in self._examples(kept, plan, want):
+        for side, item, used, make in self._examples(kept, plan):
             self._used += used
             for example, tokens in self._ready(side, item, make):
                 self._write(side, example, tokens)
 
-    def _examples(self, kept: Kept, plan: Sides, want: Wanted) -> Iterator[tuple[Side, Item, int, Make]]:
+    def _examples(self, kept: Kept, plan: Sides) -> Iterator[tuple[Side, Item, int, Make]]:
         """Yield the side of each example, its first item, how many it has, and what makes it."""
         definition, spec, weights = self._definition, self._spec, self._weights
-        make = rows.maker(definition, weights, want.texts)
         members: dict[Side, list[int]] = {side: [] for side in SIDES}  # of the bundles
         lengths = array("I")
         for index, item in enumerate(kept.items):
@@ -101,18 +107,24 @@ class Writing:
                 lengths.append(self._encoder.count(item.text) + 1 if spec.example.max_tokens else 0)
             if self._is_list and item.example is None:
                 members[side].append(index)
-            elif item.example is not None:
-                yield side, item, 1, partial(self._inspector.finished, item.example)
             else:
-                yield side, item, 1, partial(make, item.fields, item.origin, item.weights)
+                yield side, item, 1, self._maker(item)
+        if not self._is_list:
+            return
         items, keys, groups = kept.items, [plan.name(index) for index in range(len(kept))], kept.groups or ()
-        for side in SIDES if self._is_list else ():
+        for side in SIDES:
             found, left = bundles(members[side], keys, groups, spec.example, spec.seed, side,
                                   lengths if spec.example.max_tokens else None)
             self._left[side] = len(left)
             for bundle in found:
                 yield (side, items[bundle.items[0]], len(bundle.items),
                        partial(continuation, definition, items, bundle, weights))
+
+    def _maker(self, item: Item) -> Make:
+        """Return what makes the example of one item."""
+        if item.example is not None:
+            return partial(self._inspector.finished, item.example)
+        return partial(self._make, item.fields, item.origin, item.weights)
 
     @property
     def labels(self) -> Counts:

@@ -1,0 +1,49 @@
+"""Sides that are decided record by record are those that are decided at the end."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pen_backend.dataset.build import Build
+from pen_backend.dataset.manifest import sides_of
+from pen_backend.dataset.record import SIDES
+from pen_backend.errors import DataError
+from tests.dataset import ROWS, files, run
+
+TEXTS = st.lists(st.text("abc ", min_size=1, max_size=6), min_size=1, max_size=30)
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(texts=TEXTS, share=st.sampled_from([0.01, 0.3, 0.6]), seed=st.integers(0, 3))
+def test_whoever_waits_for_the_last_record_writes_the_same_rows(texts: list[str], share: float, seed: int,
+                                                                tmp_path: Path) -> None:
+    lines = "\n".join(f'{{"question": "{text}", "answer": "x"}}' for text in texts)
+    made: list[Build | str] = []
+    for name, most in (("at once", ""), ("at the end", ", most: 1000000000")):
+        split = f"split: {{valid: {{share: {share}{most}}}, by: [record]}}, checks: {{leak: off}}"
+        try:
+            made.append(run(tmp_path / name, lines, prompt=ROWS, reader_name="jsonl", seed=seed,
+                            training=f"{{{split}, on-bad: skip}}"))
+        except DataError as error:
+            made.append(str(error))  # too few rows
+    one, other = made
+    if isinstance(one, str) or isinstance(other, str):
+        assert one == other
+        return
+    for name in ("train.jsonl", "valid.jsonl"):
+        assert files(one.directory)[name] == files(other.directory)[name]
+    assert [sides_of(one.manifest, side) for side in SIDES] == [sides_of(other.manifest, side) for side in SIDES]
+    assert one.report.items == other.report.items
+    assert one.report.tokens == other.report.tokens
+
+
+@pytest.mark.parametrize("by", ["record", "near"])
+def test_a_record_whose_source_demands_a_side_is_there(by: str, tmp_path: Path) -> None:
+    org = "\n".join([*(f"* Question {number}\n  Answer {number} it is" for number in range(20)),
+                     "* Held out :val:\n  by its tag"])
+    done = run(tmp_path, org, prompt=ROWS.replace("question", "prompt").replace("answer", "completion"),
+               reader_name="org", training=f"{{split: {{by: [{by}]}}}}")
+    assert b"Held out" in files(done.directory)["valid.jsonl"]
+    assert b"Held out" not in files(done.directory)["train.jsonl"]
