@@ -269,13 +269,82 @@ def test_a_newer_attempt_stops_the_older_before_it_publishes(model_folder: Path,
 
 
 @pytest.mark.slow
-def test_a_loss_that_is_not_finite_names_the_step_and_the_last_checkpoint(model_folder: Path, tmp_path: Path) -> None:
+def test_a_loss_that_is_not_finite_ends_the_job_and_the_last_good_checkpoint_is_kept(model_folder: Path,
+                                                                                     tmp_path: Path) -> None:
+    job = tiny.make_job(tmp_path / "job", model_folder, checkpoint_seconds=0, snapshots_every=100, learning_rate=1e-3)
+    stop = Stop()
+    assert train(job, stop=stop, disk=StopsAt("Step 3/10", stop)) == Exit.STOPPED
+    spec = json.loads((job / "spec.json").read_bytes())
+    (job / "spec.json").write_text(json.dumps(spec | {"learning_rate": 1e30}))
+
+    assert train(job, attempt=2) == Exit.DIVERGED
+
+    # the weights of step 4 are what made the loss of step 5 infinite
+    assert error(job)["code"] == "training_diverged"
+    assert "is not finite at step 5; the last good checkpoint is step-00000003" in error(job)["message"]
+    assert [event["step"] for event in tiny.events(job, "checkpoint") if event["data"]["public"]] == [3]
+    assert json.loads((job / "ckpt/step-00000003/manifest.json").read_bytes())["public"]
+    assert all(torch.isfinite(tensor).all() and tensor.abs().max() < 10
+               for tensor in load_file(job / "ckpt/step-00000003/model.safetensors").values())
+
+
+@pytest.mark.slow
+def test_a_loss_that_is_not_finite_from_the_first_update_leaves_nothing(model_folder: Path, tmp_path: Path) -> None:
     job = tiny.make_job(tmp_path / "job", model_folder, checkpoint_seconds=0, learning_rate=1e30)
 
     assert train(job) == Exit.DIVERGED
+    assert "is not finite at step 2; there is no good checkpoint before it" in error(job)["message"]
 
-    assert error(job)["code"] == "training_diverged"
-    assert "is not finite at step 2; the last good checkpoint is step-00000001" in error(job)["message"]
+
+UNLIKE = [{"prompt": f"Question {i}", "completion": " 9876543210 zyxw" * 2} for i in range(8)]
+STOPS_EARLY: dict[str, Any] = {
+    "valid": UNLIKE, "evaluate": {"every": 2, "sample": 64, "batch_size": None}, "early_stopping": 2, "n_epochs": 8,
+    "learning_rate": 2e-2, "schedule": "constant"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["full", "lora"])
+def test_a_job_stops_when_validation_gets_worse_and_its_model_is_the_best_one(model_folder: Path, tmp_path: Path,
+                                                                              kind: str) -> None:
+    options = STOPS_EARLY | (LORA if kind == "lora" else {})
+    straight, stopped = (tiny.make_job(tmp_path / name, model_folder, **options) for name in ("straight", "stopped"))
+    stop = Stop()
+
+    assert train(straight) == Exit.DONE
+    assert train(stopped, stop=stop, disk=StopsAt("Step 6/40", stop)) == Exit.STOPPED
+    assert train(stopped, attempt=2) == Exit.DONE
+
+    result = json.loads((straight / "result.json").read_bytes())
+    losses = {event["step"]: event["data"]["valid_loss"] for event in tiny.events(straight, "metrics")
+              if "valid_loss" in event["data"]}
+    best = min(losses, key=lambda step: losses[step])
+    assert result["steps"] == best + 4 < 40
+    assert result["model_step"] == best
+    assert result["metrics"]["valid_loss"] == losses[best]
+    assert "full_valid_loss" in tiny.events(straight, "metrics")[-1]["data"]
+    final = [event["data"] for event in tiny.events(straight, "checkpoint") if event["data"]["final"]]
+    assert [(each["step"], each["path"]) for each in final] == [(best, result["model_path"])]
+    assert {path.suffix for path in Path(result["model_path"]).iterdir()} == {".safetensors", ".json"}
+    assert not (Path(result["model_path"]) / "optim.safetensors").exists()
+    assert tiny.weights_hash(stopped) == tiny.weights_hash(straight)
+
+
+@pytest.mark.slow
+def test_the_best_checkpoint_stays_when_the_job_goes_on_to_its_end(model_folder: Path, tmp_path: Path) -> None:
+    job = tiny.make_job(tmp_path / "job", model_folder,
+                        **(STOPS_EARLY | {"early_stopping": None, "n_epochs": 2, "checkpoint_seconds": 0}))
+
+    assert train(job) == Exit.DONE
+
+    losses = {event["step"]: event["data"]["valid_loss"] for event in tiny.events(job, "metrics")
+              if "valid_loss" in event["data"]}
+    best = min(losses, key=lambda step: losses[step])
+    public = {event["step"]: event["data"] for event in tiny.events(job, "checkpoint") if event["data"]["public"]}
+    assert best not in (5, 10)
+    assert set(public) == {5, best, 10}
+    assert public[best]["metrics"]["valid_loss"] == losses[best]
+    assert [step for step, data in public.items() if data["final"]] == [10]
+    assert (job / f"ckpt/step-{best:08d}/model.safetensors").exists()
 
 
 @pytest.mark.parametrize(("changes", "code", "exit_"), [

@@ -74,19 +74,24 @@ def take(connection: sqlite3.Connection, job_id: str, line: Mapping[str, Any], *
     if kind == "checkpoint":
         if not data.get("public"):
             return False
-        data = {**data, "name": snapshot_name(model_name, step, total_steps)}
+        data = {**data, "name": model_name if is_final(data, total_steps) else snapshot_name(model_name, step)}
     level = _LEVELS.get(str(line.get("level")), "info")
     told = "warning" if kind == "message" and level == "warn" else kind
-    public = {name: value for name, value in data.items() if name not in ("path", "public")}
+    public = {name: value for name, value in data.items() if name not in ("path", "public", "final")}
     whole = {"kind": told, **public} if public or told != "message" else None
     return add_event(connection, job_id, derived_id("ftevent-", job_id, *parts), int(line.get("time") or time.time()),
                      message=str(line.get("message") or _message(kind, step, data)), level=level,
                      kind="metrics" if kind == "metrics" else "message", data=whole)
 
 
-def snapshot_name(model_name: str, step: int, total_steps: int | None) -> str:
-    """Name a public checkpoint; the last one is the final model itself."""
-    return model_name if step == total_steps else f"{model_name}:ckpt-step-{step}"
+def is_final(data: Mapping[str, Any], total_steps: int | None) -> bool:
+    """Tell whether a public checkpoint is the job's model itself: the last one, unless the trainer says otherwise."""
+    return bool(data.get("final", data.get("step") == total_steps))
+
+
+def snapshot_name(model_name: str, step: int) -> str:
+    """Name a public checkpoint on the way to the model."""
+    return f"{model_name}:ckpt-step-{step}"
 
 
 def line_data(line: Mapping[str, Any]) -> dict[str, Any]:
@@ -102,12 +107,15 @@ def _message(kind: str, step: int, data: Mapping[str, Any]) -> str:
 
 
 def add_checkpoint(connection: sqlite3.Connection, job_id: str, *, step: int, model: str,
-                   metrics: Mapping[str, Any], now: float | None = None) -> None:
-    """Keep a public checkpoint under the name of its model; a repeated one changes nothing."""
+                   metrics: Mapping[str, Any], now: float | None = None, again: bool = False) -> None:
+    """Keep a public checkpoint under the name of its model; a repeated one changes nothing.
+
+    AGAIN makes room for the job's model beside the snapshot of the same step.
+    """
     connection.execute(
         "INSERT OR IGNORE INTO checkpoints (id, job_id, created_at, model, step, metrics) VALUES (?, ?, ?, ?, ?, ?)",
-        (derived_id("ftckpt_", job_id, step), job_id, int(time.time() if now is None else now), model, step,
-         json.dumps(dict(metrics))))
+        (derived_id("ftckpt_", job_id, step, *(["final"] if again else [])), job_id,
+         int(time.time() if now is None else now), model, step, json.dumps(dict(metrics))))
 
 
 def event_object(row: sqlite3.Row) -> dict[str, Any]:

@@ -16,7 +16,8 @@ RATE_SMALL, RATE_LARGE, RATE_LORA = 6e-4, 2e-5, 2e-4
 EVALUATIONS = 20
 EVALUATION_SAMPLE = 64
 SAMPLE_TEMPERATURE = 0.8
-ADDED = {"packing": "examples", "classification": None}  # later than jobs that may still wait in a store
+# Options that came later than jobs which may still wait in a store.
+ADDED = {"packing": "examples", "classification": None, "schedule": "cosine", "early_stopping": None}
 SPARE_BYTES = 16 << 20  # for the database and logs, beside three checkpoints
 
 
@@ -87,6 +88,7 @@ def build(job: Job, start: Start, *, blobs: Mapping[str, Path], names: Mapping[s
     return {
         "spec_version": SPEC_VERSION, "job_id": job.id, "method": "supervised", "seed": job.seed, "beta": None,
         "n_epochs": hyperparameters["n_epochs"], "learning_rate": options["learning_rate"],
+        "schedule": options["schedule"], "early_stopping": options["early_stopping"],
         "base": {"name": start.name, "path": str(start.path), "sha256": start.sha256},
         "adapter": None if start.adapter is None else {"path": str(start.adapter), "sha256": None},
         "tune": options["tune"], "lora": options["lora"],

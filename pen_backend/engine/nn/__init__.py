@@ -24,6 +24,7 @@ trainer.py      the loop
 validation.py   loss, accuracy and classes on held-out examples
 classes.py      the classes of a job
 classification.py  how well they are told
+best.py         the best evaluation so far
 samples.py      completions while training
 checkpoints.py  checkpoints on disk
 resume.py       a run's whole state as files, and back

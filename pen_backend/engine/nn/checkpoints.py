@@ -8,13 +8,14 @@ loader trusts hashes, and walks back to the newest directory that holds what its
 import contextlib
 import hashlib
 import json
+import math
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pen_backend.files import Disk, write_atomic
+from pen_backend.files import Disk, temporary_name, write_atomic
 
 MANIFEST = "manifest.json"
 STATE = "state.json"
@@ -34,10 +35,15 @@ class Checkpoint:
     resumable: bool
 
 
+def checkpoint_name(step: int) -> str:
+    """Name the directory of a step's checkpoint."""
+    return f"step-{step:08d}"
+
+
 def write_checkpoint(root: Path, step: int, files: Iterable[tuple[str, bytes]], *, public: bool, disk: Disk,
                      whole: bool = True, score: float | None = None, guard: Callable[[], None] = lambda: None) -> Path:
     """Write a checkpoint durably and move `latest` to it; GUARD is asked just before it becomes visible."""
-    final = root / f"step-{step:08d}"
+    final = root / checkpoint_name(step)
     temporary = root / f"{final.name}.tmp-{os.getpid()}"
     disk.remove(temporary)
     try:
@@ -86,11 +92,42 @@ def newest_checkpoint(root: Path) -> Checkpoint | None:
     return None
 
 
+def best_checkpoint(root: Path) -> Checkpoint | None:
+    """Return the valid checkpoint of the lowest validation loss, among those of which it was measured."""
+    found = [one for path in _directories(root) if (one := read_checkpoint(path)) and one.score is not None]
+    return min(found, key=_rank, default=None)
+
+
+def newest_before(root: Path, step: int) -> Checkpoint | None:
+    """Return the newest valid checkpoint of an earlier step than STEP; it may be a model only."""
+    found = (read_checkpoint(path) for path in sorted(_directories(root), reverse=True))
+    return next((one for one in found if one and one.step < step), None)
+
+
+def make_public(checkpoint: Checkpoint, disk: Disk) -> None:
+    """Make a checkpoint one for people, which stays."""
+    manifest = json.loads((checkpoint.path / MANIFEST).read_bytes())
+    write_atomic(checkpoint.path / MANIFEST, _manifest_bytes({**manifest, "public": True}), disk)
+
+
+def copy_model(checkpoint: Path, final: Path, disk: Disk) -> None:
+    """Copy what makes a checkpoint a model into a directory of its own."""
+    temporary = temporary_name(final)
+    disk.remove(temporary)
+    temporary.mkdir(mode=0o700)
+    for path in sorted(checkpoint.iterdir()):
+        if path.name not in RESUME_FILES | {MANIFEST}:
+            disk.write(temporary / path.name, path.read_bytes())
+    disk.sync_directory(temporary)
+    disk.remove(final)
+    disk.publish(temporary, final)
+
+
 def prune(root: Path, disk: Disk, *, keep_last: int = 2) -> None:
     """Keep the last few, the best and the public ones; public ones before the last few become plain models."""
     kept = [found for path in sorted(_directories(root)) if (found := _glance(path))]
     scored = [found for found in kept if found.score is not None]
-    best = min(scored, key=lambda found: (found.score, found.step)).step if scored else None
+    best = min(scored, key=_rank).step if scored else None
     for found in kept[:-keep_last] if keep_last else kept:
         if found.public:
             _thin(found.path, disk)
@@ -119,6 +156,11 @@ def _glance(path: Path) -> Checkpoint | None:
 def _checkpoint(path: Path, manifest: dict[str, Any]) -> Checkpoint:
     return Checkpoint(path, manifest["step"], manifest["public"], manifest["whole"], manifest["score"],
                       set(manifest["files"]) >= RESUME_FILES)
+
+
+def _rank(checkpoint: Checkpoint) -> tuple[float, int]:
+    """Order checkpoints by validation loss, the earlier of equals first."""
+    return math.inf if checkpoint.score is None else checkpoint.score, checkpoint.step
 
 
 def _thin(path: Path, disk: Disk) -> None:

@@ -1,10 +1,12 @@
 """AdamW, its schedule, and both as plain tensors and numbers."""
 
 import math
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
+Schedule = Literal["cosine", "linear", "constant"]
 WARM_UP = 0.05
 FLOOR = 0.05
 DECAY = 0.1
@@ -20,13 +22,14 @@ def make_optimiser(module: nn.Module, rate: float) -> torch.optim.AdamW:
          {"params": [p for p in trainable if p.ndim < 2], "weight_decay": 0.0}], lr=rate, betas=BETAS, fused=True)
 
 
-def learning_rate(step: int, total: int, rate: float) -> float:
-    """Warm up linearly over 5 % of the steps, then fall along a cosine to 5 % of the rate at the last one."""
+def learning_rate(step: int, total: int, rate: float, schedule: Schedule = "cosine") -> float:
+    """Warm up linearly over 5 % of the steps, then stay, or fall in a line or a cosine to 5 % of the rate."""
     warm_up = max(1, round(WARM_UP * total))
     if step <= warm_up:
         return rate * step / warm_up
     share = (step - warm_up) / max(1, total - warm_up)
-    return rate * (FLOOR + (1 - FLOOR) * 0.5 * (1 + math.cos(math.pi * share)))
+    left = {"constant": 1.0, "linear": 1 - share, "cosine": 0.5 * (1 + math.cos(math.pi * share))}[schedule]
+    return rate * (FLOOR + (1 - FLOOR) * left)
 
 
 def optimiser_tensors(optimiser: torch.optim.Optimizer, module: nn.Module) -> dict[str, Tensor]:

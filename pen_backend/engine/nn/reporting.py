@@ -60,10 +60,11 @@ class Report:
                 "steps_done": step, "total_steps": self.total_steps, "tokens_per_second": self.tokens_per_second,
                 "eta_seconds": self.seconds / self.steps * (self.total_steps - step)})
 
-    def checkpoint(self, path: Path, figures: Figures, *, public: bool) -> None:
-        """Write that a checkpoint can be used."""
+    def checkpoint(self, path: Path, figures: Figures, *, public: bool, final: bool = False) -> None:
+        """Write that a checkpoint can be used; the FINAL one is the job's model."""
         self.journal.write("checkpoint", f"Checkpoint at step {figures['step']}", step=figures["step"], data={
-            "step": figures["step"], "path": str(path), "public": public, "metrics": measured(figures)})
+            "step": figures["step"], "path": str(path), "public": public, "final": final,
+            "metrics": measured(figures)})
 
     def message(self, text: str, step: int, *, warning: bool = False) -> None:
         """Write a sentence."""

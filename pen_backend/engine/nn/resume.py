@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save
 
+from pen_backend.engine.nn.best import Best
 from pen_backend.engine.nn.checkpoints import STATE, Checkpoint
 from pen_backend.engine.nn.models import model_files
 from pen_backend.engine.nn.optimiser import optimiser_tensors, restore_optimiser
@@ -39,6 +40,7 @@ def state_files(run: Run, seconds: float) -> Iterator[tuple[str, bytes]]:
         "step": run.step,
         "figures": run.figures,
         "closed": run.closed,
+        "best": run.best.to_json(),
         "seconds": seconds,
         "schedule": {"total_steps": run.plan.total_steps, "learning_rate": run.spec.learning_rate},
         "param_groups": [{key: value for key, value in group.items() if key != "params"}
@@ -65,6 +67,7 @@ def restore(run: Run, checkpoint: Checkpoint) -> None:
         group.update({key: tuple(value) if isinstance(value, list) else value for key, value in saved.items()})
     _restore_generators(generators, state["generators"])
     run.step, run.figures, run.closed = state["step"], state["figures"], state["closed"]
+    run.best = Best(**state.get("best", {}))
     run.seconds, run.saved = state["seconds"], path
     now = surroundings(run)
     run.warnings += [f"{name} was {then}, is {now.get(name)}: the weights may differ in the last bits"

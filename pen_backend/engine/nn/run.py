@@ -13,6 +13,8 @@ from transformers import PreTrainedModel
 
 from pen_backend.engine.nn.attention import use_for_training
 from pen_backend.engine.nn.batches import Plan
+from pen_backend.engine.nn.best import Best
+from pen_backend.engine.nn.checkpoints import make_public, newest_before
 from pen_backend.engine.nn.classes import Classes, read_classes
 from pen_backend.engine.nn.data import DataSet, read_data
 from pen_backend.engine.nn.device import Device, Precision, choose_device, limit_threads
@@ -35,8 +37,9 @@ if TYPE_CHECKING:
 class Run:
     """A job in training. `step` is the last one trained, `figures` its measurements.
 
-    `closed` tells whether all that was due after that step is done. `seconds` counts earlier attempts; `saved` is the
-    newest checkpoint, of this attempt or an earlier one, `saved_at` when this attempt last wrote one.
+    `closed` tells whether all that was due after that step is done. `best` is the best evaluation so far. `seconds`
+    counts earlier attempts; `saved` is the newest checkpoint, of this attempt or an earlier one, `saved_at` when this
+    attempt last wrote one.
     """
 
     spec: Spec
@@ -60,6 +63,7 @@ class Run:
     seconds: float = 0.0
     figures: dict[str, Any] = field(default_factory=dict)
     closed: bool = True
+    best: Best = field(default_factory=Best)
     saved: Path | None = None
     saved_at: float = field(default_factory=time.monotonic)
     warnings: list[str] = field(default_factory=list)
@@ -111,7 +115,16 @@ def _adapt(model: PreTrainedModel, spec: Spec, device: Device) -> "PeftModel | N
 
 
 def diverged(run: Run, what: str) -> TrainingError:
-    """Say that training has left the finite numbers, and what is left of it."""
-    kept = f"the last good checkpoint is {run.saved.name}" if run.saved else "there is no checkpoint before it"
+    """Say that training has left the finite numbers; the last good checkpoint becomes a public one, which is kept.
+
+    What is not finite is the fault of the weights it was computed with, so a checkpoint of these is not good.
+    """
+    good = newest_before(run.root, run.step)
+    kept = f"the last good checkpoint is {good.path.name}" if good else "there is no good checkpoint before it"
+    if good:
+        make_public(good, run.disk)
+        if good.step not in run.journal.published:
+            run.journal.write("checkpoint", f"Checkpoint at step {good.step}", step=good.step, data={
+                "step": good.step, "path": str(good.path), "public": True, "final": False, "metrics": {}})
     return TrainingError(Exit.DIVERGED, "training_diverged",
                          f"The {what} is not finite at step {run.step + 1}; {kept}. Lower learning_rate_multiplier.")

@@ -121,6 +121,8 @@ class Spec:
     batch: Batch
     method: Literal["supervised", "dpo"] = "supervised"
     beta: float | None = None
+    schedule: Literal["cosine", "linear", "constant"] = "cosine"
+    early_stopping: int | None = None
     adapter: Adapter | None = None
     lora: Lora | None = None
     valid: Data | None = None
@@ -143,6 +145,8 @@ class Spec:
         _require(self.threads >= 1, "threads must be at least 1")
         _require(self.snapshots_every is None or self.snapshots_every >= 1, "snapshots_every must be at least 1")
         _require(self.method == "supervised", f"method {self.method} is not trained yet; use supervised")
+        _require(self.early_stopping is None or (self.early_stopping >= 1 and self.valid is not None),
+                 "early_stopping must be at least 1, and needs valid")
         _require(self.classification is None or self.valid is not None, "classification needs valid")
         _require(self.classification is None or self.batch.kind != "windows",
                  "classification needs whole examples; batch.kind is windows")

@@ -10,13 +10,23 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pen_backend.engine.nn.checkpoints import newest_checkpoint, prune, sweep_temporary, write_checkpoint
+from pen_backend.engine.nn.best import judged
+from pen_backend.engine.nn.checkpoints import (
+    best_checkpoint,
+    checkpoint_name,
+    copy_model,
+    make_public,
+    newest_checkpoint,
+    prune,
+    sweep_temporary,
+    write_checkpoint,
+)
 from pen_backend.engine.nn.device import Precision
 from pen_backend.engine.nn.journal import Journal
 from pen_backend.engine.nn.loss import collate
 from pen_backend.engine.nn.optimiser import CLIP, learning_rate
 from pen_backend.engine.nn.outcome import Stop, Stopped
-from pen_backend.engine.nn.reporting import Report, measured
+from pen_backend.engine.nn.reporting import Figures, Report, measured
 from pen_backend.engine.nn.resume import read_state, restore, state_files
 from pen_backend.engine.nn.run import Run, diverged, load_run
 from pen_backend.engine.nn.samples import due_samples
@@ -42,12 +52,14 @@ def train(spec: Spec, jobdir: Path, journal: Journal, *, disk: Disk, stop: Stop,
     stop.check()
     if not run.closed:
         close_step(run, report)
-    for number in range(run.step + 1, run.plan.total_steps + 1):
-        take_step(run, number, report)
+    while not is_over(run):
+        take_step(run, run.step + 1, report)
         close_step(run, report)
-    classes = {name.removeprefix("classification/"): value for name, value in run.figures.items()
+    figures = choose_model(run, report)
+    classes = {name.removeprefix("classification/"): value for name, value in figures.items()
                if name.startswith("classification/")}
-    return {"model_path": str(run.saved), "steps": run.step, "metrics": measured(run.figures),
+    return {"model_path": str(run.saved), "steps": run.step, "model_step": figures["step"],
+            "metrics": measured(figures),
             **({"classification": classes} if classes else {}),
             "trained_tokens": run.figures["elapsed_tokens"],
             "seconds": run.seconds + report.seconds}
@@ -57,7 +69,7 @@ def take_step(run: Run, number: int, report: Report) -> None:
     """Train one step: forward, backward, clip, update; note its figures."""
     begun = time.monotonic()
     step = run.plan.step(number)
-    rate = learning_rate(number, run.plan.total_steps, run.spec.learning_rate)
+    rate = learning_rate(number, run.plan.total_steps, run.spec.learning_rate, run.spec.schedule)
     for group in run.optimiser.param_groups:
         group["lr"] = rate
     run.loss.train()
@@ -86,6 +98,8 @@ def close_step(run: Run, report: Report) -> None:
     """Evaluate, log, sample and save what is due after a step; if asked to stop, save and leave."""
     try:
         run.figures |= due_validation(run)
+        if run.best.step == run.step:
+            run.best.figures = dict(run.figures)
         report.figures(run.figures, always=is_public(run) or "valid_loss" in run.figures)
         report.progress(run.step)
         due_samples(run)
@@ -93,9 +107,10 @@ def close_step(run: Run, report: Report) -> None:
         save(run, report)  # what was not measured yet is measured after the resume
         raise
     run.closed = True
-    if is_public(run) or run.stop.requested or time.monotonic() - run.saved_at >= run.spec.checkpoint_seconds:
+    due = time.monotonic() - run.saved_at >= run.spec.checkpoint_seconds
+    if due or is_public(run) or is_new_best(run) or run.stop.requested:
         save(run, report)
-    if run.step < run.plan.total_steps:
+    if not is_over(run):
         run.stop.check()
 
 
@@ -105,16 +120,51 @@ def save(run: Run, report: Report) -> None:
     run.journal.sync()  # so that no checkpoint knows of a step that the journal does not
     run.saved = write_checkpoint(
         run.root, run.step, state_files(run, run.seconds + report.seconds), public=public, whole=run.closed,
-        score=run.figures.get("full_valid_loss", run.figures.get("valid_loss")), disk=run.disk, guard=run.guard)
-    report.checkpoint(run.saved, run.figures, public=public)
+        score=judged(run.figures, run.spec), disk=run.disk, guard=run.guard)
+    report.checkpoint(run.saved, run.figures, public=public, final=is_over(run) and not wants_best(run))
     prune(run.root, run.disk)
     run.saved_at = time.monotonic()
+
+
+def choose_model(run: Run, report: Report) -> Figures:
+    """Settle which checkpoint the job's model is, of a finished run, and keep the best one; return its figures.
+
+    It is the last one; of a job that stops early, the best one.
+    """
+    if not wants_best(run):
+        best = best_checkpoint(run.root)
+        if best and not best.public:
+            make_public(best, run.disk)
+            report.checkpoint(best.path, {"step": best.step, **run.best.figures_of(best.step)}, public=True)
+        return run.figures
+    report.message(f"The validation loss was lowest at step {run.best.step}, {run.best.loss:.4f}: that is the model.",
+                   run.step)
+    run.saved = run.root.parent / "best"
+    copy_model(run.root / checkpoint_name(run.best.step), run.saved, run.disk)
+    report.checkpoint(run.saved, run.best.figures, public=True, final=True)
+    return run.best.figures
+
+
+def is_over(run: Run) -> bool:
+    """Tell whether there is nothing left to train."""
+    return run.best.stopped or run.step == run.plan.total_steps
+
+
+def wants_best(run: Run) -> bool:
+    """Tell whether the job's model is to be an earlier one than the last."""
+    return run.spec.early_stopping is not None and run.best.loss is not None and run.best.step != run.step
+
+
+def is_new_best(run: Run) -> bool:
+    """Tell whether the run's step has to be kept in case that it stays the best."""
+    return run.spec.early_stopping is not None and run.best.step == run.step
 
 
 def is_public(run: Run) -> bool:
     """Tell whether the checkpoint of the run's step is one for people: at epoch ends, and as often as they asked."""
     every = run.spec.snapshots_every
-    return run.plan.ends_epoch(run.step) or (every is not None and run.step % every == 0)
+    last = is_over(run) and not wants_best(run)
+    return run.plan.ends_epoch(run.step) or (every is not None and run.step % every == 0) or last
 
 
 def announce(run: Run, report: Report) -> None:
@@ -128,4 +178,4 @@ def announce(run: Run, report: Report) -> None:
     for warning in run.warnings:
         report.message(warning, run.step, warning=True)
     if run.saved and run.closed and is_public(run) and run.step not in run.journal.published:
-        report.checkpoint(run.saved, run.figures, public=True)
+        report.checkpoint(run.saved, run.figures, public=True, final=is_over(run) and not wants_best(run))

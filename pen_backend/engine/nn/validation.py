@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import torch
 
 from pen_backend.engine.nn.batches import cut, pick
+from pen_backend.engine.nn.best import judged
 from pen_backend.engine.nn.classes import Classes
 from pen_backend.engine.nn.classification import binary, multiclass
 from pen_backend.engine.nn.loss import collate
@@ -23,10 +24,12 @@ def due_validation(run: Run) -> dict[str, float]:
     if evaluate and evaluate.every and run.step % evaluate.every == 0:
         sample = pick(len(everything), evaluate.sample, run.spec.seed, "validation")
         figures |= validate(run, sample, "valid")
-    if run.plan.ends_epoch(run.step):
+    run.best.note(judged(figures, run.spec), run.step, run.spec.early_stopping)
+    if run.plan.ends_epoch(run.step) or run.best.stopped:
         figures |= validate(run, list(everything), "full_valid")
         if run.classes:
             figures |= {f"classification/{name}": value for name, value in classify(run, run.classes).items()}
+        run.best.note(judged(figures, run.spec), run.step, run.spec.early_stopping)
     return figures
 
 

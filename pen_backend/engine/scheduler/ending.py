@@ -63,6 +63,7 @@ def publish(store: Store, job: Job, start: Start, base: str, directory: JobDirec
              and (name != CLASSIC_RESULTS or job.options.get("results") == "classic")}
     blobs = {name: store.add_blob(data) for name, data in files.items()}
     steps = int(result.get("steps") or 0)
+    step = int(result.get("model_step") or steps)  # an earlier one, where training has stopped early
     trained_tokens = int(result.get("trained_tokens") or 0)
 
     def finish(connection: sqlite3.Connection) -> bool:
@@ -72,8 +73,9 @@ def publish(store: Store, job: Job, start: Start, base: str, directory: JobDirec
             return False
         register(connection, name=job.model_name, kind=job.options["tune"], base=base,
                  path=start.path if lora else home, adapter=home if lora else None, sha256=sha256, job_id=job.id,
-                 step=steps, metadata=job.metadata)
-        add_checkpoint(connection, job.id, step=steps, model=job.model_name, metrics=measured(result.get("metrics")))
+                 step=step, metadata=job.metadata)
+        add_checkpoint(connection, job.id, step=step, model=job.model_name, metrics=measured(result.get("metrics")),
+                       again=step != steps)
         for name, data in files.items():
             add_file(connection, file_id=_file_id(job, name), filename=name, size=len(data),
                      purpose="fine-tune-results", blob=blobs[name])
@@ -86,7 +88,7 @@ def publish(store: Store, job: Job, start: Start, base: str, directory: JobDirec
 def publish_snapshot(store: Store, job: Job, start: Start, base: str, path: Path, data: Mapping[str, Any]) -> None:
     """Make a public checkpoint of a running job a model that can be used at once."""
     step = int(data["step"])
-    name = snapshot_name(job.model_name, step, job.total_steps)
+    name = snapshot_name(job.model_name, step)
     lora = job.options["tune"] == "lora"
     sha256 = hash_directory(path)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pen_backend.engine.jobs import state
-from pen_backend.engine.jobs.events import add_event, line_data, read_lines, take
+from pen_backend.engine.jobs.events import add_event, is_final, line_data, read_lines, take
 from pen_backend.engine.jobs.running import Handle, JobDirectory, JobRunner, Resources
 from pen_backend.engine.jobs.spec import Start, build, missing_space
 from pen_backend.engine.jobs.state import MAX_ATTEMPTS, Job
@@ -267,7 +267,7 @@ class Scheduler:
                 data = line_data(line)
                 if line["kind"] == "progress":
                     self._progress[job.id] = data
-                elif line["kind"] == "checkpoint" and data.get("public") and data.get("step") != job.total_steps:
+                elif line["kind"] == "checkpoint" and data.get("public") and not is_final(data, job.total_steps):
                     self._snapshot(job, directory, data)
             self._store.transact(lambda connection: _keep(connection, job, lines, following))  # noqa: B023 - runs at once
             offset = following

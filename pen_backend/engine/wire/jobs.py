@@ -83,6 +83,9 @@ def read_creation(body: Mapping[str, Any]) -> Creation:
         raise invalid_value("pen.lora", "'lora' is given, but 'tune' is 'full'; drop one of them.")
     if options.classification is not None and request.validation_file is None:
         raise invalid_value("pen.classification", "'classification' is measured on the validation file; give one.")
+    if options.early_stopping is not None and request.validation_file is None:
+        raise invalid_value("pen.early_stopping", "'early_stopping' watches the validation loss; give a "
+                                                  "'validation_file'.")
     if options.classification is not None and options.packing == "window":
         raise invalid_value("pen.classification", "'classification' needs whole examples; 'packing' is 'window'.")
     return Creation(request, hyperparameters, options)

@@ -62,6 +62,10 @@ class Options(Request):
     classification: Classification | None = Field(
         None, description="an object with 'n_classes', or 'positive_class' and 'betas'")
     results: Literal["openai", "classic"] = Field("openai", description="'openai' or 'classic'")
+    schedule: Literal["cosine", "linear", "constant"] = Field(
+        "cosine", description="'cosine', 'linear' or 'constant'")
+    early_stopping: Annotated[int, Field(ge=1, le=1000)] | None = Field(
+        None, description="a number of evaluations, at least 1")
     tune: Literal["auto", "lora", "full"] = Field("auto", description="'auto', 'lora' or 'full'")
     lora: Lora | None = Field(None, description="an object of r, alpha, dropout and target")
     learning_rate: Annotated[float, Field(gt=0, le=1)] | None = Field(

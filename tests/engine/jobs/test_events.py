@@ -62,6 +62,15 @@ def test_a_public_checkpoint_is_told_by_its_models_name_and_not_by_its_path(stor
                     {"kind": "checkpoint", "step": 10, "name": "ft:m"}]
 
 
+def test_the_trainer_may_say_which_checkpoint_is_the_model(store: Store) -> None:
+    job = make_job(store)
+    keep(store, job.id, line("checkpoint", 10, public=True, path="/y", step=10, final=False),
+         line("checkpoint", 4, public=True, path="/x", step=4, final=True))
+    told = [json.loads(event["data"]) for event in events(store, job)[1:]]
+    assert told == [{"kind": "checkpoint", "step": 10, "name": "ft:m:ckpt-step-10"},
+                    {"kind": "checkpoint", "step": 4, "name": "ft:m"}]
+
+
 def test_a_warning_is_a_message_of_that_level(store: Store) -> None:
     job = make_job(store)
     keep(store, job.id, {**line("message", 0, code="x"), "level": "warning"})

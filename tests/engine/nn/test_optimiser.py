@@ -1,7 +1,11 @@
+from itertools import pairwise
+
 import pytest
 import torch
 
-from pen_backend.engine.nn.optimiser import learning_rate, make_optimiser
+from pen_backend.engine.nn.optimiser import Schedule, learning_rate, make_optimiser
+
+SCHEDULES: tuple[Schedule, ...] = ("linear", "constant")
 
 
 def test_the_rate_warms_up_and_falls_to_a_twentieth() -> None:
@@ -10,6 +14,15 @@ def test_the_rate_warms_up_and_falls_to_a_twentieth() -> None:
     assert rates[:5] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
     assert rates[4:] == sorted(rates[4:], reverse=True)
     assert rates[-1] == pytest.approx(0.05)
+
+
+def test_a_linear_schedule_falls_in_equal_steps_and_a_constant_one_stays() -> None:
+    linear, constant = ([learning_rate(step, 100, 1.0, schedule) for step in range(5, 101)]
+                        for schedule in SCHEDULES)
+
+    assert [one - other for one, other in pairwise(linear)] == pytest.approx([0.01] * 95)
+    assert linear[-1] == pytest.approx(0.05)
+    assert constant == [1.0] * 96
 
 
 def test_a_job_of_one_step_trains_at_the_full_rate() -> None:

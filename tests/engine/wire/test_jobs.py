@@ -83,6 +83,8 @@ def test_the_body_handed_in_is_not_changed() -> None:
     ({"pen": {"completion_prompts": ["x"] * 17}}, "pen.completion_prompts", "invalid_value"),
     ({"pen": {"packing": "windows"}}, "pen.packing", "invalid_value"),
     ({"pen": {"classification": {"n_classes": 2}}}, "pen.classification", "invalid_value"),
+    ({"pen": {"early_stopping": 2}}, "pen.early_stopping", "invalid_value"),
+    ({"pen": {"schedule": "step"}}, "pen.schedule", "invalid_value"),
     ({"validation_file": "file-v", "pen": {"classification": {}}}, "pen.classification", "invalid_value"),
     ({"validation_file": "file-v", "pen": {"classification": {"n_classes": 3, "positive_class": "a"}}},
      "pen.classification", "invalid_value"),
