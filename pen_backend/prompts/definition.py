@@ -263,9 +263,14 @@ class Definition(Model):
 
     def called(self, name: str, why: str) -> Self:
         """Return the same definition under another slug, with a warning that says WHY."""
-        changed = self.model_copy()
+        changed = self.warned(Finding("slug-clash", why, self.where("title"), level="warning"))
         changed._slug = name
-        changed._findings = (*self._findings, Finding("slug-clash", why, self.where("title"), level="warning"))
+        return changed
+
+    def warned(self, *findings: Finding) -> Self:
+        """Return the same definition with more findings of lint."""
+        changed = self.model_copy()
+        changed._findings = (*self._findings, *findings)
         return changed
 
     def begun(self, beginning: str) -> Self:

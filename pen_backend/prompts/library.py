@@ -109,7 +109,22 @@ def read(directory: Path, around: Sequence[Path] | None = None) -> list[Entry]:
         else:
             by_slug.setdefault(loaded.slug, []).append(loaded)
     found = dict(_apart(by_slug))
-    return broken + [Entry(name, content) for name, content in found.items()]
+    return broken + [Entry(name, content) for name, content in _told_of_equal_names(found)]
+
+
+def _told_of_equal_names(found: Mapping[str, Loaded | PromptError]) -> Iterator[tuple[str, Loaded | PromptError]]:
+    """Warn each prompt of those of its other names that mean another file: a slug goes first, then the first file."""
+    meant = {name: content.path for name, content in found.items() if not isinstance(content, PromptError)}
+    for name, content in found.items():
+        if not isinstance(content, Definition):
+            yield name, content
+            continue
+        named: list[tuple[str, tuple[str | int, ...]]] = [
+            (content.name, ("name",)), *((alias, ("aliases", index)) for index, alias in enumerate(content.aliases))]
+        clashes = [Finding("slug-clash", f"'{one}' means {other.name}, so this file is not found by it",
+                           content.where(*key), "choose another one", "warning")
+                   for one, key in named if (other := meant.setdefault(one, content.path)) != content.path and other]
+        yield name, content.warned(*clashes) if clashes else content
 
 
 def _apart(by_slug: Mapping[str, list[Loaded]]) -> Iterator[tuple[str, Loaded | PromptError]]:

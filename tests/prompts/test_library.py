@@ -46,6 +46,18 @@ def test_a_definition_is_found_by_slug_name_alias_and_path(places: dict[str, Pat
     assert library.find("al", **places).title == "Al"  # a slug goes before an alias
 
 
+def test_a_name_that_means_another_file_is_a_warning(places: dict[str, Path]) -> None:
+    write(places["project"], "a.yaml", "Al")
+    for name in ("b", "c"):
+        write(places["project"], f"{name}.yaml", f"File {name}", f"name: x-{name}\naliases: [al, both]\n")
+    found = {str(one.where).rpartition("/")[2]: one.message for entry in library.definitions(**places)
+             if isinstance(entry, Definition) for one in entry.findings}
+    assert found == {"b.yaml:5:11": "'al' means a.yaml, so this file is not found by it",
+                     "c.yaml:5:11": "'al' means a.yaml, so this file is not found by it",
+                     "c.yaml:5:15": "'both' means b.yaml, so this file is not found by it"}
+    assert library.find("both", **places).name == "x-b"
+
+
 def test_directories_that_do_not_exist_are_passed_over(places: dict[str, Path]) -> None:
     write(places["builtin"], "a.yaml", "A")
     assert [entry.slug for entry in library.definitions(**places) if isinstance(entry, Definition)] == ["a"]
