@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from pen_backend.engine.jobs.state import Job
+from pen_backend.engine.store import Store
 from pen_backend.files import Disk, sweep, write_atomic
 
 
@@ -28,6 +30,11 @@ class Handle:
     pid: int
     start_time: int
     boot_id: str
+
+
+def handle_of(job: Job) -> Handle:
+    """Find the process that a job's row remembers."""
+    return Handle(job.id, job.attempt, job.pid or 0, job.pid_start_time or 0, job.boot_id or "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +72,11 @@ class JobDirectory:
 
     path: Path
     disk: Disk
+
+    @classmethod
+    def of(cls, store: Store, job: Job) -> "JobDirectory":
+        """Find a job's directory in the store."""
+        return cls(store.directory / "jobs" / job.id, store.disk)
 
     @property
     def log(self) -> Path:

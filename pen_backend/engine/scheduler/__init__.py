@@ -1,6 +1,9 @@
 """Which job runs when.
 
 loop.py     the scheduler: validates, leases, watches, ends and adopts
+leaving.py  the jobs that are leaving, and what they leave behind
+patience.py how long faults of one job are borne with
+reports.py  what trainers report, taken into the store
 ending.py   what the end of a trainer means, and how its model is published
 start.py    the weights a job starts from
 """
