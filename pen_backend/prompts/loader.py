@@ -305,7 +305,7 @@ class _Examination:
             except ValidationError as error:
                 # Misspelt keys first: then the key that was meant is not reported as missing.
                 problems = problems_of(error, self.model, self.named)
-                for problem in sorted(problems, key=lambda one: one.code != "unknown-key"):
+                for problem in sorted(map(self.explained, problems), key=lambda one: one.code != "unknown-key"):
                     if attempt == 0 and not self.is_left_out(problem):
                         self.report(problem)
                     self.leave_out(problem.path, key=problem.path[-1] if problem.code == "unknown-key" else None)
@@ -321,6 +321,14 @@ class _Examination:
     def is_left_out(self, problem: Problem) -> bool:
         """Say whether a key is missing only because its value was left out, and reported."""
         return problem.code == "missing-key" and problem.path in self.left_out
+
+    def explained(self, problem: Problem) -> Problem:
+        """Say of a key of prompts in a training set where it belongs."""
+        key = problem.path[0]
+        if not self.is_dataset or problem.code != "unknown-key" or problem.path[1:] or key not in keys_of(Definition):
+            return problem
+        return replace(problem, message=f"key '{key}' belongs in the prompt's file",
+                       hint="a training set has a name, a description, a prompt and the keys of `training:`")
 
     def is_explained(self, problem: Problem) -> bool:
         """Say whether an item of a list may only be wrong because a key in it was left out, and reported."""

@@ -1,7 +1,7 @@
 """How commands are declared: argparse with pen's exit code, and the options every command has."""
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from pen_backend.service.context import Context
@@ -18,6 +18,14 @@ class Parser(argparse.ArgumentParser):
         self.exit(1, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
 
+def read(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> argparse.Namespace:
+    """Read arguments; what a command does not know is said in its own name, so that its help is the one to read."""
+    options, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        getattr(options, "parser", parser).error(f"unrecognized arguments: {' '.join(unknown)}")
+    return options
+
+
 def group(commands: "argparse._SubParsersAction[Parser]", name: str, text: str,
           ) -> "argparse._SubParsersAction[Parser]":
     """Add a command that has commands of its own."""
@@ -31,7 +39,7 @@ def command(commands: "argparse._SubParsersAction[Parser]", name: str, function:
     added.add_argument("--json", action="store_true", help="results as JSON; a stream as JSON lines")
     added.add_argument("--quiet", action="store_true", help="only results and errors")
     added.add_argument("--no-color", action="store_true", help="accepted; nothing is coloured")
-    added.set_defaults(command=function)
+    added.set_defaults(command=function, parser=added)
     return added
 
 

@@ -17,7 +17,7 @@ from pen_backend import __version__
 from pen_backend.errors import BadParamsError, PenError
 from pen_backend.service.context import Context
 from pen_backend.transports import cli_dataset, cli_engine, cli_jobs, cli_prepare, cli_prompts
-from pen_backend.transports.arguments import Parser, command, group, help_of
+from pen_backend.transports.arguments import Parser, command, group, help_of, read
 from pen_backend.transports.terminal import OutputError, Printed, Terminal, one_line, table
 
 INTERRUPTED = 130
@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None, *, context: Context | None = None, o
 
         return serve.main(arguments[1:])
     try:
-        options = parser().parse_args(arguments)
+        options = read(parser(), arguments)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 1
     terminal = Terminal(out=out, err=err, as_json=options.json, quiet=options.quiet)

@@ -82,7 +82,7 @@ def test_paths_are_relative_to_the_training_set(tmp_path: Path) -> None:
     (("n-epochs: 2", "n-epochs: 0"), "set.yaml:13:17: job.n-epochs: expected a whole number from 1 to 50 or auto"),
     (("steps: [normalise]", "steps: [{sample: {}}]"), "set.yaml:10:9: steps[0]: sample takes either n or share"),
     (("steps: [normalise]", "steps:"), "set.yaml:10:7: steps is empty; give it a value, or remove the key"),
-    (("seed: 7", "format: {prompt-end: x}"), "set.yaml:6:1: unknown key 'format'"),
+    (("seed: 7", "format: {prompt-end: x}"), "set.yaml:6:1: key 'format' belongs in the prompt's file; a "),
     (("seed: 7", "separator: x"), "set.yaml:6:1: unknown key 'separator'"),
     (("kind: dataset", "kind: datasets"), "set.yaml:2:7: kind: expected prompt or dataset, got 'datasets'"),
 ])

@@ -102,6 +102,7 @@ FULL = {"code": "no_space", "message": "no space left", "param": None}
     (["dataset", "stats", "/dev/null"], {}, 2, "null is not a regular file"),
     (["dataset", "build", "pun-complete", "--out", "/dev/null"], {}, 1, "/dev/null is a file; name a directory"),
     (["jobs", "frobnicate"], {}, 1, "invalid choice"),
+    (["prompts", "render", "fable", "--frob"], {}, 1, "--frob (see pen prompts render --help)"),
     (["complete"], {}, 1, "PROMPT"),
     (["complete", "p", "--n", "many"], {}, 1, "invalid int value"),
     (["complete", "pun-complete", "a", "--n", "0"], {}, 1, "n must be at least 1, got 0"),

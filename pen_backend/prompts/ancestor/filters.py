@@ -79,14 +79,15 @@ def _pipeline(value: str) -> tuple[Filter, ...] | Refusal:
     named = f"the filter `{text if len(text) <= _SHOWN else text[:_SHOWN] + '…'}`"
     if text.startswith("pf-"):
         return Refusal(f"{named} is another prompt, and filters run no prompts",
-                       "run that prompt first and give its answer as the value, or run this one with without-filters")
+                       "run that prompt first and give its answer as the value, or run this one without filters "
+                       "(`--without-filters`)")
     if text.startswith("("):
         return Refusal(f"{named} is elisp, which pen does not run", _built_in())
     return Refusal(f"{named} is shell, which pen does not run", _built_in(pipelines.meant(text)))
 
 
 def _built_in(names: Iterable[str] = ()) -> str:
-    return f"write {filters.suggestion(names)} instead, or run it with without-filters"
+    return f"write {filters.suggestion(names)} instead, or run it without filters (`--without-filters`)"
 
 
 def _collapsed(text: str) -> str:

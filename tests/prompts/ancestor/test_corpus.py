@@ -121,7 +121,7 @@ def test_a_file_with_a_refused_filter_is_marked_and_only_runs_without_filters(
     assert len(refusing) == 14
     for path, definition in refusing.items():
         assert any(finding.code == "filter-refused" for finding in definition.findings)
-        with pytest.raises(RefusedError, match=r":[0-9]+:[0-9]+: .* (?:Write|Run) .* without-filters") as caught:
+        with pytest.raises(RefusedError, match=r":[0-9]+:[0-9]+: .* (?:Write|Run) .*`--without-filters`") as caught:
             template.request(definition, values(written[path]))
         assert str(caught.value.where).startswith(f"{path}:")
         assert template.request(definition.without_filters(), values(written[path]))["prompt"]

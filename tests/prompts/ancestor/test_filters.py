@@ -53,7 +53,7 @@ def test_built_in_filters_may_be_written_into_an_older_file() -> None:
 def test_every_other_filter_is_refused_and_named_what_to_write(value: object, names: str) -> None:
     found = translate(value)
     assert isinstance(found, Refusal)
-    assert found.hint == f"write {names} instead, or run it with without-filters"
+    assert found.hint == f"write {names} instead, or run it without filters (`--without-filters`)"
 
 
 def test_a_filter_that_is_another_prompt_names_the_two_steps() -> None:
