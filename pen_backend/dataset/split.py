@@ -4,6 +4,7 @@ from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 
 from pen_backend.dataset.record import SIDES, Side
@@ -61,8 +62,15 @@ def name_of(key: int) -> str:
 
 def fraction(seed: int, key: str) -> float:
     """Place a key in [0, 1), always at the same place for one seed."""
-    digest = blake2b(f"split\0{seed}\0{key}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") / 2**64
+    hashed = _begun(seed).copy()
+    hashed.update(key.encode())
+    return int.from_bytes(hashed.digest(), "big") / 2**64
+
+
+@lru_cache(8)
+def _begun(seed: int) -> blake2b:
+    """Hash what comes before each key."""
+    return blake2b(f"split\0{seed}\0".encode(), digest_size=8)
 
 
 def threshold(count: int, spec: Valid) -> float:

@@ -35,12 +35,12 @@ def maker(definition: Definition, weights: Sequence[float], names: Sequence[str]
 
     def by_parts(values: Mapping[str, object], origin: Origin, own: Sequence[float] | None) -> Example:
         segments = []
-        for write in writers:
-            segment = write(values)
-            if segment is None:
+        for constant, write in writers:
+            segment = constant or write(values)
+            if segment is None or own:
                 return by_template(values, origin, own)
             segments.append(segment)
-        return by_template(values, origin, own) if own else Example(tuple(segments), origin=origin)
+        return Example(tuple(segments), None, None, None, None, {}, origin)
 
     return by_parts
 
@@ -53,46 +53,49 @@ def _is_plain(definition: Definition) -> bool:
             and not any(one.preprocessor or one.type not in ("string", "text") for one in variables))
 
 
-def _writer(definition: Definition, piece: Piece, weight: float) -> _Write:
-    """Return what writes one piece; None instead of a segment for values that `template` has to look at."""
+def _writer(definition: Definition, piece: Piece, weight: float) -> tuple[Segment | None, _Write]:
+    """Return one piece if it is always the same, and what writes it.
+
+    That gives None instead of a segment for values that `template` has to look at.
+    """
     form = definition.format
-    parts, ends = piece.parts, piece.last and piece.bounded
+    ends = piece.last and piece.bounded
     keep_end = piece.generate and definition.no_trim_end
-    before = form.completion_start if piece.generate and piece.first else ""
-    after = (form.completion_end or "") if piece.generate and piece.last else ""
     strip_start = piece.generate and piece.first and not definition.no_trim_start
     strip_end = (piece.last and not definition.no_trim_end) if piece.generate else ends
-    if not piece.generate and ends:
-        after = form.prompt_end
-    fill = _filler(parts, keep_end)
+    before = form.completion_start if piece.generate and piece.first else ""
+    after = ((form.completion_end or "") if piece.last else "") if piece.generate else form.prompt_end if ends else ""
+    fill, may_be_empty = _filler(piece.parts, keep_end), piece.first
 
     def write(values: Mapping[str, object]) -> Segment | None:
         text = fill(values)
         if text is None:
             return None
         if strip_end:
-            text = text.rstrip()
-        if strip_start:
+            text = text.strip() if strip_start else text.rstrip()
+        elif strip_start:
             text = text.lstrip()
-        if not text and not piece.first:  # the white space before it stands at the end of another text
-            return None
-        return Segment(before + text + after, weight)
+        if text or may_be_empty:  # else the white space before it stands at the end of another text
+            return Segment(before + text + after, weight)
+        return None
 
-    constant = None if any(isinstance(part, Variable) for part in parts) else write({})
-    return write if constant is None else lambda values: constant
+    constant = None if any(isinstance(part, Variable) for part in piece.parts) else write({})
+    return constant, write
 
 
 def _filler(parts: Parts, keep_end: bool) -> Callable[[Mapping[str, object]], str | None]:
     """Return what puts texts between a piece's own words; None for a value that is no ordinary text."""
-    names = [(part, None) if isinstance(part, str) else (part.name, part.type == "string") for part in parts]
-
     def value_of(values: Mapping[str, object], name: str, one_line: bool) -> str | None:
         text = values.get(name)
         if type(text) is not str or "\r" in text:
             return None
-        text = text if keep_end else text.rstrip("\n")
-        return None if one_line and "\n" in text else text
+        if "\n" in text:
+            text = text if keep_end else text.rstrip("\n")
+            if one_line and "\n" in text:
+                return None
+        return text
 
+    names = [(part, None) if isinstance(part, str) else (part.name, part.type == "string") for part in parts]
     if len(names) == 1 and names[0][1] is not None:
         name, one_line = names[0]
         return lambda values: value_of(values, name, one_line)

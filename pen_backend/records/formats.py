@@ -28,7 +28,11 @@ def to_line(example: Example, dialect: Format, *, prompt_loss_weight: float = 0.
 
 def _to_object(example: Example, dialect: Format, prompt_loss_weight: float, lossy: Lossy) -> dict[str, object]:
     segments = example.segments
-    roles = {segment.role for segment in segments} != {None}
+    if dialect == "text-list" and example.rejected is None and not example.tools:  # most sets
+        weights = [segment.weight for segment in segments if segment.role is None]
+        if len(weights) == len(segments):
+            return {"data": {"text_list": [segment.text for segment in segments], "loss_weights": weights}}
+    roles = any(segment.role is not None for segment in segments)
     if dialect == "chat":
         if example.rejected is not None:
             raise _lossy(example, dialect, "it has a rejected answer")
@@ -44,8 +48,6 @@ def _to_object(example: Example, dialect: Format, prompt_loss_weight: float, los
     if roles or example.rejected is not None or example.tools:
         raise _lossy(example, dialect, "it is a chat" if roles else "it has a rejected answer" if
                      example.rejected is not None else "it has tools")
-    if dialect == "text-list":
-        return {"data": {"text_list": [s.text for s in segments], "loss_weights": [s.weight for s in segments]}}
     if dialect == "prompt-completion":
         if len(segments) != 2:
             raise _lossy(example, dialect, f"it has {counted(len(segments), 'segment', 'segments')}")
