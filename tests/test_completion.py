@@ -7,7 +7,7 @@ import pytest
 from pen_backend import completion
 from pen_backend.client import Client
 from pen_backend.completion import Candidate, Delta, complete, request, stream
-from pen_backend.errors import DataError, PenError, UpstreamError
+from pen_backend.errors import DataError, UpstreamError
 from pen_backend.prompts.definition import Definition
 from pen_backend.prompts.loader import load
 from tests.conftest import LiveEngine
@@ -203,15 +203,15 @@ def test_the_real_engine_streams_an_answer_and_stops_when_cancelled(engine: Live
 
 
 @pytest.mark.slow
-def test_the_real_engine_says_clearly_that_it_has_no_chat(engine: LiveEngine) -> None:
+def test_the_real_engine_answers_a_chat_whole_and_streamed_alike(engine: LiveEngine) -> None:
     definition = define(MORE["chat"])
-    asked = request(definition, {"question": "Why?"}, model="two-layer", max_tokens=4)
-    with pytest.raises(PenError) as whole_error:
-        complete(engine.client(), definition, asked)
-    with pytest.raises(PenError) as streamed_error:
-        list(stream(engine.client(), definition, asked))
-    assert "/v1/chat/completions" in whole_error.value.message
-    assert streamed_error.value.message == whole_error.value.message
+    asked = request(definition, {"question": "Why?"}, model="two-layer", max_tokens=8, overrides={"seed": 1})
+    answered = complete(engine.client(), definition, asked)
+    streamed = stream(engine.client(), definition, asked)
+    joined = "".join(delta.text for delta in streamed)
+    assert joined == answered.candidates[0].text
+    assert streamed.answered.usage == answered.usage
+    assert answered.usage.completion_tokens <= 8
 
 
 @pytest.mark.slow

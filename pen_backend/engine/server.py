@@ -25,7 +25,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import pen_backend
 from pen_backend.engine.models import Models
-from pen_backend.engine.routes import completions, files, jobs, models, pen
+from pen_backend.engine.routes import chat, completions, files, jobs, models, pen
 from pen_backend.engine.routes.http import CLIENT_GONE, ClientGone, Engine, Resource
 from pen_backend.engine.runners.local import LocalRunner
 from pen_backend.engine.scheduler import Scheduler
@@ -40,7 +40,7 @@ HEADER_LIMIT = 64 << 10
 KEEP_ALIVE_SECONDS = 60
 GRACE_SECONDS = 2
 FULL = (errno.ENOSPC, errno.EDQUOT)
-SERVED = "/v1/models, /v1/files, /v1/fine_tuning/jobs and /v1/completions"
+SERVED = "/v1/models, /v1/files, /v1/fine_tuning/jobs, /v1/completions and /v1/chat/completions"
 
 _log = logging.getLogger(__name__)
 
@@ -140,6 +140,8 @@ def application(engine: Engine) -> Starlette:
         f"{job}/events": Resource(get=jobs.list_events),
         f"{job}/checkpoints": Resource(get=jobs.list_checkpoints),
         "/v1/completions": Resource(post=completions.create),
+        "/v1/chat/completions": Resource(post=chat.create),
+        "/v1/engines/{engine:path}/completions": Resource(post=completions.create_with_engine),
         "/pen/health": Resource(get=pen.health),
         "/pen/status": Resource(get=pen.status),
         "/pen/stop": Resource(post=pen.stop),

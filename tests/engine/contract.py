@@ -41,19 +41,46 @@ def check(method: str, path: str, status: int, content_type: str, body: bytes) -
     if status >= 400:
         validator("ErrorResponse").validate(json.loads(body))
         return
-    if path.endswith("/content") or content_type.startswith("text/event-stream"):
-        return  # raw bytes; a stream, whose chunks `check_chunk` judges
+    if path.endswith("/content"):
+        assert content_type == "application/octet-stream", content_type
+        return
+    if content_type.startswith("text/event-stream"):
+        check_stream(body)
+        return
     for known, pattern, responses in operations():
         if known == method and pattern.match(path):
             reference = responses["200"]["content"]["application/json"]["schema"]["$ref"]
             validator(reference.rpartition("/")[2]).validate(json.loads(body))
             return
+    if path.startswith("/v1/engines/"):  # the classic address of completions
+        validator("CreateCompletionResponse").validate(json.loads(body))
+    else:
+        assert path.startswith("/pen/"), f"{method} {path} answers {status}, but nothing says what"
+
+
+def check_stream(body: bytes) -> None:
+    """Fail if the events of a stream are not a completion's or a chat's; one that was cut has a part of the last."""
+    *events, _ = body.decode().split("\n\n")
+    for event in events:
+        if not event.startswith(":") and event != "data: [DONE]":
+            assert event.startswith("data: "), event
+            check_chunk(json.loads(event.removeprefix("data: ")))
 
 
 def check_chunk(chunk: dict[str, Any]) -> None:
-    """Fail if a chunk of a stream is no completion; one that is not a choice's last has no finish_reason yet."""
-    if operations():
-        whole = {**chunk, "choices": [{**choice, "finish_reason": choice["finish_reason"] or "stop"}
-                                      for choice in chunk["choices"]]}
-        whole = {key: value for key, value in whole.items() if key != "usage" or value is not None}
-        validator("CreateCompletionResponse").validate(whole)
+    """Fail if a chunk of a stream is no part of a completion or a chat.
+
+    A completion's schema knows no parts: a choice that goes on has no finish_reason, and there is no usage yet.
+    """
+    if not operations():
+        return
+    if "error" in chunk:
+        validator("ErrorResponse").validate(chunk)
+        return
+    if chunk["object"] == "chat.completion.chunk":
+        validator("CreateChatCompletionStreamResponse").validate(chunk)
+        return
+    whole = {**chunk, "choices": [{**choice, "finish_reason": choice["finish_reason"] or "stop"}
+                                  for choice in chunk["choices"]]}
+    whole = {key: value for key, value in whole.items() if key != "usage" or value is not None}
+    validator("CreateCompletionResponse").validate(whole)

@@ -3,12 +3,14 @@
 import io
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import openai
 import pytest
+from openai.types.chat import ChatCompletionMessageParam
 from openai.types.fine_tuning import FineTuningJob
 
 from tests.engine import contract
@@ -40,7 +42,7 @@ def client(real: EngineProcess) -> Iterator[openai.OpenAI]:
         yield found
 
 
-def upload(client: openai.OpenAI, lines: list[dict[str, str]] = LINES) -> str:
+def upload(client: openai.OpenAI, lines: Sequence[Mapping[str, Any]] = LINES) -> str:
     content = "".join(json.dumps(line) + "\n" for line in lines).encode()
     return client.files.create(file=("train.jsonl", io.BytesIO(content)), purpose="fine-tune").id
 
@@ -132,6 +134,56 @@ def test_a_stream_is_the_same_text_in_pieces(client: openai.OpenAI) -> None:
     assert len(chunks) > 3
 
 
+def test_a_chat_is_answered_whole_and_in_pieces(client: openai.OpenAI) -> None:
+    messages: list[ChatCompletionMessageParam] = [{"role": "system", "content": "Be brief."},
+                                                  {"role": "user", "content": "Question 1?"}]
+    whole = client.chat.completions.create(model="tiny", messages=messages, max_completion_tokens=12, seed=3,
+                                           logprobs=True, top_logprobs=2)
+    with client.chat.completions.create(model="tiny", messages=messages, max_completion_tokens=12, seed=3, stream=True,
+                                        stream_options={"include_usage": True}) as stream:
+        chunks = list(stream)
+    for chunk in chunks:
+        contract.check_chunk(chunk.to_dict())
+    said = whole.choices[0].message.content
+    assert "".join(choice.delta.content or "" for chunk in chunks for choice in chunk.choices) == said
+    assert chunks[-1].usage == whole.usage
+    assert whole.choices[0].logprobs is not None
+    tokens = whole.choices[0].logprobs.content or []
+    assert b"".join(bytes(token.bytes or []) for token in tokens).decode(errors="replace").startswith(str(said))
+    assert {len(token.top_logprobs) for token in tokens} == {2}
+
+
+def test_a_chat_is_trained_on_and_then_answers_as_it_learned(client: openai.OpenAI) -> None:
+    rows = [{"messages": [{"role": "user", "content": f"Say {i % 3}"}, {"role": "assistant", "content": "aaaa"}]}
+            for i in range(12)]
+    job = client.fine_tuning.jobs.create(
+        model="tiny", training_file=upload(client, rows), seed=1,
+        method={"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": 30, "batch_size": 4}}},
+        extra_body={"pen": {"learning_rate": 1e-2}})
+    done = ended(client, job.id)
+    assert (done.status, done.error) == ("succeeded", None)
+    answer = client.chat.completions.create(model=str(done.fine_tuned_model), temperature=0,
+                                            messages=[{"role": "user", "content": "Say 1"}])
+    assert answer.choices[0].message.content == "aaaa"
+    assert answer.choices[0].finish_reason == "stop"
+
+
+def test_the_request_of_an_evaluation_harness_scores_every_token_that_was_sent(client: openai.OpenAI) -> None:
+    prompts = [[5, 6, 7, 8], [9, 10, 11]]
+    one = client.completions.create(model="tiny", prompt=prompts, temperature=0, max_tokens=1, logprobs=1, seed=1234,
+                                    echo=True)
+    alone = client.completions.create(model="tiny", prompt=prompts, max_tokens=0, logprobs=1, echo=True)
+    for choice, scored, prompt in zip(one.choices, alone.choices, prompts, strict=True):
+        assert choice.logprobs is not None
+        assert scored.logprobs is not None
+        found, wanted = choice.logprobs.token_logprobs or [], scored.logprobs.token_logprobs or []
+        assert len(found) == len(prompt) + 1  # the harness leaves the last one out, whatever it is
+        assert found[1:-1] == pytest.approx(wanted[1:])
+        tops = choice.logprobs.top_logprobs or []
+        assert tops[-1] is not None
+        assert found[-1] == max(tops[-1].values())  # temperature 0 draws the likeliest, to the bit
+
+
 def test_the_first_delta_comes_early_and_a_closed_stream_stops(client: openai.OpenAI, real: EngineProcess) -> None:
     def generated() -> int:
         return int(real.get("/pen/status")["stats"]["generated_tokens"])
@@ -158,7 +210,12 @@ def test_the_first_delta_comes_early_and_a_closed_stream_stops(client: openai.Op
     (openai.BadRequestError, lambda client: client.completions.create(model="tiny", prompt="a", extra_body={"nn": 2})),
     (openai.NotFoundError, lambda client: client.fine_tuning.jobs.retrieve("ftjob-none")),
     (openai.NotFoundError, lambda client: client.chat.completions.create(
-        model="tiny", messages=[{"role": "user", "content": "a"}])),
+        model="other", messages=[{"role": "user", "content": "a"}])),
+    (openai.BadRequestError, lambda client: client.chat.completions.create(
+        model="tiny", messages=[{"role": "user", "content": "a" * 999}])),
+    (openai.BadRequestError, lambda client: client.chat.completions.create(
+        model="tiny", messages=[{"role": "user", "content": "a"}],
+        tools=[{"type": "function", "function": {"name": "f"}}])),
     (openai.BadRequestError, lambda client: client.files.create(file=b"nonsense", purpose="fine-tune")),
     (openai.PermissionDeniedError, lambda client: client.models.delete("tiny")),
     (openai.AuthenticationError, lambda client: client.with_options(api_key="wrong").models.list())])

@@ -155,7 +155,10 @@ def _show(vocabulary: Vocabulary, request: Request, choice: _Choice, piece: Piec
 
 
 def _finish(vocabulary: Vocabulary, request: Request, choice: _Choice) -> list[Event]:
-    return [*_show(vocabulary, request, choice, choice.stream.finish()),
+    # A completion's log probabilities include the end: programs that score texts count on an entry for every token.
+    last = choice.row.tokens[-1] if choice.row.tokens and request.logprobs is not None and not request.is_chat else None
+    piece = choice.stream.end(last) if last is not None and last.id in request.ends else choice.stream.finish()
+    return [*_show(vocabulary, request, choice, piece),
             {"event": "finish", "id": request.id, "index": _index(request, choice), "finish_reason": choice.reason}]
 
 

@@ -58,6 +58,11 @@ class TextStream:
         """Return what was held back, once no more tokens come; half a character is left out."""
         return self._show(len(self._text), whole=False) if not self.stopped else Piece("")
 
+    def end(self, token: Token) -> Piece:
+        """Return what was held back, and the token that ends the text: it has no text, but a log probability."""
+        piece = self.finish()
+        return Piece(piece.text, (*piece.tokens, (token, self._offset + len(self._text))))
+
     def _search_from(self, stop: str) -> int:
         return max(0, self._shown - len(stop) + 1)
 

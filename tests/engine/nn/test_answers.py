@@ -12,7 +12,8 @@ from pen_backend.engine.nn.vocabulary import Vocabulary
 Event = dict[str, Any]
 
 
-def ask(model: PreTrainedModel, vocabulary: Vocabulary, context: int = 256, **frame: Any) -> tuple[list[list[Event]], Usage]:
+def ask(model: PreTrainedModel, vocabulary: Vocabulary, context: int = 256,
+        **frame: Any) -> tuple[list[list[Event]], Usage]:
     usage = Usage()
     given = {"id": "r", "prompts": ["Question 1"], "seed": 3, "max_tokens": 6} | frame
     request = read_request(given, vocabulary, context, ChatFormat(vocabulary, Renderer()))
@@ -117,6 +118,14 @@ def test_a_stop_text_and_the_end_token_finish_with_stop(model: PreTrainedModel, 
     assert reasons(stopped) == reasons(ended) == {0: "stop"}
     assert texts(ended) == {0: ""}
     assert usage.completion_tokens == 1
+
+
+def test_the_end_token_has_a_log_probability_and_no_text(model: PreTrainedModel, vocabulary: Vocabulary) -> None:
+    steps, _ = ask(model, vocabulary, logit_bias={vocabulary.eos: 100}, logprobs=0, echo=True, best_of=2)
+    events = [event for step in steps for event in step if event["event"] == "token"]
+
+    assert (texts(steps), events[-1]["text"]) == ({0: "Question 1"}, "")
+    assert (events[-1]["logprobs"]["tokens"], events[-1]["logprobs"]["text_offset"]) == (["<|endoftext|>"], [10])
 
 
 CHAT = [{"role": "user", "content": "Question 1"}]

@@ -2,8 +2,8 @@
 
     python -P worker.py DELAY
 
-A prompt of `die` kills it; `babble` is answered with a frame over the limit; `refuse` is an error; `count` tokens are
-made in turns, so that a cancel stops within one.
+Messages are taken for a prompt of the last one's content. A prompt of `die` kills it; `babble` is answered with a
+frame over the limit; `refuse` is an error; `count` tokens are made in turns, so that a cancel stops within one.
 """
 
 import json
@@ -29,6 +29,16 @@ def receive(frames: "queue.SimpleQueue[dict[str, Any] | None]") -> None:
     frames.put(None)
 
 
+def logprobs(request: dict[str, Any], step: int) -> dict[str, Any] | None:
+    if request["logprobs"] is None:
+        return None
+    word = {"token": f"w{step} ", "logprob": -0.5, "bytes": list(f"w{step} ".encode())}
+    if request.get("messages"):
+        return {"content": [{**word, "top_logprobs": [word] * request["logprobs"]}], "refusal": None}
+    return {"tokens": [f"w{step} "], "token_logprobs": [-0.5], "top_logprobs": [{f"w{step} ": -0.5}],
+            "text_offset": [3 * step]}
+
+
 def main() -> None:
     frames: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
     threading.Thread(target=receive, args=(frames,), daemon=True).start()
@@ -39,6 +49,8 @@ def main() -> None:
             frame = frames.get()
             if frame is None:
                 return
+            if frame.get("messages"):
+                frame["prompts"] = [frame["messages"][-1]["content"]]
             if frame["op"] == "cancel":
                 running.pop(frame["id"], None)
             elif frame["op"] == "stats":
@@ -56,13 +68,10 @@ def main() -> None:
         for identifier, request in list(running.items()):
             step, choices = request["step"], request["n"] * len(request["prompts"])
             request["step"] += 1
-            if step < request["max_tokens"]:
+            if step < (request["max_tokens"] or 5):
                 for index in range(choices):
-                    logprobs = None if request["logprobs"] is None else {
-                        "tokens": [f"w{step} "], "token_logprobs": [-0.5], "top_logprobs": [{f"w{step} ": -0.5}],
-                        "text_offset": [3 * step]}
                     send({"event": "token", "id": identifier, "index": index, "text": f"w{step} ",
-                          "logprobs": logprobs})
+                          "logprobs": logprobs(request, step)})
                     generated += 1
                 continue
             for index in range(choices):

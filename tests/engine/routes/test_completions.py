@@ -103,6 +103,14 @@ def test_without_being_asked_a_stream_has_no_usage(served: EngineProcess) -> Non
 
 
 @pytest.mark.slow
+def test_an_engine_s_address_answers_for_the_model_it_or_the_body_names(served: EngineProcess) -> None:
+    for name, body in (("tiny", {}), ("whatever", {"model": "tiny"})):
+        found = served.request("POST", f"/v1/engines/{name}/completions", {"prompt": "a", "max_tokens": 1, **body})
+        assert (found.status, found.json["model"]) == (200, "tiny")
+    assert served.request("POST", "/v1/engines/whatever/completions", {"prompt": "a"}).code == "model_not_found"
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("stream", [False, True])
 def test_the_workers_refusal_has_its_status_also_for_a_stream(served: EngineProcess, stream: bool) -> None:
     found = served.request("POST", PATH, {"model": "tiny", "prompt": "refuse", "stream": stream})

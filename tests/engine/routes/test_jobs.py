@@ -11,7 +11,8 @@ import pytest
 from tests.engine.harness import LINES, SCRIPTED, EngineProcess, engine, processes_in
 
 JOBS = "/v1/fine_tuning/jobs"
-CHAT = b'{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}\n'
+PREFERENCE = (b'{"input": {"messages": [{"role": "user", "content": "a"}]}, "preferred_output": [{"role": "assistant", '
+              b'"content": "b"}], "non_preferred_output": [{"role": "assistant", "content": "c"}]}\n')
 
 
 @pytest.mark.slow
@@ -133,7 +134,8 @@ def test_a_deleted_training_file_does_not_stop_its_job(served: EngineProcess) ->
     ({"training_file": "file-unknown"}, 400, "invalid_value", "training_file"),
     ({"validation_file": "file-unknown"}, 400, "invalid_value", "validation_file"),
     ({"pen": {"max_tokens": 65}}, 400, "invalid_value", "pen.max_tokens"),
-    ({"method": {"type": "dpo"}}, 400, "unsupported_parameter", "method.type"),
+    ({"method": {"type": "dpo"}}, 400, "unsupported_parameter", "training_file"),
+    ({"method": {"type": "reinforcement"}}, 400, "unsupported_parameter", "method.type"),
     ({"pen": {"snapshot_every": 2}}, 400, "unknown_parameter", "pen.snapshot_every")])
 def test_refused_creations_make_no_job(served: EngineProcess, changes: dict[str, Any], status: int, code: str,
                                        param: str) -> None:
@@ -146,7 +148,7 @@ def test_refused_creations_make_no_job(served: EngineProcess, changes: dict[str,
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("content", "purpose", "code"), [
-    (LINES, "batch", "invalid_value"), (CHAT, "fine-tune", "unsupported_parameter")])
+    (LINES, "batch", "invalid_value"), (PREFERENCE, "fine-tune", "unsupported_parameter")])
 def test_files_that_cannot_be_trained_on_are_refused(served: EngineProcess, content: bytes, purpose: str,
                                                      code: str) -> None:
     file_id = served.upload(content, purpose=purpose).json["id"]
@@ -203,3 +205,20 @@ def test_a_snapshot_is_continued_under_the_roots_name(served: EngineProcess) -> 
     spec = json.loads((served.state / "jobs" / second["id"] / "spec.json").read_text())
     assert spec["base"]["path"].endswith("ckpt/step-00000002")
     assert os.path.isdir(spec["base"]["path"])  # noqa: PTH112 - a text from JSON
+
+
+@pytest.mark.slow
+def test_preferences_are_a_method_of_their_own(served: EngineProcess) -> None:
+    line = {"input": {"messages": [{"role": "user", "content": "a"}]},
+            "preferred_output": [{"role": "assistant", "content": "b"}],
+            "non_preferred_output": [{"role": "assistant", "content": "c"}]}
+    file_id = served.upload(json.dumps(line).encode()).json["id"]
+    job = served.create_job({"steps": 1}, training_file=file_id, method={"type": "dpo", "dpo": {
+        "hyperparameters": {"n_epochs": 2}}})
+
+    wanted = {"batch_size": "auto", "learning_rate_multiplier": 1.0, "n_epochs": 2}
+    assert job["hyperparameters"] == wanted
+    assert job["method"] == {"type": "dpo", "dpo": {"hyperparameters": {**wanted, "beta": 0.1}}}
+    assert served.wait(job["id"])["status"] == "succeeded"
+    refused = served.request("POST", "/v1/fine_tuning/jobs", {"model": "tiny", "training_file": file_id})
+    assert (refused.status, refused.json["error"]["param"]) == (400, "training_file")

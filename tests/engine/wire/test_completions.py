@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from pen_backend.engine.wire.body import check
-from pen_backend.engine.wire.completions import CompletionRequest, answer, choice, merge_logprobs, worker_request
+from pen_backend.engine.wire.completions import CompletionRequest, merge_logprobs, worker_request
 from pen_backend.engine.wire.errors import ApiError
+from pen_backend.engine.wire.sampling import whole_usage
 
 
 def ask(**changes: Any) -> dict[str, Any]:
@@ -62,6 +63,4 @@ def test_pieces_of_logprobs_are_joined() -> None:
 
 
 def test_usage_has_its_sum() -> None:
-    usage = {"prompt_tokens": 2, "completion_tokens": 3}
-    body = answer("cmpl-1", 1, "m", [choice(0, "x", finish_reason="stop")], usage)
-    assert body["usage"]["total_tokens"] == 5
+    assert whole_usage({"prompt_tokens": 2, "completion_tokens": 3})["total_tokens"] == 5

@@ -1,0 +1,22 @@
+"""POST /v1/chat/completions."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from pen_backend.engine.models import facts
+from pen_backend.engine.routes.generation import refuse_crowd, respond
+from pen_backend.engine.routes.http import engine_of, in_thread, json_body, query
+from pen_backend.engine.wire.body import check
+from pen_backend.engine.wire.chat import ChatRequest, ChatShape, worker_request
+
+
+async def create(request: Request) -> Response:
+    """Answer a chat; how its messages become the model's prompt is the worker's business."""
+    query(request)
+    asked = check(ChatRequest, await json_body(request))
+    engine = engine_of(request)
+    refuse_crowd(engine)
+    model = await in_thread(engine.models.get, asked.model)
+    known = await in_thread(facts, model)
+    order = worker_request(asked, vocab_size=known.vocab_size)
+    return await respond(request, asked, model, order, ChatShape(with_logprobs=bool(asked.logprobs)))
