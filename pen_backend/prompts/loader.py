@@ -311,6 +311,8 @@ class _Examination:
                     self.leave_out(problem.path, key=problem.path[-1] if problem.code == "unknown-key" else None)
                     if problem.code == "missing-key" and len(problem.path) == 1:
                         self.data[str(problem.path[0])] = "untitled"
+                    elif problem.code == "missing-key":  # what is around it is nothing without it
+                        self.leave_out(problem.path[:-1])
         return None
 
     def refuse(self, problem: Problem) -> None:

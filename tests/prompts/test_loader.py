@@ -72,6 +72,18 @@ def test_the_error_of_a_file_says_the_first_and_how_many_more() -> None:
     assert len([finding for finding in caught.value.findings if finding.level == "error"]) == 13
 
 
+@pytest.mark.parametrize("wrong", [
+    "evaluation: {require: [{metric: accurcy, model: tuned, min: 1}]}", "evaluation: {require: [{metric: nll}]}",
+    "training: {budget: {amount: 10, epochs: none}}", "training: {sources: [{where: {a: {min: b}}, path: x}]}",
+    "messages: [{role: usr, content: x}]", "segments: [{weight: 1}]",
+])
+def test_a_wrong_value_hides_no_other_mistake(wrong: str) -> None:
+    form = "" if wrong.startswith(("messages", "segments")) else "prompt: x\n"
+    found = say(f"pen: 1\ntitle: T\nn-completions: 3\n{wrong}\n{form}best-of: 2\n")
+    assert any("best-of: it must be at least" in one for one in found), found
+    assert any(one.startswith("t.yaml:4:") for one in found), found
+
+
 @pytest.mark.parametrize(("line", "message"), [
     ("pen: 2", "pen: expected 1, the schema's version, got 2"),
     ("title: ''", "title: expected a title of 1 to 80 signs, got ''"),
