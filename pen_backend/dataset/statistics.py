@@ -52,11 +52,10 @@ class Counter:
 
     def __call__(self, segments: Sequence[Segment]) -> list[int]:
         """Return the tokens of each segment."""
-        return [self._one(segment.text) for segment in segments]
+        return [self._count(text) if len(text := segment.text) > self.SHORT else self._short(text)
+                for segment in segments]
 
-    def _one(self, text: str) -> int:
-        if len(text) > self.SHORT:
-            return self._count(text)
+    def _short(self, text: str) -> int:
         number = self._known.get(text)
         if number is None:
             if len(self._known) > 10_000:

@@ -48,6 +48,9 @@ class Writing:
         self._totals: dict[tuple[str, Side], Totals] = {}  # by source and side
         self._rows: dict[Side, list[Row]] = {"train": [], "valid": []}
         self._dialect: Format | None = None
+        self._lossy = spec.output.lossy
+        weight = spec.hyperparameters.get("prompt_loss_weight")
+        self._prompt_loss_weight = float(weight) if isinstance(weight, int | float) else 0.0
         self._findings: list[Finding] = []
         self._built = self._used = 0
         self._left: dict[Side, int] = {}  # texts left over
@@ -82,7 +85,7 @@ class Writing:
     def add(self, side: Side, item: Item) -> None:
         """Build and write the example of one item."""
         self._used += 1
-        for example, tokens in self._ready(side, item, self._maker(item)):
+        for example, tokens in self._ready(side, item, None):
             self._write(side, example, tokens)
 
     def write(self, kept: Kept, plan: Sides, chosen: Chosen | None = None) -> None:
@@ -96,8 +99,8 @@ class Writing:
             for example, tokens in self._ready(side, item, make):
                 self._write(side, example, tokens)
 
-    def _examples(self, kept: Kept, plan: Sides) -> Iterator[tuple[Side, Item, int, Make]]:
-        """Yield the side of each example, its first item, how many it has, and what makes it."""
+    def _examples(self, kept: Kept, plan: Sides) -> Iterator[tuple[Side, Item, int, Make | None]]:
+        """Yield the side of each example, its first item, how many it has, and what makes it of more than one."""
         definition, spec, weights = self._definition, self._spec, self._weights
         members: dict[Side, list[int]] = {side: [] for side in SIDES}  # of the bundles
         lengths = array("I")
@@ -108,7 +111,7 @@ class Writing:
             if self._is_list and item.example is None:
                 members[side].append(index)
             else:
-                yield side, item, 1, self._maker(item)
+                yield side, item, 1, None
         if not self._is_list:
             return
         items, keys, groups = kept.items, [plan.name(index) for index in range(len(kept))], kept.groups or ()
@@ -119,12 +122,6 @@ class Writing:
             for bundle in found:
                 yield (side, items[bundle.items[0]], len(bundle.items),
                        partial(continuation, definition, items, bundle, weights))
-
-    def _maker(self, item: Item) -> Make:
-        """Return what makes the example of one item."""
-        if item.example is not None:
-            return partial(self._inspector.finished, item.example)
-        return partial(self._make, item.fields, item.origin, item.weights)
 
     @property
     def labels(self) -> Counts:
@@ -162,8 +159,11 @@ class Writing:
         """How many texts are in no example."""
         return sum(self._left.values())
 
-    def _ready(self, side: Side, item: Item, make: Make) -> list[Counted]:
-        """Make one example and inspect it; its own faults reject it, faults of the build end it."""
+    def _ready(self, side: Side, item: Item, make: Make | None) -> list[Counted]:
+        """Make one example, of an item alone or by MAKE, and inspect it.
+
+        Its own faults reject it, faults of the build end it.
+        """
         self._pulse.beat("rows written", self._built)
         self._built += 1
         if side == "train" and self._chosen is not None:
@@ -172,7 +172,13 @@ class Writing:
                 self._ledger.reject_example(item.reject("budget", "the budget does not pay for it"))
                 return []
         try:
-            ready = self._inspector.inspect(make(), item, side)
+            if make is not None:
+                example = make()
+            elif item.example is not None:
+                example = self._inspector.finished(item.example)
+            else:
+                example = self._make(item.fields, item.origin, item.weights)
+            ready = self._inspector.inspect(example, item, side)
         except DataError as error:
             self._ledger.reject_example(rejected(error, item.origin, item.raw))
             return []
@@ -187,18 +193,15 @@ class Writing:
             self._dialect = _dialect(example, self._spec)
         total, text = sum(tokens), "".join([segment.text for segment in example.segments])
         self._lines[side].write(to_line(example, self._dialect, prompt_loss_weight=self._prompt_loss_weight,
-                                        lossy=self._spec.output.lossy), total)
-        self._totals_of(example.origin.source, side).add(total, text)
+                                        lossy=self._lossy), total)
+        totals = self._totals.get((example.origin.source, side))
+        if totals is None:
+            totals = self._totals[example.origin.source, side] = Totals()
+        totals.add(total, text)
         if len(self._rows[side]) < ROWS_SHOWN:
             segments = tuple(RowSegment(segment.text, segment.weight, number)
                              for segment, number in zip(example.segments, tokens, strict=True))
             self._rows[side].append(Row(side, segments, place(example.origin)))
-
-    def _totals_of(self, source: str, side: Side) -> Totals:
-        found = self._totals.get((source, side))
-        if found is None:
-            found = self._totals[source, side] = Totals()
-        return found
 
     def _findings_of(self, plan: Sides, moved: int) -> Iterator[Finding]:
         share = self._spec.split.valid.share
@@ -224,11 +227,6 @@ class Writing:
         if largest > self._spec.output.shard_mb * 1_000_000:
             yield Finding("shard", f"a file has {largest // 1_000_000} MB: this version does not cut it into shards",
                           level="note")
-
-    @property
-    def _prompt_loss_weight(self) -> float:
-        weight = self._spec.hyperparameters.get("prompt_loss_weight")
-        return float(weight) if isinstance(weight, int | float) else 0.0
 
 
 def _unlisted(definition: Definition, checks: Checks) -> tuple[tuple[str, tuple[str, ...], str], ...]:
