@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 
 from pen_backend.engine.store import Store
 from pen_backend.engine.wire.errors import ApiError, invalid_state, unknown_model
+from pen_backend.engine.wire.ids import checkpoint_of_alias, snapshot_alias
 
 HEADER_LIMIT = 1 << 20
 CONFIG_LIMIT = 1 << 20
@@ -71,12 +72,13 @@ class Models:
         return [*self.bases(), *(_model(row) for row in rows)]
 
     def find(self, name: str) -> Model | None:
-        """Find a model by its name."""
+        """Find a model by its name, by a snapshot's name in the way of `openai-ft`, or by an engine's of `-e`."""
         row = self._store.read(
             lambda connection: connection.execute("SELECT * FROM models WHERE id = ?", (name,)).fetchone())
         if row is not None:
             return _model(row)
-        return next((base for base in self.bases() if base.id == name), None)
+        base = next((base for base in self.bases() if base.id == name), None)
+        return base or self._snapshot(name) or self._newest(name)
 
     def get(self, name: str) -> Model:
         """Find a model by its name, or say that there is none."""
@@ -85,9 +87,31 @@ class Models:
             raise unknown_model(name, [each.id for each in self.all()])
         return found
 
+    def newest(self, engine: str) -> Model:
+        """Find the newest model made for an engine of `openai-ft -e`, else the model of that name itself."""
+        return self._newest(engine) or self.get(engine)
+
+    def _newest(self, engine: str) -> Model | None:
+        row = self._store.read(lambda connection: connection.execute(
+            "SELECT models.* FROM models JOIN jobs ON jobs.id = models.job_id "
+            "WHERE json_extract(jobs.metadata, '$.engine') = ? ORDER BY models.seq DESC LIMIT 1", (engine,)).fetchone())
+        return None if row is None else _model(row)
+
+    def _snapshot(self, name: str) -> Model | None:
+        checkpoint = checkpoint_of_alias(name)
+        if checkpoint is None:
+            return None
+        row = self._store.read(lambda connection: connection.execute(
+            "SELECT models.*, checkpoints.created_at AS day FROM models JOIN checkpoints "
+            "ON checkpoints.model = models.id WHERE checkpoints.id = ?", (checkpoint,)).fetchone())
+        return _model(row) if row is not None and snapshot_alias(row["id"], checkpoint, row["day"]) == name else None
+
     def delete(self, name: str) -> Model:
         """Forget a model; its files go when nothing is built on them."""
         model = self.get(name)
+        if model.id != name:
+            raise ApiError(404, "model_not_found", f"'{name}' stands for '{model.id}'; name that one to delete it.",
+                           param="model")
         if model.kind == "base":
             raise ApiError(403, "cannot_delete_base_model", f"'{name}' is a base model; bases cannot be deleted.",
                            param="model")

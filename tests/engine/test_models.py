@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pen_backend.engine.jobs.events import add_checkpoint, checkpoint_object, page
 from pen_backend.engine.models import Models, as_object, parameters, register
 from pen_backend.engine.store import Store
 from pen_backend.engine.wire.errors import ApiError
@@ -26,14 +27,15 @@ def models(store: Store, tmp_path: Path) -> Models:
     return Models(store, [tiny_base(tmp_path / "bases"), store.directory / "bases"])
 
 
-def tuned(store: Store, name: str, *, path: Path, adapter: Path | None = None) -> None:
-    job = make_job(store)
+def tuned(store: Store, name: str, *, path: Path, adapter: Path | None = None, engine: str | None = None) -> None:
+    job = make_job(store, metadata={} if engine is None else {"engine": engine})
     for each in (path, adapter):
         if each is not None and not each.exists():
             model(each, 1)
     store.transact(lambda connection: register(
         connection, name=name, kind="lora" if adapter else "full", base="tiny", path=path, adapter=adapter,
         sha256="0", job_id=job.id, step=1, metadata={}))
+    return job.id
 
 
 def test_a_base_says_what_its_configuration_says(models: Models) -> None:
@@ -53,6 +55,14 @@ def test_an_unknown_model_is_not_found(models: Models) -> None:
     with pytest.raises(ApiError) as caught:
         models.get("../../etc/passwd")
     assert (caught.value.status, caught.value.code) == (404, "model_not_found")
+
+
+def test_an_engine_s_name_means_the_newest_model_made_for_it(models: Models, store: Store) -> None:
+    for number, engine in enumerate(("puns", "puns", "jokes", None)):
+        tuned(store, f"ft:{number}", path=store.directory / "models" / str(number), engine=engine)
+    assert [models.newest(name).id for name in ("puns", "jokes", "tiny", "ft:3")] == ["ft:1", "ft:2", "tiny", "ft:3"]
+    with pytest.raises(ApiError, match="There is no model 'limericks'"):
+        models.newest("limericks")
 
 
 def test_a_base_cannot_be_deleted(models: Models) -> None:
@@ -98,3 +108,28 @@ def test_a_bloated_header_is_refused(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").write_bytes((1 << 40).to_bytes(8, "little") + b"{}")
     with pytest.raises(ValueError, match="header"):
         parameters(tmp_path)
+
+
+def test_a_snapshot_is_found_by_the_name_that_openai_ft_gives_it(models: Models, store: Store) -> None:
+    name = "ft:tiny:local:puns:abcdefgh:ckpt-step-5"
+    job = tuned(store, name, path=store.directory / "models" / "one")
+    day = 1_795_132_800
+    store.transact(lambda connection: add_checkpoint(connection, job, step=5, model=name, metrics={}, now=day))
+    found = store.read(lambda connection: page(connection, "checkpoints", job, after=None, limit=1))
+    assert found is not None
+    alias = checkpoint_object(found[0][0])["pen"]["snapshot"]
+    assert alias.startswith("tiny:2026-11-20.snap-")
+    assert models.get(alias).id == name
+    assert models.find(alias.replace("tiny:", "ada:")) is None
+    assert models.find(alias[:-1] + ("a" if alias[-1] != "a" else "b")) is None
+    with pytest.raises(ApiError, match="name that one"):
+        models.delete(alias)
+
+
+def test_an_engines_name_is_its_newest_model(models: Models, store: Store) -> None:
+    for name in ("ft:one", "ft:two"):
+        tuned(store, name, path=store.directory / "models" / name[3:], engine="ada-me-ft-c1")
+    assert models.get("ada-me-ft-c1").id == models.newest("ada-me-ft-c1").id == "ft:two"
+    assert models.newest("tiny").id == "tiny"
+    with pytest.raises(ApiError, match="name that one"):
+        models.delete("ada-me-ft-c1")

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pen_backend.engine.wire.ids import derived_id
+from pen_backend.engine.wire.ids import derived_id, snapshot_alias
 
 MAX_EVENTS = 100_000
 READ_LIMIT = 4 << 20
@@ -130,7 +130,8 @@ def checkpoint_object(row: sqlite3.Row) -> dict[str, Any]:
     metrics = json.loads(row["metrics"])
     return {"id": row["id"], "object": "fine_tuning.job.checkpoint", "created_at": row["created_at"],
             "fine_tuned_model_checkpoint": row["model"], "fine_tuning_job_id": row["job_id"],
-            "step_number": row["step"], "metrics": {"step": row["step"], **metrics}}
+            "step_number": row["step"], "metrics": {"step": row["step"], **metrics},
+            "pen": {"snapshot": snapshot_alias(row["model"], row["id"], row["created_at"])}}
 
 
 def page(connection: sqlite3.Connection, table: str, job_id: str, *, after: str | None,

@@ -4,9 +4,11 @@ import hashlib
 import re
 import secrets
 import string
+import time
 
 ALPHABET = string.digits + string.ascii_letters
 LENGTH = 24
+SNAPSHOT = re.compile(r"(?P<base>[^:/]+):\d{4}-\d\d-\d\d\.snap-(?P<id>[A-Za-z0-9]{24})")
 PATTERN = re.compile(r"^(file-|ftjob-|ftevent-|ftckpt_)[A-Za-z0-9]{24}\Z")
 
 
@@ -28,3 +30,16 @@ def derived_id(prefix: str, *parts: object, length: int = LENGTH) -> str:
         number, rest = divmod(number, len(ALPHABET))
         letters.append(ALPHABET[rest])
     return prefix + "".join(letters)
+
+
+def snapshot_alias(model: str, checkpoint_id: str, created_at: int) -> str:
+    """Name a public checkpoint in the way of `openai-ft`, as ada:2020-05-03.snap-… was named."""
+    base = model.split(":")[1] if model.startswith("ft:") else model
+    day = time.strftime("%Y-%m-%d", time.gmtime(created_at))
+    return f"{base}:{day}.snap-{checkpoint_id.removeprefix('ftckpt_')}"
+
+
+def checkpoint_of_alias(name: str) -> str | None:
+    """Return the id of the checkpoint that a name of that form stands for; None if it has another form."""
+    found = SNAPSHOT.fullmatch(name)
+    return f"ftckpt_{found['id']}" if found else None
