@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pen_backend.errors import BadParamsError, DataError
+from pen_backend.errors import BadParamsError, DataError, Finding
 from pen_backend.files import instead_of_file
-from pen_backend.records import HYPERPARAMETERS, check_hyperparameters
+from pen_backend.records import HYPERPARAMETERS, check_hyperparameters, read_lines
 
 STANDARD = ("n_epochs", "batch_size", "learning_rate_multiplier")  # OpenAI's own; every other option is pen's
 SEPARATE = ("model", "suffix", "seed")                             # fields of the request itself
@@ -18,15 +18,19 @@ SEPARATE = ("model", "suffix", "seed")                             # fields of t
 
 @dataclass(frozen=True, slots=True)
 class JobSpec:
-    """A job that has not been launched: files, model and the options that were given."""
+    """A job that has not been launched: files, model and the options that were given.
+
+    A file that is a text is the id of one that was uploaded before.
+    """
 
     model: str
-    train: Path
-    valid: Path | None
+    train: Path | str
+    valid: Path | str | None
     options: Mapping[str, Any]
     metadata: Mapping[str, str]
     prompt: str | None = None
     plan: Path | None = None
+    method: str = "supervised"
 
     def __post_init__(self) -> None:
         """Refuse options that are not in the table or do not fit together."""
@@ -44,14 +48,15 @@ class JobSpec:
     @property
     def own_options(self) -> dict[str, Any]:
         """The options only pen's engine has."""
-        return {name: value for name, value in self.options.items() if name not in (*STANDARD, *SEPARATE)}
+        return {name: value for name, value in self.options.items() if name not in (*STANDARD, *SEPARATE, "beta")}
 
     def request(self, training_file: str, validation_file: str | None, *, local: bool) -> dict[str, Any]:
         """Build the body of a job creation."""
+        beta = {"beta": self.options.get("beta") or "auto"} if self.method == "dpo" else {}
         body: dict[str, Any] = {
             "model": self.model,
             "training_file": training_file,
-            "method": {"type": "supervised", "supervised": {"hyperparameters": self.hyperparameters}},
+            "method": {"type": self.method, self.method: {"hyperparameters": {**self.hyperparameters, **beta}}},
             "metadata": dict(self.metadata),
         }
         if validation_file is not None:
@@ -82,20 +87,23 @@ def from_plan(directory: Path, *, default_model: str, overrides: Mapping[str, An
         metadata={key: str(value) for key, value in metadata.items() if value},
         prompt=prompt,
         plan=directory,
+        method=_method(train),
     )
 
 
-def from_files(train: Path, valid: Path | None, *, default_model: str,
-               overrides: Mapping[str, Any] | None = None) -> JobSpec:
+def from_files(train: Path | str, valid: Path | str | None, *, default_model: str,
+               overrides: Mapping[str, Any] | None = None, metadata: Mapping[str, str] | None = None) -> JobSpec:
     """Make the job of training files that no definition has built."""
-    for path in (train, *([valid] if valid else [])):
+    for path in (train, valid):
+        if not isinstance(path, Path):
+            continue
         if odd := instead_of_file(path):
             raise DataError(f"The training file {odd}.", where=str(path))
         if not path.is_file():
             raise DataError("There is no such training file.", where=str(path))
     options = _merged({}, overrides)
     return JobSpec(model=str(options.pop("model", default_model)), train=train, valid=valid, options=options,
-                   metadata={"pen.dataset": hashlib.sha256(_bytes(train)).hexdigest()})
+                   metadata={"pen.dataset": hashlib.sha256(_bytes(train)).hexdigest()}, method=_method(train))
 
 
 def _manifest(directory: Path) -> tuple[bytes, dict[str, Any]]:
@@ -133,6 +141,13 @@ def _verified(directory: Path, name: str, outputs: Mapping[str, Any]) -> Path | 
         raise DataError(f"{name} is not what was built: its sha256 differs from the manifest's.", where=str(path),
                         hint="Build the training set again, or launch the edited file by its own path.")
     return path
+
+
+def _method(train: Path) -> str:
+    """Tell how to train on a file: on preferences if its first row is one."""
+    with train.open("rb") as stream:
+        first = next((item for item in read_lines(stream, source=train.name) if not isinstance(item, Finding)), None)
+    return "dpo" if first is not None and first[1] == "preference" else "supervised"
 
 
 def _bytes(path: Path) -> bytes:

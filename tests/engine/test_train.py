@@ -1,6 +1,7 @@
 """The training program: what it leaves behind, how it ends, and that a resume gives the same bits."""
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -21,6 +22,7 @@ from pen_backend.engine.train import check_job, lock_job, run_job
 from pen_backend.files import Disk
 from tests.engine.nn import tiny
 from tests.engine.nn.disks import FullDisk, QuickDisk
+from tests.engine.nn.test_dpo import LINES as PREFERENCES
 
 DEADLINE = 60.0
 LORA: dict[str, Any] = {"tune": "lora", "lora": {"r": 4, "alpha": 8, "dropout": 0.1, "target": "all-linear"}}
@@ -196,6 +198,29 @@ def test_classes_are_learned_and_measured_at_the_end_of_each_epoch(model_folder:
     assert measured == list(range(4, 49, 4))
     header = (job / "compiled_results.csv").read_text().splitlines()[0]
     assert header.endswith(",".join(f"classification/{name}" for name in names))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["full", "lora"])
+def test_preferences_are_learned_and_resume_to_the_same_weights(model_folder: Path, tmp_path: Path, kind: str) -> None:
+    options: dict[str, Any] = {"method": "dpo", "beta": 0.3, "valid": PREFERENCES[:4], "n_epochs": 4} | (
+        LORA if kind == "lora" else {})
+    straight, stopped = (tiny.make_job(tmp_path / name, model_folder, PREFERENCES, **options)
+                         for name in ("straight", "stopped"))
+    stop = Stop()
+
+    assert check_job(straight, disk=QuickDisk()) == Exit.DONE
+    assert train(straight) == Exit.DONE
+    assert train(stopped, stop=stop, disk=StopsAt("Step 3/8", stop)) == Exit.STOPPED
+    assert train(stopped, attempt=2) == Exit.DONE
+
+    first, last = (tiny.events(straight, "metrics")[i]["data"] for i in (0, -1))
+    assert first["train_loss"] == pytest.approx(math.log(2), abs=1e-2 if kind == "full" else 1e-1)  # LoRA has dropout
+    assert last["train_loss"] < first["train_loss"]
+    assert last["train_reward_accuracy"] == 1
+    assert last["full_valid_reward_margin"] > 0
+    assert last["elapsed_examples"] == 4 * len(PREFERENCES)
+    assert tiny.weights_hash(stopped) == tiny.weights_hash(straight)
 
 
 @pytest.mark.slow

@@ -79,3 +79,12 @@ def test_training_files_need_no_definition(tmp_path: Path) -> None:
     assert from_files(train, None, default_model="m").train == train
     with pytest.raises(DataError, match="no such training file"):
         from_files(tmp_path / "absent.jsonl", None, default_model="m")
+
+
+def test_rows_with_two_answers_are_trained_as_preferences(tmp_path: Path) -> None:
+    (tmp_path / "train.jsonl").write_text('{"prompt": "a", "chosen": "b", "rejected": "c"}\n')
+    spec = from_files(tmp_path / "train.jsonl", None, default_model="m", overrides={"beta": 0.5, "n_epochs": 2})
+    body = spec.request("file-1", None, local=True)
+    assert body["method"] == {"type": "dpo", "dpo": {"hyperparameters": {
+        "n_epochs": 2, "batch_size": "auto", "learning_rate_multiplier": "auto", "beta": 0.5}}}
+    assert "extra_body" not in body

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pen_backend.engine.jobs.state import Job
+from pen_backend.engine.jobs.state import Job, method_of
 from pen_backend.records import auto_epochs
 
 SPEC_VERSION = 1
@@ -13,6 +13,8 @@ TOKEN_BUDGET = 4096
 WINDOW = 2048
 SMALL_MODEL = 20_000_000
 RATE_SMALL, RATE_LARGE, RATE_LORA = 6e-4, 2e-5, 2e-4
+PREFERENCE_RATE = 0.1  # preferences are learned more gently
+BETA = 0.1
 EVALUATIONS = 20
 EVALUATION_SAMPLE = 64
 SAMPLE_TEMPERATURE = 0.8
@@ -50,11 +52,14 @@ def resolve(start: Start, options: Mapping[str, Any], hyperparameters: Mapping[s
             tune = "lora"
     multiplier = hyperparameters["learning_rate_multiplier"]
     multiplier = 1.0 if multiplier == "auto" else multiplier
-    rate = options["learning_rate"] or base_rate(tune, start.parameters) * multiplier
+    rate = options["learning_rate"] or base_rate(tune, start.parameters) * multiplier * (
+        PREFERENCE_RATE if method_of(hyperparameters) == "dpo" else 1)
+    beta = {"beta": BETA if hyperparameters["beta"] == "auto" else hyperparameters["beta"]} \
+        if method_of(hyperparameters) == "dpo" else {}
     epochs = hyperparameters["n_epochs"]
     return (
         {**hyperparameters, "n_epochs": auto_epochs(examples) if epochs == "auto" else epochs,
-         "learning_rate_multiplier": multiplier},
+         "learning_rate_multiplier": multiplier, **beta},
         {**options, "tune": tune, "learning_rate": rate,
          "max_tokens": options["max_tokens"] or (min(WINDOW, start.context_length) if options["packing"] == "window"
                                                  else start.context_length),
@@ -86,7 +91,8 @@ def build(job: Job, start: Start, *, blobs: Mapping[str, Path], names: Mapping[s
     every = options["eval_every"]
     batch_evaluate = options["eval_batch_size"]
     return {
-        "spec_version": SPEC_VERSION, "job_id": job.id, "method": "supervised", "seed": job.seed, "beta": None,
+        "spec_version": SPEC_VERSION, "job_id": job.id, "method": method_of(hyperparameters), "seed": job.seed,
+        "beta": hyperparameters.get("beta"),
         "n_epochs": hyperparameters["n_epochs"], "learning_rate": options["learning_rate"],
         "schedule": options["schedule"], "early_stopping": options["early_stopping"],
         "base": {"name": start.name, "path": str(start.path), "sha256": start.sha256},

@@ -56,6 +56,7 @@ class Job:
     fine_tuned_model: str | None
     result_files: Sequence[str]
     error: Mapping[str, Any] | None
+    interruption: str | None
 
 
 _JSON = ("metadata", "hyperparameters", "options", "result_files", "error")
@@ -205,10 +206,16 @@ def fail(connection: sqlite3.Connection, job: Job, error: Mapping[str, Any], *, 
     move(connection, job, "failed", message=str(whole["message"]), level="error", error=whole, now=now)
 
 
+def method_of(hyperparameters: Mapping[str, Any]) -> str:
+    """Tell how a job trains: only preferences have a beta."""
+    return "dpo" if "beta" in hyperparameters else "supervised"
+
+
 def as_object(job: Job, *, queue_position: int | None = None,
               progress: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Build the fine_tuning.job object; PROGRESS is the trainer's newest, which only memory keeps."""
     seconds = (progress or {}).get("eta_seconds") if job.state == "running" else None
+    method = method_of(job.hyperparameters)
     total = job.total_steps or (progress or {}).get("total_steps")
     pen = {**job.options, "attempt": job.attempt, "want": job.want, "queue_position": queue_position,
            "total_steps": total}
@@ -219,8 +226,9 @@ def as_object(job: Job, *, queue_position: int | None = None,
         "status": job.state, "model": job.model, "fine_tuned_model": job.fine_tuned_model,
         "organization_id": "org-local", "training_file": job.training_file, "validation_file": job.validation_file,
         "result_files": list(job.result_files), "trained_tokens": job.trained_tokens, "error": job.error,
-        "seed": job.seed, "hyperparameters": dict(job.hyperparameters),
-        "method": {"type": "supervised", "supervised": {"hyperparameters": dict(job.hyperparameters)}},
+        "seed": job.seed,
+        "hyperparameters": {key: value for key, value in job.hyperparameters.items() if key != "beta"},
+        "method": {"type": method, method: {"hyperparameters": dict(job.hyperparameters)}},
         "metadata": dict(job.metadata), "integrations": None,
         "estimated_finish": None if seconds is None else int(time.time() + seconds),
         "pen": pen,

@@ -8,6 +8,7 @@ rendering.py    chat templates that models bring, in a process of its own
 chat.py         messages of a chat as segments of text
 tokenise.py     examples to tokens with exact weights
 data.py         a job's data file, every refusal with its line
+preferences.py  pairs of answers
 batches.py      which examples a step trains on: length buckets
 windows.py      the same for windows of equal length
 plan.py         which of the two a job has
@@ -17,6 +18,8 @@ models.py       load a model folder, and write one
 attention.py    attention for training on a CPU in bf16
 adapters.py     LoRA adapters as PEFT folders
 loss.py         the one loss
+dpo.py          the one of preferences
+references.py   what a model favoured before
 optimiser.py    AdamW and its schedule
 totals.py       sums over batches, and the figures they make
 run.py          everything the loop works with, loaded

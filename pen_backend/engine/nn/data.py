@@ -2,12 +2,13 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 from pen_backend.engine.nn.chat import ChatFormat, example_messages
 from pen_backend.engine.nn.outcome import Code, Exit, TrainingError
+from pen_backend.engine.nn.preferences import Pair, both, fit_pair, pairs
 from pen_backend.engine.nn.rendering import Renderer, TemplateError
 from pen_backend.engine.nn.spec import Data, Spec
 from pen_backend.engine.nn.tokenise import CHATS, Encoded, encode_examples, fit
@@ -18,25 +19,29 @@ from pen_backend.records import DIALECTS, Dialect, Example, read_lines
 
 SHOWN = 20
 Param = Literal["training_file", "validation_file"]
-TRAINED: frozenset[Dialect] = frozenset(DIALECTS) - {"preference"}
+PREFERENCES: frozenset[Dialect] = frozenset({"preference"})
+TRAINED: Mapping[str, frozenset[Dialect]] = {
+    "supervised": frozenset(DIALECTS) - PREFERENCES, "dpo": PREFERENCES}
+INSTEAD = {"supervised": "write them as prompt and completion, or train with the method dpo",
+           "dpo": "write input, preferred_output and non_preferred_output, or train with the method supervised"}
 
 
 @dataclass(frozen=True, slots=True)
 class DataSet:
     """The encoded examples of a file, and what was left out of it by reason."""
 
-    examples: list[Encoded]
+    examples: list[Any]  # Encoded, or Pair
     dropped: Counter[str]
 
     @property
     def tokens(self) -> int:
         """Count all tokens, ends included."""
-        return sum(len(example) for example in self.examples)
+        return sum(example.tokens for example in self.examples)
 
     @property
     def longest(self) -> int:
         """Count the tokens of the longest example."""
-        return max((len(example) for example in self.examples), default=0)
+        return max((example.longest for example in self.examples), default=0)
 
 
 @dataclass(slots=True)
@@ -55,20 +60,23 @@ def read_data(data: Data, param: Param, spec: Spec, vocabulary: Vocabulary, *, c
     limit = min(spec.max_tokens, context)
     in_windows = spec.batch.kind == "windows"
     reading = _Reading()
-    examples: list[Encoded] = []
+    examples: list[Encoded | Pair] = []
     _check_hash(data, name, code, param)
-    for index, example in enumerate(encode_examples(_read(data, name, spec, reading, vocabulary), vocabulary)):
-        if len(example) <= limit or (in_windows and param == "training_file"):
+    encoded = encode_examples(_read(data, name, spec, reading, vocabulary), vocabulary)
+    items: Iterator[Encoded | Pair] = pairs(encoded) if spec.method == "dpo" else encoded
+    for index, example in enumerate(items):
+        if example.longest <= limit or (in_windows and param == "training_file"):
             examples.append(example)
-        elif in_windows:
+        elif in_windows and isinstance(example, Encoded):
             examples += pieces(example, limit)
         elif spec.overlong == "drop":
             reading.dropped["too-long"] += 1
-        elif spec.overlong == "truncate" and (cut := fit(example, limit)):
+        elif spec.overlong == "truncate" and (
+                cut := fit_pair(example, limit) if isinstance(example, Pair) else fit(example, limit)):
             examples.append(cut)
         else:
             reading.findings.append(Finding(
-                "too-long", f"the example has {len(example)} tokens, the limit is {limit}",
+                "too-long", f"the example has {example.longest} tokens, the limit is {limit}",
                 where=f"{name}:{reading.lines[index]}", hint="shorten it, or set overlong to drop or truncate"))
     if reading.findings:
         raise TrainingError(Exit.DATA, code, _summary(reading.findings), param=param, where=reading.findings[0].where,
@@ -82,7 +90,10 @@ def read_data(data: Data, param: Param, spec: Spec, vocabulary: Vocabulary, *, c
 
 def _read(data: Data, name: str, spec: Spec, reading: _Reading, vocabulary: Vocabulary
           ) -> Iterator[tuple[Dialect, Example]]:
-    """Yield the lines that can be trained on, chats as the model writes them; note the others."""
+    """Yield the lines that can be trained on, chats as the model writes them; note the others.
+
+    A preference makes two examples: first the preferred answer, then the other.
+    """
     with data.path.open("rb") as stream, Renderer() as renderer:
         chat = ChatFormat(vocabulary, renderer, name=spec.base.name)
         for item in read_lines(stream, source=name, prompt_loss_weight=spec.prompt_loss_weight):
@@ -93,19 +104,20 @@ def _read(data: Data, name: str, spec: Spec, reading: _Reading, vocabulary: Voca
                     reading.findings.append(item)
                 continue
             line, dialect, example = item
-            if dialect not in TRAINED:
+            if dialect not in TRAINED[spec.method]:
                 reading.findings.append(Finding(
-                    "unknown-format", f"{dialect} lines are not trained yet", where=f"{name}:{line}",
-                    hint="write them as prompt and completion"))
+                    "unknown-format", f"the method {spec.method} does not train {dialect} lines",
+                    where=f"{name}:{line}", hint=INSTEAD[spec.method]))
                 continue
+            parts = both(example) if dialect == "preference" else ((dialect, example),)
             try:
-                example = chat_example(example, chat) if dialect in CHATS else example
+                written = [(kind, chat_example(part, chat) if kind in CHATS else part) for kind, part in parts]
             except TemplateError as error:
                 reading.findings.append(Finding("chat-template", str(error), where=f"{name}:{line}",
                                                 hint="write the row for this model, or as prompt and completion"))
                 continue
             reading.lines.append(line)
-            yield dialect, example
+            yield from written
 
 
 def chat_example(example: Example, chat: ChatFormat) -> Example:

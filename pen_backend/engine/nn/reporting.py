@@ -72,5 +72,6 @@ class Report:
 
 
 def measured(figures: Figures) -> Figures:
-    """Keep of a step's figures what a checkpoint's metrics hold: losses and accuracies."""
-    return {name: value for name, value in figures.items() if name == "step" or name.endswith(("_loss", "_accuracy"))}
+    """Keep of a step's figures what a checkpoint's metrics hold: losses, accuracies and margins."""
+    return {name: value for name, value in figures.items()
+            if name == "step" or name.endswith(("_loss", "_accuracy", "_margin"))}

@@ -18,9 +18,10 @@ from pen_backend.engine.nn.checkpoints import make_public, newest_before
 from pen_backend.engine.nn.classes import Classes, read_classes
 from pen_backend.engine.nn.data import DataSet, read_data
 from pen_backend.engine.nn.device import Device, Precision, choose_device, limit_threads
+from pen_backend.engine.nn.dpo import PreferenceLoss, collate_pairs
 from pen_backend.engine.nn.folder import read_model_folder
 from pen_backend.engine.nn.journal import Journal
-from pen_backend.engine.nn.loss import WeightedLoss, keeps_documents_apart, takes_lean_forward
+from pen_backend.engine.nn.loss import WeightedLoss, collate, keeps_documents_apart, takes_lean_forward
 from pen_backend.engine.nn.models import load_model
 from pen_backend.engine.nn.optimiser import make_optimiser
 from pen_backend.engine.nn.outcome import Exit, Stop, TrainingError
@@ -58,6 +59,7 @@ class Run:
     model: PreTrainedModel
     adapter: "PeftModel | None"
     loss: WeightedLoss
+    collate: Callable[..., Any]
     optimiser: torch.optim.Optimizer
     step: int = 0
     seconds: float = 0.0
@@ -90,11 +92,12 @@ def load_run(spec: Spec, root: Path, journal: Journal, *, disk: Disk, stop: Stop
         raise TrainingError(Exit.MODEL, "invalid_model", f"In a window, texts for {spec.base.name} would see each "
                             "other; train it with packing: examples.", param="model")
     adapter = _adapt(model, spec, device)
-    loss = WeightedLoss(model, device, lean=lean)
+    loss = WeightedLoss(model, device, lean=lean) if spec.beta is None else \
+        PreferenceLoss(model, device, lean=lean, beta=spec.beta)
     optimiser: torch.optim.Optimizer = make_optimiser(loss, spec.learning_rate)
     loss, optimiser = accelerator.prepare(loss, optimiser)
     return Run(spec, root, disk, journal, stop, guard, accelerator, device, vocabulary, train, valid, classes,
-               plan, model, adapter, loss, optimiser)
+               plan, model, adapter, loss, collate if spec.beta is None else collate_pairs, optimiser)
 
 
 def _adapt(model: PreTrainedModel, spec: Spec, device: Device) -> "PeftModel | None":

@@ -144,7 +144,11 @@ class Spec:
         _require(self.max_tokens >= 2, "max_tokens must be at least 2")
         _require(self.threads >= 1, "threads must be at least 1")
         _require(self.snapshots_every is None or self.snapshots_every >= 1, "snapshots_every must be at least 1")
-        _require(self.method == "supervised", f"method {self.method} is not trained yet; use supervised")
+        dpo = self.method == "dpo"
+        _require(not dpo or (self.beta is not None and 0 < self.beta <= 2),
+                 "beta must be above 0 and at most 2 for dpo")
+        _require(not dpo or self.batch.kind != "windows", "dpo needs whole examples; batch.kind is windows")
+        _require(not dpo or self.classification is None, "dpo has no classification")
         _require(self.early_stopping is None or (self.early_stopping >= 1 and self.valid is not None),
                  "early_stopping must be at least 1, and needs valid")
         _require(self.classification is None or self.valid is not None, "classification needs valid")

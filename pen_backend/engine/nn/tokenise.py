@@ -51,6 +51,11 @@ class Encoded:
         return len(self.ids)
 
     @property
+    def longest(self) -> int:
+        """Count the tokens that the model reads at once: all."""
+        return len(self.ids)
+
+    @property
     def weight_sum(self) -> float:
         """Sum the weights of the targets: every token but the first, which nothing predicts."""
         first, *rest = self.spans

@@ -23,9 +23,9 @@ from pen_backend.engine.nn.checkpoints import (
 )
 from pen_backend.engine.nn.device import Precision
 from pen_backend.engine.nn.journal import Journal
-from pen_backend.engine.nn.loss import collate
 from pen_backend.engine.nn.optimiser import CLIP, learning_rate
 from pen_backend.engine.nn.outcome import Stop, Stopped
+from pen_backend.engine.nn.references import measure_references
 from pen_backend.engine.nn.reporting import Figures, Report, measured
 from pen_backend.engine.nn.resume import read_state, restore, state_files
 from pen_backend.engine.nn.run import Run, diverged, load_run
@@ -45,6 +45,8 @@ def train(spec: Spec, jobdir: Path, journal: Journal, *, disk: Disk, stop: Stop,
     if checkpoint:
         precision = read_state(checkpoint)["surroundings"]["precision"]
     run = load_run(spec, root, journal, disk=disk, stop=stop, guard=guard, precision=precision)
+    if spec.method == "dpo":
+        measure_references(run, jobdir / "reference.safetensors")
     if checkpoint:
         restore(run, checkpoint)
     report = Report(journal, run.plan.total_steps)
@@ -75,7 +77,7 @@ def take_step(run: Run, number: int, report: Report) -> None:
     run.loss.train()
     totals, items = Totals(), run.plan.items(number)
     for numbers in step.micro_batches if step.weight_sum else ():  # a window may hold nothing to learn
-        scores = run.loss(collate([items[i] for i in numbers], run.vocabulary.pad, run.device.torch))
+        scores = run.loss(run.collate([items[i] for i in numbers], run.vocabulary.pad, run.device.torch))
         run.accelerator.backward(scores.loss / step.weight_sum)
         totals.add(scores)
     norm = float(run.accelerator.clip_grad_norm_(run.loss.parameters(), CLIP)) if step.weight_sum else 0.0

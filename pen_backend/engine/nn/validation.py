@@ -41,7 +41,7 @@ def validate(run: Run, numbers: list[int], prefix: str) -> dict[str, float]:
     run.loss.eval()
     totals = Totals()
     for batch in batches(run, examples, numbers):
-        totals.add(run.loss(collate([examples[i] for i in batch], run.vocabulary.pad, run.device.torch)))
+        totals.add(run.loss(run.collate([examples[i] for i in batch], run.vocabulary.pad, run.device.torch)))
     return totals.figures(prefix, sum(examples[i].weight_sum for i in numbers))
 
 

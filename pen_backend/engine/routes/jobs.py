@@ -15,8 +15,11 @@ from pen_backend.engine.store import find_file
 from pen_backend.engine.wire.errors import ApiError, invalid_value, no_space, unknown_model, unsupported_parameter
 from pen_backend.engine.wire.jobs import Creation, read_creation
 from pen_backend.errors import DataError
+from pen_backend.records import DIALECTS
 
-TRAINED_DIALECTS = ("text-list", "prompt-completion", "data", "text")
+TRAINED_DIALECTS = {"supervised": tuple(each for each in DIALECTS if each != "preference"), "dpo": ("preference",)}
+INSTEAD = {"supervised": "write messages, prompt and completion, data, or text_list lines, or use 'dpo'",
+           "dpo": "write input, preferred_output and non_preferred_output, or use 'supervised'"}
 
 
 async def create(request: Request) -> Response:
@@ -34,8 +37,9 @@ def _create(engine: Engine, creation: Creation) -> Job:
     model = engine.models.find(request.model)
     if model is None:
         raise unknown_model(request.model, [each.id for each in engine.models.all()])
-    training = _file(engine, "training_file", request.training_file)
-    validation = None if request.validation_file is None else _file(engine, "validation_file", request.validation_file)
+    training = _file(engine, "training_file", request.training_file, creation.method)
+    validation = None if request.validation_file is None else _file(
+        engine, "validation_file", request.validation_file, creation.method)
     try:
         start = start_from(model)
     except DataError as error:
@@ -56,16 +60,16 @@ def _create(engine: Engine, creation: Creation) -> Job:
         hyperparameters=hyperparameters, options=options)
 
 
-def _file(engine: Engine, param: str, file_id: str) -> dict[str, Any]:
-    """Find an uploaded file that can be trained on."""
+def _file(engine: Engine, param: str, file_id: str, method: str) -> dict[str, Any]:
+    """Find an uploaded file that METHOD can train on."""
     row = engine.store.read(lambda connection: find_file(connection, file_id))
     if row is None:
         raise ApiError(400, "invalid_value", f"'{param}' names a file that does not exist.", param=param)
     if row["purpose"] != "fine-tune":
         raise invalid_value(param, f"'{param}' was uploaded for '{row['purpose']}'; upload it for 'fine-tune'.")
-    if row["dialect"] not in TRAINED_DIALECTS:
-        raise unsupported_parameter(param, f"'{param}' holds {row['dialect']} lines, which pen does not train yet; "
-                                           "write prompt and completion, data, or text_list lines.")
+    if row["dialect"] not in TRAINED_DIALECTS[method]:
+        raise unsupported_parameter(param, f"'{param}' holds {row['dialect']} lines, which '{method}' does not train; "
+                                           f"{INSTEAD[method]}.")
     return dict(row)
 
 

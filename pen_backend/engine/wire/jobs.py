@@ -24,18 +24,31 @@ class Hyperparameters(Request):
         "auto", description="'auto' or an integer from 1 to 50")
 
 
+class Preferences(Hyperparameters):
+    """The same for `dpo`, and how strongly it holds to the preferences."""
+
+    beta: Literal["auto"] | Annotated[float, Field(gt=0, le=2)] = Field(
+        "auto", description="'auto' or a number above 0, at most 2")
+
+
 class Supervised(Request):
     """`method.supervised`."""
 
     hyperparameters: Hyperparameters | None = Field(None, description="an object")
 
 
+class Dpo(Request):
+    """`method.dpo`."""
+
+    hyperparameters: Preferences | None = Field(None, description="an object")
+
+
 class Method(Request):
     """`method`: how to train."""
 
-    type: Literal["supervised", "dpo", "reinforcement"] = Field(description="'supervised'")
+    type: Literal["supervised", "dpo", "reinforcement"] = Field(description="'supervised' or 'dpo'")
     supervised: Supervised | None = Field(None, description="an object")
-    dpo: dict[str, Any] | None = Field(None, description="absent")
+    dpo: Dpo | None = Field(None, description="an object")
     reinforcement: dict[str, Any] | None = Field(None, description="absent")
 
 
@@ -57,9 +70,10 @@ class JobRequest(Request):
 
 @dataclass(frozen=True, slots=True)
 class Creation:
-    """A job creation: the request, its hyperparameters, pen's options."""
+    """A job creation: the request, how to train, its hyperparameters, pen's options."""
 
     request: JobRequest
+    method: Literal["supervised", "dpo"]
     hyperparameters: Hyperparameters
     options: Options
 
@@ -72,10 +86,11 @@ def read_creation(body: Mapping[str, Any]) -> Creation:
     request = check(JobRequest, rest)
     if request.integrations:
         raise unsupported_parameter("integrations", "'integrations' are not supported; pen sends nothing elsewhere.")
-    if request.method is not None and request.method.type != "supervised":
-        raise unsupported_parameter("method.type", f"pen does not train '{request.method.type}' yet; use 'supervised'.")
+    method = "supervised" if request.method is None else request.method.type
+    if method == "reinforcement":
+        raise unsupported_parameter("method.type", "pen trains 'supervised' and 'dpo', not 'reinforcement'.")
     _check_metadata(request.metadata or {})
-    hyperparameters = _hyperparameters(request)
+    hyperparameters = _preferences(request) if method == "dpo" else _hyperparameters(request)
     if options.learning_rate is not None and hyperparameters.learning_rate_multiplier != "auto":
         raise invalid_value("pen.learning_rate",
                             "'learning_rate' and 'learning_rate_multiplier' exclude each other; give one of them.")
@@ -88,7 +103,11 @@ def read_creation(body: Mapping[str, Any]) -> Creation:
                                                   "'validation_file'.")
     if options.classification is not None and options.packing == "window":
         raise invalid_value("pen.classification", "'classification' needs whole examples; 'packing' is 'window'.")
-    return Creation(request, hyperparameters, options)
+    if method == "dpo" and options.classification is not None:
+        raise invalid_value("pen.classification", "'dpo' compares answers and has no classes; leave it out.")
+    if method == "dpo" and options.packing == "window":
+        raise invalid_value("pen.packing", "'dpo' needs whole examples; 'packing' is 'window'.")
+    return Creation(request, method, hyperparameters, options)
 
 
 def _options(found: dict[str, Any]) -> Options:
@@ -101,14 +120,15 @@ def _options(found: dict[str, Any]) -> Options:
 def _unknown_hyperparameters(body: Mapping[str, Any]) -> None:
     """Refuse what is neither OpenAI's nor pen's, with the nearest name of both."""
     method = body.get("method")
-    supervised = method.get("supervised") if isinstance(method, dict) else None
-    places = {"hyperparameters": body.get("hyperparameters"),
-              "method.supervised.hyperparameters":
-                  supervised.get("hyperparameters") if isinstance(supervised, dict) else None}
+    places = {"hyperparameters": body.get("hyperparameters")}
+    for kind in ("supervised", "dpo"):
+        inner = method.get(kind) if isinstance(method, dict) else None
+        places[f"method.{kind}.hyperparameters"] = inner.get("hyperparameters") if isinstance(inner, dict) else None
     for place, found in places.items():
+        known = (*STANDARD, "beta") if ".dpo." in place else STANDARD
         for name in found if isinstance(found, dict) else ():
-            if name not in STANDARD:
-                raise unknown_parameter(name, (*NAMES, *STANDARD), param=f"{place}.{name}")
+            if name not in known:
+                raise unknown_parameter(name, (*NAMES, *known), param=f"{place}.{name}")
 
 
 def _hyperparameters(request: JobRequest) -> Hyperparameters:
@@ -119,6 +139,15 @@ def _hyperparameters(request: JobRequest) -> Hyperparameters:
         raise invalid_value("hyperparameters", "'hyperparameters' and 'method.supervised.hyperparameters' differ; "
                                                "give one of them.")
     return new or old or Hyperparameters.model_validate({})
+
+
+def _preferences(request: JobRequest) -> Preferences:
+    """Take those of `dpo`; the deprecated spelling is one of `supervised` only."""
+    if request.hyperparameters is not None:
+        raise invalid_value("hyperparameters", "'hyperparameters' are those of 'supervised'; write "
+                                               "'method.dpo.hyperparameters'.")
+    found = request.method.dpo.hyperparameters if request.method and request.method.dpo else None
+    return found or Preferences.model_validate({})
 
 
 def _check_metadata(metadata: Mapping[str, str]) -> None:

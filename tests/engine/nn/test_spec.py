@@ -35,7 +35,8 @@ def test_a_spec_is_read(tmp_path: Path) -> None:
     ({"batch": {"kind": "examples"}}, r"batch\.size must be at least 1"),
     ({"classification": {"n_classes": 2}}, "classification needs valid"),
     ({"classification": {}}, "classification needs n_classes or positive_class"),
-    ({"method": "dpo"}, "dpo is not trained yet"),
+    ({"method": "dpo"}, "beta must be above 0 and at most 2 for dpo"),
+    ({"method": "dpo", "beta": 0.1, "batch": {"kind": "windows", "size": 1}}, "dpo needs whole examples"),
 ])
 def test_what_is_wrong_with_a_spec_is_said(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(TrainingError, match=message) as caught:

@@ -51,6 +51,16 @@ def test_the_deprecated_spelling_is_the_same() -> None:
     assert old.hyperparameters == read_creation({**MINIMAL, **supervised(n_epochs=2)}).hyperparameters
 
 
+def test_preferences_have_a_beta() -> None:
+    creation = read_creation({**MINIMAL, "method": {"type": "dpo", "dpo": {"hyperparameters": {
+        "beta": 0.5, "n_epochs": 2, "snapshots_every": 5}}}})
+    assert creation.method == "dpo"
+    assert creation.hyperparameters.model_dump() == {
+        "batch_size": "auto", "learning_rate_multiplier": "auto", "n_epochs": 2, "beta": 0.5}
+    assert creation.options.snapshots_every == 5
+    assert read_creation({**MINIMAL, "method": {"type": "dpo"}}).hyperparameters.model_dump()["beta"] == "auto"
+
+
 def test_the_body_handed_in_is_not_changed() -> None:
     body = {**MINIMAL, **supervised(snapshots_every=5)}
     read_creation(body)
@@ -64,7 +74,15 @@ def test_the_body_handed_in_is_not_changed() -> None:
     (supervised(n_epochs=51), "method.supervised.hyperparameters.n_epochs", "invalid_value"),
     (supervised(n_epochs="2"), "method.supervised.hyperparameters.n_epochs", "invalid_value"),
     ({"hyperparameters": {"n_epochs": 2}, **supervised(n_epochs=3)}, "hyperparameters", "invalid_value"),
-    ({"method": {"type": "dpo"}}, "method.type", "unsupported_parameter"),
+    ({"method": {"type": "dpo", "dpo": {"hyperparameters": {"beta": 2.1}}}}, "method.dpo.hyperparameters.beta",
+     "invalid_value"),
+    ({"method": {"type": "dpo", "dpo": {"hyperparameters": {"bet": 1}}}}, "method.dpo.hyperparameters.bet",
+     "unknown_parameter"),
+    (supervised(beta=0.1), "method.supervised.hyperparameters.beta", "unknown_parameter"),
+    ({"method": {"type": "dpo"}, "hyperparameters": {"n_epochs": 2}}, "hyperparameters", "invalid_value"),
+    ({"method": {"type": "dpo"}, "pen": {"packing": "window"}}, "pen.packing", "invalid_value"),
+    ({"method": {"type": "dpo"}, "validation_file": "file-v", "pen": {"classification": {"n_classes": 2}}},
+     "pen.classification", "invalid_value"),
     ({"method": {"type": "reinforcement"}}, "method.type", "unsupported_parameter"),
     ({"method": {}}, "method.type", "missing_required_parameter"),
     ({"integrations": [{"type": "wandb"}]}, "integrations", "unsupported_parameter"),
