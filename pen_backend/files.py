@@ -51,6 +51,15 @@ class Disk:
         os.replace(temporary, final)  # noqa: PTH105 - Path.replace is the same call; this is the name the contract uses
         self.sync_directory(final.parent)
 
+    def reserve(self, path: Path, count: int) -> None:
+        """Create PATH with COUNT bytes of room that nobody else can use; private to the user."""
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
+            os.posix_fallocate(descriptor, 0, count)
+            self.sync(descriptor)
+        finally:
+            os.close(descriptor)
+
     def remove(self, path: Path) -> None:
         """Remove a file or a directory tree; it may be absent."""
         if path.is_dir() and not path.is_symlink():

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pen_backend
-from pen_backend.engine.server import Settings, listen, new_token, serve
+from pen_backend.engine.server import Observe, Settings, listen, new_token, serve, unobserved
 from pen_backend.engine.store import Store
 from pen_backend.errors import ConfigError, PenError, StartError
 from pen_backend.files import Disk, process_start_time, write_atomic
@@ -24,7 +24,7 @@ ALREADY = 3
 _log = logging.getLogger("pen.engine")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, *, observe: Observe = unobserved) -> int:
     """Read the arguments and the environment, and serve."""
     parser = argparse.ArgumentParser(prog="python -m pen_backend.engine", description="Run pen's local engine.")
     parser.add_argument("--state", type=Path, help="directory of jobs, models and files (default: pen's)")
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     directory = (options.state or data_directory(environ)).absolute()
     runtime = directory / "engine.json" if options.state else runtime_directory(environ) / "engine.json"
     try:
-        return run(replace(from_environment(environ, directory), port=options.port), runtime)
+        return run(replace(from_environment(environ, directory), port=options.port, observe=observe), runtime)
     except PenError as error:
         print(f"pen engine: {error}", file=sys.stderr)
         return ALREADY if isinstance(error, StartError) else error.exit_code
@@ -50,6 +50,7 @@ def run(settings: Settings, runtime: Path) -> int:
     with _locked(settings.directory):
         store = Store(settings.directory, disk=settings.disk)
         store.collect_garbage()
+        store.ballast.fill()
         token = new_token()
         listener = listen(settings.port)
         address = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"

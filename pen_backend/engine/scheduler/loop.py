@@ -303,8 +303,10 @@ class Scheduler:
 
     def _renew(self, running: Sequence[Job]) -> None:
         """Write down until when a job is surely held: for people; the directory's lock keeps other engines out."""
-        if running and time.monotonic() - self._renewed >= RENEW_SECONDS:
-            self._renewed = time.monotonic()
+        if time.monotonic() - self._renewed < RENEW_SECONDS:
+            return
+        self._renewed = time.monotonic()
+        if running:
             self._store.transact(lambda connection: [state.update(
                 connection, job.id, {"lease_until": time.time() + LEASE_SECONDS}, state="running") for job in running])
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from pen_backend.engine.store import BlobWriter, Store, add_file, find_file, hash_directory
+from pen_backend.engine.store.migrations import versions
 from pen_backend.errors import TooLargeError, VersionError
 from pen_backend.files import Disk
 
@@ -33,7 +34,7 @@ def test_the_database_is_opened_as_designed(store: Store) -> None:
                 for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout", "user_version")}
 
     assert store.read(read) == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 10000,
-                       "user_version": 1}
+                       "user_version": len(versions())}
 
 
 def test_a_transaction_that_fails_leaves_nothing(store: Store) -> None:

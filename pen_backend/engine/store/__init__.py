@@ -1,0 +1,17 @@
+"""What the engine keeps.
+
+store.py       the database and the blobs
+migrations.py  how the database of an older pen becomes one of this pen
+ballast.py     room kept for the moment when the disk is full
+uploads.py     the files table
+blobs.py       blobs being written
+hashing.py     the hash of a model's directory
+schema/        the numbered SQL files
+"""
+
+from pen_backend.engine.store.blobs import BlobWriter
+from pen_backend.engine.store.hashing import NOT_THE_MODEL, hash_directory
+from pen_backend.engine.store.store import Store
+from pen_backend.engine.store.uploads import add_file, find_file
+
+__all__ = ["NOT_THE_MODEL", "BlobWriter", "Store", "add_file", "find_file", "hash_directory"]

@@ -1,0 +1,41 @@
+"""Room kept for the moment when the disk is full: given up, it lets the engine write down what has happened."""
+
+import os
+from pathlib import Path
+
+from pen_backend.files import Disk, temporary_name
+
+BALLAST_BYTES = 16 << 20
+PLENTY = 4  # times the ballast must be free before it is laid up, so that it is not what fills the disk
+
+
+class Ballast:
+    """A file of zeros that takes up real room."""
+
+    def __init__(self, path: Path, disk: Disk, *, size: int = BALLAST_BYTES) -> None:
+        self._path = path
+        self._disk = disk
+        self._size = size
+
+    def fill(self) -> bool:
+        """Lay up the room again if there is plenty; say whether it is there."""
+        if self._path.exists():
+            return True
+        temporary = temporary_name(self._path)
+        try:
+            if self._disk.free_bytes(self._path.parent) < PLENTY * self._size:
+                return False
+            self._disk.reserve(temporary, self._size)
+            self._disk.publish(temporary, self._path)
+        except OSError:  # somebody else was faster to fill the disk
+            self._disk.remove(temporary)
+            return False
+        return True
+
+    def give_up(self) -> bool:
+        """Make the room free; say whether there was any."""
+        try:
+            os.unlink(self._path)  # noqa: PTH108 - also that it was not there must be known
+        except FileNotFoundError:
+            return False
+        return True
