@@ -25,6 +25,8 @@ from pen_backend.files import Disk, write_atomic
 ENCODINGS = ("r50k_base", "p50k_base", "cl100k_base", "o200k_base")
 _TOKENIZER_LIMIT = 100_000_000  # bytes of a tokenizer.json; the largest public ones have about a third of it
 _LONG = 200_000  # characters; shorter texts cannot hold a run of white space that overflows tiktoken's stack
+_SHORT = 20  # characters
+_RESTS = 1_000
 _URL = "https://openaipublic.blob.core.windows.net/encodings/{}.tiktoken"
 _SHA256 = {
     "r50k_base": "306cd27f03c1a714eca7108e03d66b7dc042abe8c258b44c199a7ed9838dd930",
@@ -76,16 +78,29 @@ class _Encoding:
         self._encode = encoding.encode_ordinary
         self._encode_flat = (flat or encoding).encode_ordinary
         self._decode = encoding.decode
+        self._parts_at_breaks = flat is not None
+        self._rests: dict[str, int] = {}  # the tokens of what follows the first line, where it is short
 
     def encode(self, text: str) -> list[int]:
-        spaced = text.replace("\n", " ")
-        if spaced.isprintable() and "  " not in spaced:  # of all white space only the blank is printable
+        if _is_flat(text.replace("\n", " ")):
             return self._encode_flat(text)
         if len(text) < _LONG:
             return self._encode(text)
         return [token for piece in _pieces(text) for token in self._encode(piece)]
 
     def count(self, text: str) -> int:
+        if _is_flat(text.replace("\n", " ")):
+            return len(self._encode_flat(text))
+        first, _, rest = text.partition("\n")
+        if self._parts_at_breaks and len(rest) <= _SHORT and _is_flat(first) and first[-1:] != " ":
+            # GPT-2's pattern parts a line's last sign from the break behind it, so both sides count by themselves; the
+            # end of a prompt, as "\n\n###\n\n", is the same in every row.
+            number = self._rests.get(rest)
+            if number is None:
+                if len(self._rests) >= _RESTS:
+                    self._rests.clear()
+                number = self._rests[rest] = len(self._encode("\n" + rest))
+            return len(self._encode_flat(first)) + number
         return len(self.encode(text))
 
     def decode(self, ids: list[int]) -> str:
@@ -174,6 +189,11 @@ def _read_tokenizer(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise NotFoundError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def _is_flat(text: str) -> bool:
+    """Say whether a text has no white space but single blanks; of all white space only the blank is printable."""
+    return "  " not in text and text.isprintable()
 
 
 def _byte_level_ranks(content: object) -> dict[bytes, int] | None:

@@ -94,6 +94,14 @@ def test_pen_tiny_counts_as_the_tokenizers_library_does(text: str) -> None:
 def test_words_with_single_blanks_are_encoded_as_the_tokenizers_library_does(text: str) -> None:
     encoder, theirs = _both()
     assert encoder.encode(text) == theirs.encode(text, add_special_tokens=False).ids
+    assert encoder.count(text) == len(encoder.encode(text))
+
+
+@settings(deadline=None)
+@given(st.text("ab1.'s ", max_size=6), st.sampled_from(["\n\n###\n\n", "\n", "\n\n", "\n \n", "\n\n " * 9]) | TEXT)
+def test_a_text_and_its_boundary_count_as_their_join(text: str, end: str) -> None:
+    encoder, _ = _both()
+    assert encoder.count(text + end) == len(encoder.encode(text + end))
 
 
 def test_what_looks_like_a_special_token_is_text(tiny: tokens.Encoder) -> None:
