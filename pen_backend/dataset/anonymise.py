@@ -4,14 +4,14 @@ The step acts on records as soon as they are read, wherever it stands among the 
 written later has been through it. It finds the authors of the sources and the names that are listed, nobody else.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pen_backend.dataset.items import Opened, Wanted, example_item, request_of, text_of
 from pen_backend.dataset.names import clean
 from pen_backend.dataset.phones import regions
 from pen_backend.dataset.pseudonyms import assigned, reserve
-from pen_backend.dataset.record import Item, Pulse, Record
+from pen_backend.dataset.record import Item, Pulse, Record, Rejected
 from pen_backend.dataset.replacing import Replacements
 from pen_backend.errors import PromptError
 from pen_backend.files import Disk
@@ -82,9 +82,11 @@ def _survey(opened: Sequence[Opened], want: Wanted, pulse: Pulse, *,
         for one in opened:
             for done, each in enumerate(one.reader(one.document, request_of(_whole(one.source), want))):
                 pulse.beat("names looked for", done)
-                if isinstance(each, Record):
+                fields = each.fields if isinstance(each, Record) else each.raw if isinstance(each, Rejected) else None
+                if isinstance(fields, Mapping):  # who sent pictures alone is spoken of, too
                     authors.update((name, None) for field in AUTHOR_FIELDS
-                                   if isinstance(name := each.fields.get(field), str))
+                                   if isinstance(name := fields.get(field), str))
+                if isinstance(each, Record):
                     yield " ".join([value for value in each.fields.values() if isinstance(value, str)])
                 elif isinstance(each, Example):
                     authors.update((segment.name, None) for segment in each.segments if segment.name)

@@ -191,3 +191,14 @@ def test_replies_are_chosen_by_the_name_and_written_under_the_pseudonym(tmp_path
     assert texts_of[0] == "Person 1: is it raining where you are, Person 2\nPerson 2:\n"
     assert "Person 3: call me at [phone]" in texts_of[2]
     assert not any(name in text for name in ("Selina", "Bruce", "Wayne") for text in texts_of)
+
+
+def test_who_sent_nothing_but_pictures_is_an_author_too(tmp_path: Path) -> None:
+    chat = ("[13/01/2024, 10:16:00] Bob: \u200eimage omitted\n[13/01/2024, 10:17:00] Ada: did you see the picture of "
+            "@Bob there\n[13/01/2024, 10:18:00] Ada: and what did Bob say about it then\n")
+    source = Source.model_validate({"text": chat, "id": "chat", "reader": "whatsapp", "fields": {"question": "text",
+                                                                                              "answer": "text"}})
+    done = build(definition(tmp_path / "project", ROWS, "{steps: [anonymise]}"), sources=[source],
+                 out=tmp_path / "out", encoder=Bytes())
+    assert "what did Person 1 say" in texts(done)
+    assert not any("Bob" in content.decode() for content in files(done.directory).values())

@@ -38,7 +38,8 @@ def read(document: Document, request: Request, *, strings: Strings | None = None
         else:
             text = without(each.body.text)
             if request.wanted and not text.strip():
-                yield Rejected(origin, "empty", f"the message, of kind {each.body.kind}, has no text")
+                yield Rejected(origin, "empty", f"the message, of kind {each.body.kind}, has no text",
+                               None if source.remove else _fields(each, text))
                 continue
             if source.include_user and each.author is not None and text and not request.conversation:
                 text = f"{each.author}: {text}"
