@@ -9,9 +9,9 @@ hashing.py     the hash of a model's directory
 schema/        the numbered SQL files
 """
 
-from pen_backend.engine.store.blobs import BlobWriter
+from pen_backend.engine.store.blobs import CHUNK, BlobWriter
 from pen_backend.engine.store.hashing import NOT_THE_MODEL, hash_directory
 from pen_backend.engine.store.store import Store
 from pen_backend.engine.store.uploads import add_file, find_file
 
-__all__ = ["NOT_THE_MODEL", "BlobWriter", "Store", "add_file", "find_file", "hash_directory"]
+__all__ = ["CHUNK", "NOT_THE_MODEL", "BlobWriter", "Store", "add_file", "find_file", "hash_directory"]
