@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import random
 import socket
@@ -144,6 +145,14 @@ class Client:
         return self._call(lambda client: str(_checked(client.files.create(
             file=(name, content, "application/jsonl"), purpose="fine-tune",
             timeout=self._timeout(UPLOAD_SECONDS))).id), UPLOAD_SECONDS, calls=1)
+
+    def file(self, file: str) -> Object:
+        """Describe one file."""
+        return self._call(lambda client: _plain(client.files.retrieve(file)), JOB_SECONDS)
+
+    def file_content(self, file: str) -> bytes:
+        """Return a file's bytes; hosted result files come as base64 and are decoded."""
+        return self._call(lambda client: _unwrapped(client.files.content(file).content), UPLOAD_SECONDS)
 
     def models(self) -> list[Object]:
         """List every model."""
@@ -291,6 +300,17 @@ def _finished(reason: str | None) -> str:
     if not reason:
         raise UpstreamError("The answer ended before it was complete.", hint="Try again.")
     return reason
+
+
+def _unwrapped(content: bytes) -> bytes:
+    """Decode a result table that is base64; one that begins as such a table does is plain already."""
+    if content.startswith(b"step,"):
+        return content
+    try:
+        decoded = base64.b64decode(content, validate=True)
+    except ValueError:
+        return content
+    return decoded if decoded.startswith(b"step,") else content
 
 
 def _plain(answer: Any) -> Object:

@@ -2,6 +2,7 @@
 
 import contextlib
 import uuid
+from pathlib import Path
 from typing import Any
 
 from pen_backend.client import Client
@@ -18,12 +19,8 @@ def launch(client: Client, ledger: Ledger, spec: JobSpec, *, confirmed: bool = F
     """Launch SPEC and return the provider's job; KEY names the launch, so that a repetition is not a second job."""
     if not client.local:
         refuse_hosted(spec, client.host, confirmed=confirmed)
-    with spec.train.open("rb") as stream:
-        training_file = client.upload(spec.train.name, stream)
-    validation_file = None
-    if spec.valid is not None:
-        with spec.valid.open("rb") as stream:
-            validation_file = client.upload(spec.valid.name, stream)
+    training_file = _uploaded(client, spec.train)
+    validation_file = None if spec.valid is None else _uploaded(client, spec.valid)
     job = client.create_job(spec.request(training_file, validation_file, local=client.local), key or uuid.uuid4().hex)
     entry = Entry(
         job=job["id"], provider=client.host if not client.local else "local", model=spec.model, prompt=spec.prompt,
@@ -34,12 +31,30 @@ def launch(client: Client, ledger: Ledger, spec: JobSpec, *, confirmed: bool = F
     return job
 
 
+def _uploaded(client: Client, file: Path | str) -> str:
+    """Upload a file and return its id; a text is one already."""
+    if isinstance(file, str):
+        return file
+    with file.open("rb") as stream:
+        return client.upload(file.name, stream)
+
+
 def refuse_hosted(spec: JobSpec, host: str, *, confirmed: bool) -> None:
     """Refuse, before anything is uploaded, what hosted OpenAI cannot train, and anything nobody said yes to."""
+    if isinstance(spec.train, Path):  # an uploaded file's lines were judged by the provider
+        _refuse_lines(spec.train)
+    if not confirmed:
+        own = ", ".join(sorted(spec.own_options))
+        raise RefusedError(f"Launching sends the training set to {host}." + (f" Ignored there: {own}." if own else ""),
+                           hint="Confirm the launch, or use the local engine.")
+
+
+def _refuse_lines(train: Path) -> None:
+    """Refuse lines that hosted OpenAI does not train."""
     examples = fractional = foreign = 0
     first = first_foreign = ""
-    with spec.train.open("rb") as stream:
-        for row in read_lines(stream, source=spec.train.name):
+    with train.open("rb") as stream:
+        for row in read_lines(stream, source=train.name):
             if not isinstance(row, tuple):
                 raise DataError(row.message, where=row.where, hint=row.hint, findings=[row])
             line, dialect, example = row
@@ -47,10 +62,10 @@ def refuse_hosted(spec: JobSpec, host: str, *, confirmed: bool) -> None:
             weight = _fractional(example)
             if weight is not None:
                 fractional += 1
-                first = first or f"{spec.train.name}:{line}, {weight:g}"
+                first = first or f"{train.name}:{line}, {weight:g}"
             if dialect not in HOSTED_DIALECTS:
                 foreign += 1
-                first_foreign = first_foreign or f"{spec.train.name}:{line}, {dialect}"
+                first_foreign = first_foreign or f"{train.name}:{line}, {dialect}"
     if fractional:
         raise DataError(
             f"hosted-limit: {fractional:,} of {examples:,} examples have loss weights other than 0 and 1 "
@@ -60,10 +75,6 @@ def refuse_hosted(spec: JobSpec, host: str, *, confirmed: bool) -> None:
         raise DataError(f"hosted-limit: {foreign:,} of {examples:,} examples are no chats (first: {first_foreign}). "
                         "OpenAI trains chat messages only.",
                         hint="Use the local engine, or build with output: {format: chat}.")
-    if not confirmed:
-        own = ", ".join(sorted(spec.own_options))
-        raise RefusedError(f"Launching sends the training set to {host}." + (f" Ignored there: {own}." if own else ""),
-                           hint="Confirm the launch, or use the local engine.")
 
 
 def _fractional(example: Example) -> float | None:

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +13,8 @@ from pen_backend.errors import BadParamsError, DataError, Finding
 from pen_backend.files import instead_of_file
 from pen_backend.records import HYPERPARAMETERS, check_hyperparameters, read_lines
 
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_FILE_ID = re.compile(r"file-[A-Za-z0-9]+")
 STANDARD = ("n_epochs", "batch_size", "learning_rate_multiplier")  # OpenAI's own; every other option is pen's
 SEPARATE = ("model", "suffix", "seed")                             # fields of the request itself
 
@@ -102,8 +105,18 @@ def from_files(train: Path | str, valid: Path | str | None, *, default_model: st
         if not path.is_file():
             raise DataError("There is no such training file.", where=str(path))
     options = _merged({}, overrides)
+    known = {"pen.dataset": hashlib.sha256(_bytes(train)).hexdigest()} if isinstance(train, Path) else {}
     return JobSpec(model=str(options.pop("model", default_model)), train=train, valid=valid, options=options,
-                   metadata={"pen.dataset": hashlib.sha256(_bytes(train)).hexdigest()}, method=_method(train))
+                   metadata={**known, **(metadata or {})},
+                   method=_method(train) if isinstance(train, Path) else "supervised")
+
+
+def source_file(given: str) -> Path | str:
+    """Read what the older tools take as a file: a path, or the id of an uploaded file; an address is refused."""
+    if _ADDRESS.match(given):
+        raise BadParamsError(f"'{given}' is an address; training files are not fetched from elsewhere.",
+                             hint="Download it first, as with curl -O, and give the file.")
+    return given if _FILE_ID.fullmatch(given) and not Path(given).exists() else Path(given)
 
 
 def _manifest(directory: Path) -> tuple[bytes, dict[str, Any]]:
