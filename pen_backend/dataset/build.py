@@ -220,8 +220,9 @@ def _run(definition: Definition, spec: TrainingSpec, opened: Sequence[Opened], e
     ledger = Ledger(opened, rejected, spec.on_bad, raw=hide is None)
     spool, nearness = partial(Spool, made.temporary, made.disk), nearness_of(spec)
     stream = _stream(definition, spec, opened, encoder, want, ledger, pulse, hide, spool=spool, nearness=nearness)
+    write_waiting = unlabelled.liner(definition)
     stream = labelled(stream, want, partial(ledger.reject, step="unlabelled"),
-                      lambda item: waiting.write(unlabelled.line(definition, item)))
+                      lambda item: waiting.write(write_waiting(item)))
     writing = Writing(definition, spec, want, encoder, made, ledger, pulse)
     straight = Straight.of(spec) if purse is None else None
     with contextlib.closing(Kept(spec, partial(label_of, definition, variable=want.label), made.temporary,

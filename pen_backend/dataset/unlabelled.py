@@ -7,7 +7,7 @@ import orjson
 from pen_backend.dataset.items import Reject, Wanted, plain_text
 from pen_backend.dataset.record import Item, rejected
 from pen_backend.errors import DataError
-from pen_backend.prompts import template
+from pen_backend.prompts import rows, template
 from pen_backend.prompts.definition import Definition
 
 
@@ -39,18 +39,25 @@ def labelled(items: Iterable[Item], want: Wanted, reject: Reject, keep: Callable
             reject(item.reject("unlabelled", "the completion is empty"))
 
 
-def line(definition: Definition, item: Item) -> bytes:
-    """Write a row to be filled in: what is asked, without its end, and an empty completion."""
-    if item.example is not None:
-        asked_for = "".join(segment.text for segment in item.example.segments[:-1])
-        return _row(asked_for.removesuffix(definition.format.prompt_end))
-    names = {variable.name for variable in definition.asked}
-    rendered = template.render(definition, {name: value for name, value in item.fields.items() if name in names})
-    if rendered.messages is None:
-        return _row(rendered.prompt.removesuffix(definition.format.prompt_end))
-    asked = [{"role": one.role, "content": one.content} for one in rendered.messages[:definition.asking]]
-    return orjson.dumps({"messages": [*asked, {"role": "assistant", "content": ""}]},
-                        option=orjson.OPT_APPEND_NEWLINE)
+def liner(definition: Definition) -> Callable[[Item], bytes]:
+    """Return what writes a row to be filled in: what is asked, without its end, and an empty completion."""
+    ask, end = rows.asker(definition), definition.format.prompt_end
+    names = frozenset(variable.name for variable in definition.asked)
+
+    def line(item: Item) -> bytes:
+        if item.example is not None:
+            return _row("".join(segment.text for segment in item.example.segments[:-1]).removesuffix(end))
+        asked = ask(item.fields)
+        if asked is not None:
+            return _row(asked.removesuffix(end))
+        rendered = template.render(definition, {name: value for name, value in item.fields.items() if name in names})
+        if rendered.messages is None:
+            return _row(rendered.prompt.removesuffix(end))
+        messages = [{"role": one.role, "content": one.content} for one in rendered.messages[:definition.asking]]
+        return orjson.dumps({"messages": [*messages, {"role": "assistant", "content": ""}]},
+                            option=orjson.OPT_APPEND_NEWLINE)
+
+    return line
 
 
 def _row(prompt: str) -> bytes:

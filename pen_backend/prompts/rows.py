@@ -45,6 +45,20 @@ def maker(definition: Definition, weights: Sequence[float], names: Sequence[str]
     return by_parts
 
 
+def asker(definition: Definition) -> Callable[[Mapping[str, object]], str | None]:
+    """Return a function that writes what is asked with a record's values; None where `template` has to look at them."""
+    if not _is_plain(definition):
+        return lambda values: None
+    writers = [_writer(definition, piece, 1.0) for piece in definition.pieces[:definition.asking]]
+
+    def ask(values: Mapping[str, object]) -> str | None:
+        segments = [constant or write(values) for constant, write in writers]
+        texts = [segment.text for segment in segments if segment is not None]
+        return "".join(texts) if len(texts) == len(segments) else None
+
+    return ask
+
+
 def _is_plain(definition: Definition) -> bool:
     """Say whether the texts are the values themselves, with the definition's own words and boundary around them."""
     variables = [part for piece in definition.pieces for part in piece.parts if isinstance(part, Variable)]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pen_backend.errors import PenError
 from pen_backend.prompts import template
 from pen_backend.prompts.definition import Definition
-from pen_backend.prompts.rows import maker
+from pen_backend.prompts.rows import asker, maker
 from pen_backend.records import Example, Origin
 from tests.prompts.files import SHORT, define
 from tests.prompts.test_template import DEFINITIONS
@@ -45,9 +45,20 @@ def test_a_row_made_in_bulk_is_the_templates_row(definition: Definition, data: s
     assert made == by_template(definition, values, weights)
 
 
+@pytest.mark.parametrize("definition", [pytest.param(one, id=name) for name, one in DEFINITIONS.items()])
+@given(data=st.data())
+@settings(max_examples=30, deadline=None)
+def test_what_is_asked_in_bulk_is_the_templates_prompt(definition: Definition, data: st.DataObject) -> None:
+    values = {one.name: data.draw(VALUE) for one in definition.asked}
+    asked = asker(definition)(values)
+    if asked is not None:
+        assert asked == template.render(definition, values).prompt
+
+
 def test_most_rows_are_made_without_the_template() -> None:
     one = maker(define(SHORT), (0.0, 1.0), ("a", "b"))({"a": "x\n", "b": " y "}, HERE, None)
     assert [(each.text, each.weight) for each in one.segments] == [("x\n", 0.0), ("yEND", 1.0)]
+    assert asker(define(SHORT))({"a": "x", "c": "y"}) == "x\n"
 
 
 def test_a_record_may_have_weights_of_its_own() -> None:
