@@ -9,7 +9,7 @@ from pen_backend.dataset.build import build
 from pen_backend.dataset.manifest import read_manifest, read_whole
 from pen_backend.dataset.record import CONTENT_CODES, Progress, Side
 from pen_backend.dataset.report import Report
-from pen_backend.errors import Finding
+from pen_backend.errors import DataError, Finding
 from pen_backend.prompts import loader, template
 from pen_backend.prompts.definition import Definition
 from pen_backend.prompts.sources import Source
@@ -71,14 +71,18 @@ def check_files(files: Mapping[Side, Sequence[Path]], definition: Definition | N
                     for side, paths in files.items() for path in paths)
     spec = _spec(against, strict=definition is not None, both=bool(files.get("valid")), max_tokens=max_tokens)
     with tempfile.TemporaryDirectory(prefix="pen-check-") as place:
-        done = build(against.model_copy(update={"training": spec}), sources=sources, out=Path(place), encoder=encoder,
-                     progress=progress, cancelled=cancelled)
+        try:
+            done = build(against.model_copy(update={"training": spec}), sources=sources, out=Path(place),
+                         encoder=encoder, progress=progress, cancelled=cancelled)
+        except DataError as error:
+            raise _mixed(error) if any(one.code == "lossy" for one in error.findings) else error from None
     return Checked(done.report, tuple(_findings(done.report)))
 
 
 def _spec(definition: Definition, *, strict: bool, both: bool, max_tokens: int | None) -> TrainingSpec:
     """Describe a build that takes rows as they are, and says of everything that it would drop."""
     own = definition.training or TrainingSpec()
+    equal = () if both else (Step(dedupe=Dedupe(exact="bytes")),)  # on two sides equal rows are a leak, and no repeats
     warn = CheckSpec(do="warn")
     checks = {**own.checks, "length": warn, "end-inside": warn, "all-masked": warn, "leak": warn}
     if not both:
@@ -86,8 +90,16 @@ def _spec(definition: Definition, *, strict: bool, both: bool, max_tokens: int |
     example = {"build": "as-is", "boundary": "check" if strict else "keep",
                "max_tokens": max_tokens or own.example.max_tokens}
     return TrainingSpec().model_copy(update={
-        "steps": (Step(dedupe=Dedupe(exact="bytes")),), "split": Split(valid=Valid(share=0)), "checks": checks,
+        "steps": equal, "split": Split(valid=Valid(share=0)), "checks": checks,
         "example": ExampleSpec().model_copy(update=example), "on_bad": "skip", "job": own.job, "seed": own.seed})
+
+
+def _mixed(error: DataError) -> DataError:
+    """Say of a row that is of another kind than those before it what that means in a file that is there already."""
+    message = "the row is of another kind than those before it: texts, chats and preferences are trained apart"
+    hint = "Put each kind into a file of its own."
+    return DataError(f"T{message[1:]}.", where=error.where, hint=hint,
+                     findings=[Finding("dialect", message, error.where, hint)])
 
 
 def _findings(report: Report) -> Iterator[Finding]:
@@ -96,6 +108,6 @@ def _findings(report: Report) -> Iterator[Finding]:
     for finding in report.findings:
         if finding.code in _BUILD_WORDS:
             continue
-        message = finding.message.replace(" dropped: ", ": ")
+        message = finding.message.replace(" dropped: ", ": ").removesuffix(", and held out too")
         level = "error" if finding.code in bad or finding.code in _FATAL else finding.level
         yield replace(finding, message=message, level=level)

@@ -62,7 +62,20 @@ def test_length_and_equal_rows_are_found_by_limit_and_place(tmp_path: Path) -> N
 
 def test_a_row_on_both_sides_is_a_leak(tmp_path: Path) -> None:
     twin = {"prompt": "Q: why oh why did it rain\nA:", "completion": " So it does today.\n"}
-    assert found(check(tmp_path, GOOD, twin, valid=({"data": "something else altogether"}, {**twin, "x": 1})))
+    other = {"data": "something else altogether"}
+    done = check(tmp_path, GOOD, twin, {**twin, "completion": " So it does, today.\n"}, valid=(other, {**twin, "x": 1}))
+    assert found(done) == {"leak": "error"}
+    (leak,) = [one for one in done.findings if one.code == "leak"]
+    assert leak.message == "2 training records nearly equal to held-out ones"
+    assert not found(check(tmp_path, GOOD, twin, valid=(other,)))
+
+
+def test_a_row_of_another_kind_than_the_others_is_named(tmp_path: Path) -> None:
+    chat = {"messages": [{"role": "user", "content": "x"}, {"role": "assistant", "content": "y"}]}
+    with pytest.raises(DataError, match="another kind than those before it") as caught:
+        check(tmp_path, GOOD, GOOD, chat)
+    assert caught.value.where == "train.jsonl:3"
+    assert "output.format" not in f"{caught.value} {caught.value.hint}"
 
 
 def test_a_file_without_any_row_is_refused(tmp_path: Path) -> None:
