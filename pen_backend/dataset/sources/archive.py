@@ -63,15 +63,18 @@ def _member(document: Document, name: str) -> BinaryIO:
     try:
         archive = _opened(stream, document)
         try:
-            if archive.getinfo(name).compress_type not in _METHODS:
+            info = archive.getinfo(name)
+            if info.compress_type not in _METHODS:
                 raise NotImplementedError("it is packed in a way that is not read here")
+            if info.file_size > LIMIT:  # zipfile reads no further than to the size that is stated
+                raise _unusable(document, f"{document.name} unpacks to more than {LIMIT // 1_000_000} MB", "bomb")
             opened = archive.open(name)
         except _BROKEN as error:
             raise _unusable(document, f"{document.name} cannot be unpacked: {_reason(error)}") from error
     except DataError:
         stream.close()
         raise
-    return io.BufferedReader(_Limited(opened, stream, document))
+    return io.BufferedReader(_Unpacked(opened, stream, document))
 
 
 def _opened(stream: BinaryIO, document: Document) -> zipfile.ZipFile:
@@ -98,14 +101,13 @@ def _directory_size(tail: bytes) -> int:
     return size
 
 
-class _Limited(io.RawIOBase):
-    """A member's bytes, as long as there are not too many; faults of the archive are DataErrors."""
+class _Unpacked(io.RawIOBase):
+    """A member's bytes; faults of the archive are DataErrors."""
 
     def __init__(self, member: IO[bytes], archive: BinaryIO, document: Document) -> None:
         self._member = member
         self._archive = archive
         self._document = document
-        self._read = 0
 
     def readable(self) -> bool:
         return True
@@ -116,10 +118,6 @@ class _Limited(io.RawIOBase):
             data = self._member.read(len(view))
         except _BROKEN as error:
             raise _unusable(self._document, f"{self._document.name} cannot be unpacked: {_reason(error)}") from error
-        self._read += len(data)
-        if self._read > LIMIT:
-            raise _unusable(self._document, f"{self._document.name} unpacks to more than {LIMIT // 1_000_000} MB",
-                            "bomb")
         view[:len(data)] = data
         return len(data)
 

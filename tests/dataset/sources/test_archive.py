@@ -1,7 +1,6 @@
 """Zip files: one member, streamed, and never more of it than a chat can have."""
 
 import struct
-import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -54,17 +53,14 @@ def test_what_is_no_zip_file_stays_what_it_is(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_bomb_is_stopped_on_the_way_and_leaves_the_memory_alone(tmp_path: Path) -> None:
+def test_a_bomb_is_refused_before_it_is_begun(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as file, file.open("a.txt", "w") as member:
         for _ in range(210):
             member.write(b"\n" * 1_000_000)
     assert (tmp_path / "a.zip").stat().st_size < 300_000
-    tracemalloc.start()
     with pytest.raises(DataError, match="unpacks to more than 200 MB") as caught:
-        drain(opened(tmp_path / "a.zip"))
+        opened(tmp_path / "a.zip").open()  # a chat of so many empty lines took a minute and a half to be refused
     assert code(caught) == "bomb"
-    assert tracemalloc.get_traced_memory()[1] < 20_000_000
-    tracemalloc.stop()
 
 
 def test_a_member_that_is_longer_than_it_says_is_a_data_error(tmp_path: Path) -> None:
