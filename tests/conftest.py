@@ -1,7 +1,9 @@
 """Fixtures that several rooms share: directories of their own for each test, and one real engine for a whole run."""
 
 import os
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from pen_backend.client import Client
 from pen_backend.config import Directories, directories
 from pen_backend.engine_process import EngineProcess, Running
 from pen_backend.service.context import Context
+from tests.engine.contract import check_answers
 
 
 def environment(home: Path) -> dict[str, str]:
@@ -53,6 +56,15 @@ def environ(tmp_path: Path) -> dict[str, str]:
     return environment(tmp_path)
 
 
+def recorded(argv: Sequence[str], environ: Mapping[str, str], log: Path) -> "subprocess.Popen[bytes]":
+    """Start the engine so that it writes down what it answers."""
+    program = Path(__file__).parent / "engine" / "programs" / "engine.py"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as output:
+        return subprocess.Popen([sys.executable, "-P", str(program), *argv[argv.index("--state"):]], env=dict(environ),
+                                stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, cwd="/")
+
+
 @pytest.fixture(scope="session")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveEngine]:
     """One real engine for the whole run, with a state directory of its own; only for tests marked slow."""
@@ -61,7 +73,10 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveEngine]:
     environ = environment(tmp_path_factory.mktemp("engine"))
     state = directories(environ).data
     make_model(state / "bases" / "two-layer")
-    process = Context(environ=environ).engine()
+    home = directories(environ)
+    process = EngineProcess(state, log=home.state / "engine.log", environ=environ, runtime=home.runtime / "engine.json",
+                            spawn=recorded)
     running = process.start()
     yield LiveEngine(process, running, environ)
     process.stop()
+    check_answers(state / "answers.jsonl")

@@ -25,7 +25,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import pen_backend
 from pen_backend.engine.models import Models
-from pen_backend.engine.routes import chat, completions, files, jobs, models, pen
+from pen_backend.engine.routes import chat, completions, files, jobs, models, pen, submission
 from pen_backend.engine.routes.http import CLIENT_GONE, ClientGone, Engine, Resource
 from pen_backend.engine.runners.local import LocalRunner
 from pen_backend.engine.scheduler import Scheduler
@@ -45,9 +45,20 @@ SERVED = "/v1/models, /v1/files, /v1/fine_tuning/jobs, /v1/completions and /v1/c
 _log = logging.getLogger(__name__)
 
 
+Observe = Callable[[ASGIApp], ASGIApp]
+
+
+def unobserved(app: ASGIApp) -> ASGIApp:
+    """Let nobody look on."""
+    return app
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What an engine is started with; the programs and the disk are arguments so that tests hand in others."""
+    """What an engine is started with; the programs and the disk are arguments so that tests hand in others.
+
+    OBSERVE wraps the whole application: a test looks on at every answer there.
+    """
 
     directory: Path
     port: int = 0
@@ -59,6 +70,7 @@ class Settings:
     worker_argv: Sequence[str] = (sys.executable, "-P", "-m", "pen_backend.engine.infer")
     bases: Sequence[Path] | None = None
     disk: Disk = field(default_factory=Disk)
+    observe: Observe = unobserved
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
 
 
@@ -134,9 +146,11 @@ def application(engine: Engine) -> Starlette:
         "/v1/files": Resource(get=files.list_files, post=files.upload),
         "/v1/files/{file}": Resource(get=files.retrieve, delete=files.delete),
         "/v1/files/{file}/content": Resource(get=files.content),
-        "/v1/fine_tuning/jobs": Resource(get=jobs.list_jobs, post=jobs.create),
+        "/v1/fine_tuning/jobs": Resource(get=jobs.list_jobs, post=submission.create),
         job: Resource(get=jobs.retrieve),
         f"{job}/cancel": Resource(post=jobs.cancel),
+        f"{job}/pause": Resource(post=jobs.pause),
+        f"{job}/resume": Resource(post=jobs.resume),
         f"{job}/events": Resource(get=jobs.list_events),
         f"{job}/checkpoints": Resource(get=jobs.list_checkpoints),
         "/v1/completions": Resource(post=completions.create),
@@ -199,9 +213,9 @@ async def serve(settings: Settings, store: Store, listener: socket.socket, token
     port = listener.getsockname()[1]
     guard = Guard(application(engine), engine, frozenset(f"{name}:{port}" for name in ("127.0.0.1", "localhost")))
     server = Server(uvicorn.Config(
-        guard, access_log=False, log_config=None, server_header=False, date_header=False, lifespan="off", ws="none",
-        http="h11", loop="asyncio", h11_max_incomplete_event_size=HEADER_LIMIT, timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=GRACE_SECONDS))
+        settings.observe(guard), access_log=False, log_config=None, server_header=False, date_header=False,
+        lifespan="off", ws="none", http="h11", loop="asyncio", h11_max_incomplete_event_size=HEADER_LIMIT,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS, timeout_graceful_shutdown=GRACE_SECONDS))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)

@@ -165,6 +165,7 @@ def engine(state: Path, bases: Path, **settings: Any) -> Iterator[EngineProcess]
         for pid in processes_in(state):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+    contract.check_answers(state / "answers.jsonl")
 
 
 def processes_in(state: Path) -> list[int]:

@@ -73,10 +73,10 @@ def test_an_unknown_method_is_405_with_what_is_allowed(served: EngineProcess, me
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", ["/v1/embeddings", "/v1/chat/completions/x", "/v1/fine_tuning/jobs/x/pause", "/",
+@pytest.mark.parametrize("path", ["/v1/embeddings", "/v1/chat/completions/x", "/v1/fine_tuning/jobs/x/stop", "/",
                                   "/v1", "/v1/files/a/b", "/v1/files/../pen.db", "/v1/models/"])
 def test_what_is_not_served_says_what_is(served: EngineProcess, path: str) -> None:
-    found = served.request("POST" if "chat" in path or "pause" in path else "GET", path)
+    found = served.request("POST" if "chat" in path or "stop" in path else "GET", path)
     assert found.status == 404
     assert found.code in ("unsupported_endpoint", "model_not_found")
 

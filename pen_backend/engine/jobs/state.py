@@ -14,7 +14,9 @@ from pen_backend.engine.wire.ids import derived_id, new_id
 
 QUEUE_LIMIT = 100
 MAX_ATTEMPTS = 4
+WAITING = ("validating_files", "queued")
 TERMINAL = ("succeeded", "failed", "cancelled")
+_WAITING = "state IN ('validating_files', 'queued')"
 TRANSITIONS = {
     "validating_files": ("queued", "failed", "paused", "cancelled"),
     "queued": ("running", "failed", "paused", "cancelled"),
@@ -69,10 +71,10 @@ def _job(row: sqlite3.Row) -> Job:
     return Job(**values)
 
 
-def create(store: Store, *, model: str, root: str, training: Mapping[str, Any], validation: Mapping[str, Any] | None,
-           suffix: str | None, seed: int, metadata: Mapping[str, str], hyperparameters: Mapping[str, Any],
-           options: Mapping[str, Any], now: float | None = None) -> Job:
-    """Add a job in one transaction with its first event; once this returns, the job will reach an end.
+def insert(connection: sqlite3.Connection, *, model: str, root: str, training: Mapping[str, Any],
+           validation: Mapping[str, Any] | None, suffix: str | None, seed: int, metadata: Mapping[str, str],
+           hyperparameters: Mapping[str, Any], options: Mapping[str, Any], now: float | None = None) -> Job:
+    """Add a job with its first event; once the transaction is durable, the job will reach an end.
 
     TRAINING and VALIDATION are rows of the files table; ROOT is the base that names the model to be.
     """
@@ -80,25 +82,29 @@ def create(store: Store, *, model: str, root: str, training: Mapping[str, Any], 
     moment = int(time.time() if now is None else now)
     base = root.rpartition("/")[2]
     name = f"ft:{base}:local:{suffix or ''}:{derived_id('', job_id, 'model', length=8)}"
+    waiting = connection.execute(f"SELECT COUNT(*) FROM jobs WHERE {_WAITING}").fetchone()[0]  # noqa: S608 - our words
+    if waiting >= QUEUE_LIMIT:
+        raise queue_full(f"{waiting} jobs are waiting already; wait for one to end.", seconds=30)
+    connection.execute(
+        "INSERT INTO jobs (id, created_at, state, model, training_file, training_blob, training_dialect, "
+        "validation_file, validation_blob, validation_dialect, seed, metadata, hyperparameters, options, "
+        "model_name) VALUES (?, ?, 'validating_files', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (job_id, moment, model, training["id"], training["blob"], training["dialect"],
+         validation and validation["id"], validation and validation["blob"], validation and validation["dialect"],
+         seed, json.dumps(metadata), json.dumps(hyperparameters), json.dumps(options), name))
+    add_event(connection, job_id, derived_id("ftevent-", job_id, "created"), moment,
+              message=f"Created fine-tuning job: {job_id}",
+              data={"kind": "state", "state": "validating_files"})
+    return fetch(connection, job_id)
 
-    def insert(connection: sqlite3.Connection) -> Job:
-        waiting = connection.execute(
-            "SELECT COUNT(*) FROM jobs WHERE state IN ('validating_files', 'queued')").fetchone()[0]
-        if waiting >= QUEUE_LIMIT:
-            raise queue_full(f"{waiting} jobs are waiting already; wait for one to end.", seconds=30)
-        connection.execute(
-            "INSERT INTO jobs (id, created_at, state, model, training_file, training_blob, training_dialect, "
-            "validation_file, validation_blob, validation_dialect, seed, metadata, hyperparameters, options, "
-            "model_name) VALUES (?, ?, 'validating_files', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (job_id, moment, model, training["id"], training["blob"], training["dialect"],
-             validation and validation["id"], validation and validation["blob"], validation and validation["dialect"],
-             seed, json.dumps(metadata), json.dumps(hyperparameters), json.dumps(options), name))
-        add_event(connection, job_id, derived_id("ftevent-", job_id, "created"), moment,
-                  message=f"Created fine-tuning job: {job_id}",
-                  data={"kind": "state", "state": "validating_files"})
-        return fetch(connection, job_id)
 
-    return store.transact(insert)
+def queue_position(connection: sqlite3.Connection, job: Job) -> int | None:
+    """Count the jobs that wait up to this one; None if it does not wait."""
+    if job.state not in WAITING:
+        return None
+    counted: int = connection.execute(
+        f"SELECT COUNT(*) FROM jobs WHERE {_WAITING} AND seq <= ?", (job.seq,)).fetchone()[0]  # noqa: S608 - our words
+    return counted
 
 
 def fetch(connection: sqlite3.Connection, job_id: str) -> Job:
@@ -122,7 +128,7 @@ def in_states(store: Store, *states: str) -> list[Job]:
 
 
 def ended_alive(store: Store) -> list[Job]:
-    """List the jobs that were cancelled or given up and whose trainer may still run."""
+    """List the jobs that were cancelled or given up and whose trainer may still run, or whose files lie there."""
     return store.read(lambda connection: [_job(row) for row in connection.execute(
         "SELECT * FROM jobs WHERE state IN ('cancelled', 'failed') AND pid IS NOT NULL")])
 
@@ -172,13 +178,61 @@ def update(connection: sqlite3.Connection, job_id: str, values: Mapping[str, Any
     return cursor.rowcount == 1
 
 
+def pause(store: Store, job_id: str, *, now: float | None = None) -> Job:
+    """Pause a job: at once if no trainer runs, else the scheduler sends its trainer home. Again changes nothing."""
+    def change(connection: sqlite3.Connection) -> Job:
+        job = _unfinished(connection, job_id, "paused")
+        if job.state == "running":
+            _want(connection, job, "pause", "The job pauses after a checkpoint.", now)
+        elif job.state != "paused":
+            move(connection, job, "paused", message="The job was paused.", now=now, want="pause")
+        return fetch(connection, job_id)
+
+    return store.transact(change)
+
+
+def resume(store: Store, job_id: str, *, now: float | None = None) -> Job:
+    """Let a paused job go on, or one that is about to pause; any other does so already, and nothing changes."""
+    def change(connection: sqlite3.Connection) -> Job:
+        job = _unfinished(connection, job_id, "resumed")
+        if job.state == "paused":
+            move(connection, job, "queued", message="The job was resumed.", now=now, want="run")
+        else:
+            _want(connection, job, "run", "The job was resumed before it had paused.", now)
+        return fetch(connection, job_id)
+
+    return store.transact(change)
+
+
+def set_aside(connection: sqlite3.Connection, job: Job, *, message: str, **columns: Any) -> bool:
+    """Let JOB, whose trainer has ended before its work, wait: in the queue, or paused if somebody wants that."""
+    paused = fetch(connection, job.id).want == "pause"
+    return move(connection, job, "paused" if paused else "queued", message="The job was paused." if paused else message,
+                level="info" if paused else "warn", **columns)
+
+
+def _want(connection: sqlite3.Connection, job: Job, want: str, message: str, now: float | None) -> None:
+    if job.want != want:
+        update(connection, job.id, {"want": want})
+        add_state_event(connection, job.id, job.state, job.attempt, int(time.time() if now is None else now),
+                        message=message, earlier=job.state)
+
+
+def _unfinished(connection: sqlite3.Connection, job_id: str, what: str) -> Job:
+    """Read a job that has not ended; refuse another one."""
+    job = fetch(connection, job_id)
+    if job.state in TERMINAL:
+        ended = "been cancelled" if job.state == "cancelled" else job.state
+        raise invalid_state(f"The job has already {ended}; only a job that has not ended can be {what}.")
+    return job
+
+
 def cancel(store: Store, job_id: str, *, now: float | None = None) -> Job:
     """Cancel a job at once; the scheduler sends its trainer home. A second cancel changes nothing."""
     def change(connection: sqlite3.Connection) -> Job:
         job = fetch(connection, job_id)
-        if job.state in ("succeeded", "failed"):
-            raise invalid_state(f"The job has already {job.state}; only a job that has not ended can be cancelled.")
         if job.state != "cancelled":
+            _unfinished(connection, job_id, "cancelled")
             move(connection, job, "cancelled", message="The job was cancelled.", now=now, want="cancel")
             _still_alive(connection, job)
         return fetch(connection, job_id)
@@ -187,8 +241,11 @@ def cancel(store: Store, job_id: str, *, now: float | None = None) -> Job:
 
 
 def _still_alive(connection: sqlite3.Connection, job: Job) -> None:
-    """Keep an ended job's process recorded until it is gone, so that the next engine can still find and stop it."""
-    update(connection, job.id, {"pid": job.pid, "pid_start_time": job.pid_start_time, "boot_id": job.boot_id})
+    """Keep an ended job's process recorded until it is gone, so that the next engine can still find and stop it.
+
+    A job without a process keeps the id 0, until its files are cleared away.
+    """
+    update(connection, job.id, {"pid": job.pid or 0, "pid_start_time": job.pid_start_time, "boot_id": job.boot_id})
 
 
 def fail_alive(connection: sqlite3.Connection, job_id: str, error: Mapping[str, Any]) -> None:
@@ -218,7 +275,7 @@ def as_object(job: Job, *, queue_position: int | None = None,
     method = method_of(job.hyperparameters)
     total = job.total_steps or (progress or {}).get("total_steps")
     pen = {**job.options, "attempt": job.attempt, "want": job.want, "queue_position": queue_position,
-           "total_steps": total}
+           "total_steps": total, "interruption": job.interruption}
     if job.state == "running" and progress:
         pen |= {key: progress.get(key) for key in ("steps_done", "tokens_per_second", "eta_seconds")}
     return {

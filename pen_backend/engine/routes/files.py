@@ -12,7 +12,7 @@ from starlette.responses import Response, StreamingResponse
 from pen_backend.engine.jobs.state import no_such_page
 from pen_backend.engine.routes.http import answer, engine_of, in_thread, limit_of, query
 from pen_backend.engine.routes.upload import Form, read_form
-from pen_backend.engine.store import CHUNK, add_file, find_file
+from pen_backend.engine.store import add_file, find_file
 from pen_backend.engine.wire.errors import ApiError, invalid_value, not_found, unknown_parameter
 from pen_backend.engine.wire.ids import new_id
 from pen_backend.errors import Finding
@@ -20,6 +20,7 @@ from pen_backend.records import Dialect, read_lines
 
 PURPOSES = ("fine-tune", "assistants", "batch", "vision", "user_data")
 FIELDS = ("file", "purpose", "expires_after[anchor]", "expires_after[seconds]")
+CHUNK = 1 << 20
 FINDINGS_SHOWN = 20
 EXPIRY_LEAST, EXPIRY_MOST = 3600, 2_592_000
 

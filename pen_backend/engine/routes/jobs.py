@@ -1,83 +1,22 @@
-"""/v1/fine_tuning/jobs: create, list, retrieve, cancel, events, checkpoints."""
+"""/v1/fine_tuning/jobs: list, retrieve, cancel, pause, resume, events, checkpoints."""
 
-import secrets
+import asyncio
+import time
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from pen_backend.engine.jobs import events, state
-from pen_backend.engine.jobs.spec import missing_space, resolve
 from pen_backend.engine.jobs.state import Job, no_such_page
-from pen_backend.engine.routes.http import Engine, answer, engine_of, in_thread, json_body, limit_of, no_body, query
-from pen_backend.engine.scheduler import start_from
-from pen_backend.engine.store import find_file
-from pen_backend.engine.wire.errors import ApiError, invalid_value, no_space, unknown_model, unsupported_parameter
-from pen_backend.engine.wire.jobs import Creation, read_creation
-from pen_backend.errors import DataError
-from pen_backend.records import DIALECTS
+from pen_backend.engine.routes.http import Engine, answer, engine_of, in_thread, limit_of, no_body, query
+from pen_backend.engine.wire.errors import ApiError
 
-TRAINED_DIALECTS = {"supervised": tuple(each for each in DIALECTS if each != "preference"), "dpo": ("preference",)}
-INSTEAD = {"supervised": "write messages, prompt and completion, data, or text_list lines, or use 'dpo'",
-           "dpo": "write input, preferred_output and non_preferred_output, or use 'supervised'"}
-
-
-async def create(request: Request) -> Response:
-    """Create a job; when this answers, the job is durable and will reach an end."""
-    query(request)
-    creation = read_creation(await json_body(request))
-    engine = engine_of(request)
-    job = await in_thread(_create, engine, creation)
-    engine.scheduler.wake()
-    return answer(await in_thread(_object, engine, job))
-
-
-def _create(engine: Engine, creation: Creation) -> Job:
-    request = creation.request
-    model = engine.models.find(request.model)
-    if model is None:
-        raise unknown_model(request.model, [each.id for each in engine.models.all()])
-    training = _file(engine, "training_file", request.training_file, creation.method)
-    validation = None if request.validation_file is None else _file(
-        engine, "validation_file", request.validation_file, creation.method)
-    try:
-        start = start_from(model)
-    except DataError as error:
-        raise invalid_value("model", str(error)) from error
-    if creation.options.tune == "full" and start.adapter is not None:
-        raise invalid_value("pen.tune", f"'{model.id}' is a LoRA model; it is continued with 'tune: lora'.")
-    if creation.options.max_tokens is not None and creation.options.max_tokens > start.context_length:
-        raise invalid_value("pen.max_tokens", f"'max_tokens' is {creation.options.max_tokens}; the model's context is "
-                                              f"{start.context_length} tokens.")
-    hyperparameters, options = resolve(start, creation.options.model_dump(), creation.hyperparameters.model_dump(),
-                                       examples=int(training["records"] or 0))
-    missing = missing_space(start, options, engine.store.disk.free_bytes(engine.store.directory))
-    if missing is not None:
-        raise no_space(missing)
-    return state.create(
-        engine.store, model=model.id, root=model.base, training=training, validation=validation, suffix=request.suffix,
-        seed=secrets.randbelow(1 << 31) if request.seed is None else request.seed, metadata=request.metadata or {},
-        hyperparameters=hyperparameters, options=options)
-
-
-def _file(engine: Engine, param: str, file_id: str, method: str) -> dict[str, Any]:
-    """Find an uploaded file that METHOD can train on."""
-    row = engine.store.read(lambda connection: find_file(connection, file_id))
-    if row is None:
-        raise ApiError(400, "invalid_value", f"'{param}' names a file that does not exist.", param=param)
-    if row["purpose"] != "fine-tune":
-        raise invalid_value(param, f"'{param}' was uploaded for '{row['purpose']}'; upload it for 'fine-tune'.")
-    if row["dialect"] not in TRAINED_DIALECTS[method]:
-        raise unsupported_parameter(param, f"'{param}' holds {row['dialect']} lines, which '{method}' does not train; "
-                                           f"{INSTEAD[method]}.")
-    return dict(row)
+PAUSE_SECONDS, PAUSE_LOOK_SECONDS = 2.0, 0.05
 
 
 def _object(engine: Engine, job: Job) -> dict[str, Any]:
-    position = None
-    if job.state in ("validating_files", "queued"):
-        waiting = state.in_states(engine.store, "validating_files", "queued")
-        position = next((number for number, each in enumerate(waiting, 1) if each.id == job.id), None)
+    position = engine.store.read(lambda connection: state.queue_position(connection, job))
     return state.as_object(job, queue_position=position, progress=engine.scheduler.progress(job.id))
 
 
@@ -113,6 +52,30 @@ async def cancel(request: Request) -> Response:
     await no_body(request)
     engine = engine_of(request)
     job = await in_thread(state.cancel, engine.store, request.path_params["job"])
+    engine.scheduler.wake()
+    return answer(await in_thread(_object, engine, job))
+
+
+async def pause(request: Request) -> Response:
+    """Pause a job; wait a little for its checkpoint, else say with `want` what is under way."""
+    query(request)
+    await no_body(request)
+    engine = engine_of(request)
+    job = await in_thread(state.pause, engine.store, request.path_params["job"])
+    engine.scheduler.wake()
+    deadline = time.monotonic() + PAUSE_SECONDS
+    while job.state == "running" and job.want == "pause" and time.monotonic() < deadline:
+        await asyncio.sleep(PAUSE_LOOK_SECONDS)
+        job = await in_thread(state.get, engine.store, job.id)
+    return answer(await in_thread(_object, engine, job))
+
+
+async def resume(request: Request) -> Response:
+    """Let a paused job go on."""
+    query(request)
+    await no_body(request)
+    engine = engine_of(request)
+    job = await in_thread(state.resume, engine.store, request.path_params["job"])
     engine.scheduler.wake()
     return answer(await in_thread(_object, engine, job))
 

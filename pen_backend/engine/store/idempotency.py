@@ -1,4 +1,4 @@
-"""The idempotency table: what a request with a key was answered; sent again, it is answered the same and does nothing."""
+"""The idempotency table: what a request with a key was answered; sent again, it is answered the same, no more."""
 
 import hashlib
 import sqlite3

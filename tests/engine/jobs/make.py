@@ -18,7 +18,7 @@ def make_job(store: Store, **changes: Any) -> Job:
         "model": "tiny", "root": "tiny", "training": {"id": "file-t", "blob": blob, "dialect": "prompt-completion"},
         "validation": None, "suffix": None, "seed": 1, "metadata": {}, "hyperparameters": HYPERPARAMETERS,
         "options": {**OPTIONS, **changes.pop("options", {})}}
-    return state.create(store, **{**given, **changes})
+    return store.transact(lambda connection: state.insert(connection, **{**given, **changes}))
 
 
 def events(store: Store, job: Job) -> list[dict[str, Any]]:

@@ -1,11 +1,17 @@
-"""The real engine with other programs: python -P engine.py STATE SETTINGS-AS-JSON."""
+"""The real engine with other programs: python -P engine.py STATE SETTINGS-AS-JSON, or as it is: … --state STATE.
+
+Every answer it gives is written to STATE/answers.jsonl, where tests hold it against OpenAI's schemas.
+"""
 
 import errno
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
-from pen_backend.engine.__main__ import run
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from pen_backend.engine.__main__ import main, run
 from pen_backend.engine.server import Settings
 from pen_backend.files import Disk
 
@@ -26,9 +32,43 @@ class NearlyFullDisk(Disk):
         super().append(descriptor, data)
 
 
+class Recorder:
+    """Writes down what is answered: method, path, status, content type and body."""
+
+    def __init__(self, app: ASGIApp, path: Path) -> None:
+        self._app = app
+        self._path = path
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        found = {"method": scope.get("method"), "path": scope.get("path"), "status": 0, "content_type": ""}
+        body = bytearray()
+
+        async def noted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = {key.decode().lower(): value.decode() for key, value in message["headers"]}
+                found.update(status=message["status"], content_type=headers.get("content-type", ""))
+            elif message["type"] == "http.response.body":
+                body.extend(message.get("body", b""))
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noted)
+        finally:
+            if found["status"]:
+                text = body.decode("utf-8", "replace")
+                with self._path.open("a") as stream:
+                    stream.write(json.dumps({**found, "body": text}) + "\n")
+
+
+def observing(state: Path) -> Callable[[ASGIApp], ASGIApp]:
+    return lambda app: Recorder(app, state / "answers.jsonl")
+
+
 if __name__ == "__main__":
+    if "--state" in sys.argv:
+        sys.exit(main(observe=observing(Path(sys.argv[sys.argv.index("--state") + 1]))))
     state = Path(sys.argv[1])
     given = json.loads(sys.argv[2])
     given["bases"] = [Path(path) for path in given["bases"]]
     given["disk"] = NearlyFullDisk(**given.pop("disk", {}))
-    sys.exit(run(Settings(state, **given), state / "engine.json"))
+    sys.exit(run(Settings(state, observe=observing(state), **given), state / "engine.json"))
