@@ -85,7 +85,7 @@ def test_too_few_tokens_of_a_variable_drop_a_row(least: str, dropped: int, tmp_p
 
 
 def test_a_row_of_which_nothing_is_learned_is_dropped_kept_or_warned_of(tmp_path: Path) -> None:
-    bad = {"data": {"text_list": ["all of it", ""], "loss_weights": [0, 1]}}
+    bad = {"data": {"text_list": ["all of it", "", "and the end"], "loss_weights": [0, 1, 0]}}
     keep = "example: {boundary: keep}"
     assert made(tmp_path / "a", bad, training=f"{{{keep}}}").report.rejected == {"all-masked": 1}
     warned = made(tmp_path / "b", bad, training=f"{{{keep}, checks: {{all-masked: warn}}}}")

@@ -1,4 +1,4 @@
-"""Direct preference optimisation: make the preferred answer likelier than the other, measured from where one began.
+"""Direct preference optimisation: the preferred answer becomes likelier than the other, measured from where one began.
 
     loss = -log sigmoid(β · ((log p(preferred) - log p(other)) - the same of the model before training))
 
