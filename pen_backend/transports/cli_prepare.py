@@ -15,6 +15,7 @@ from pen_backend.transports.terminal import Printed, Terminal, one_line
 if TYPE_CHECKING:
     from pen_backend.dataset.prepare.prepared import Prepared, PrepareFinding
 
+_ANSWERS = {"": True, "y": True, "yes": True, "n": False, "no": False}
 _LINES_SHOWN = 10
 _SAMPLE = 60  # characters of a text before and after
 
@@ -104,13 +105,16 @@ class _Talk:
         return done
 
     def _yes(self, question: str) -> bool:
-        """Ask; everything but a no is a yes, as prepare_data took it."""
+        """Ask until it is answered; nothing is a yes, and what is neither yes nor no is asked again."""
         self._terminal.clear()
-        print(f"{question} [Y/n] ", end="", file=self._terminal.err, flush=True)
-        answer = self._answers.readline()
-        if not answer:
-            raise RefusedError("Nothing was written: the last question was not answered.")
-        return answer.strip().lower() not in ("n", "no")
+        while True:
+            print(f"{question} [Y/n] ", end="", file=self._terminal.err, flush=True)
+            answer = self._answers.readline()
+            if not answer:
+                raise RefusedError("Nothing was written: the last question was not answered.")
+            if (word := answer.strip().lower()) in _ANSWERS:
+                return _ANSWERS[word]
+            question = "Please answer y or n:"
 
 
 def _recommended(done: "Prepared") -> "list[PrepareFinding]":

@@ -73,6 +73,14 @@ def test_a_no_leaves_the_rows_as_they_are(context: Context, tmp_path: Path) -> N
         ("one", "first thing\n"), ("two", "second place\n"), ("two", "second place\n"), ("four", "FOURTH WALL\n")]
 
 
+def test_what_is_neither_yes_nor_no_is_asked_again(context: Context, tmp_path: Path) -> None:
+    path = table(tmp_path / "qa.jsonl", PAIRS)
+    _, said = asked(context, path, "nope", "maybe", "n", "n", "n", "n", "y")
+    assert said.count("Please answer y or n: [Y/n]") == 2
+    assert not (tmp_path / "qa_prepared.jsonl").exists()
+    assert (tmp_path / "qa_prompt.yaml").exists()
+
+
 def test_what_follows_from_a_no_is_told_and_asked(context: Context, tmp_path: Path) -> None:
     path = table(tmp_path / "tags.jsonl", [("a", "1 x"), ("b", "2 y"), *[("c", "3 z")] * 9])
     _, said = asked(context, path, "n", "y", "y", "n", "y")

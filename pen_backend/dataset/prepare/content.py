@@ -37,8 +37,8 @@ def blanks(state: State, rules: Rules) -> Iterator[Found]:
             for row, core in zip(state.rows, state.completion_cores, strict=True)]
     lost = [row for row, parts in zip(state.rows, ends, strict=True) if row.completion != "".join(parts)]
     if lost:
-        yield Found(6, "label-clean", f"{few_or_many(lost, 'class label', 'has', 'have')} white space behind "
-                    "it, which would make it another class", rows=tuple(row.line for row in lost), fix="necessary",
+        yield Found(6, "label-clean", f"white space behind {count(len(lost), 'class label')} would make another class",
+                    rows=tuple(row.line for row in lost), fix="necessary",
                     remedy="take the white space away",
                     mend=lambda rows: [replace(row, completion="".join(parts))
                                        for row, parts in zip(rows, ends, strict=True)])

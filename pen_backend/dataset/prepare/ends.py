@@ -78,12 +78,12 @@ def completion_end(state: State, rules: Rules) -> Iterator[Found]:
         yield from _fitting(14, "completion", state, _end_of(state.given))
         yield from _cut(state, state.given.completion_end)
         return
-    if state.kind != "conditional":
-        return
-    if not state.alone and len(state.labels) == 1:
+    # One of two sides that were made together may be short of a class; a whole file with one class teaches nothing.
+    whole = state.kind == "conditional" or (state.kind == "classification" and not rules.labelled)
+    if whole and not state.alone and len(state.labels) == 1:
         yield Found(14, "same-completions", "all completions are the same, so that is all a model would learn to say",
                     "error", remedy="make them different")
-    elif not state.completion_end:
+    elif state.kind == "conditional" and not state.completion_end:
         end = endings.completion_end(state.completions, state.prompt_end)
         yield Found(14, "completion-end", "the completions have no common end, so a tuned model cannot know where to "
                     "stop", fix="recommended", remedy=f"end all completions in {shown(end)}",

@@ -101,6 +101,12 @@ def test_classes_get_no_end() -> None:
     assert done.boundary.completion_end == ""
 
 
+def test_a_class_that_is_alone_is_an_error() -> None:
+    error = found(examined([(f"ticket {number} ->", " cat") for number in range(8)]), 14)
+    assert error is not None
+    assert (error.level, error.code) == ("error", "same-completions")
+
+
 def test_a_class_may_end_in_a_sign() -> None:
     done = examined([(f"tune {number} ->", (" C#", " F#")[number % 2]) for number in range(8)])
     assert done.boundary.completion_end == ""
