@@ -239,7 +239,9 @@ def problems(training: TrainingSpec, variables: tuple[str, ...] | None, segments
 
     VARIABLES and SEGMENTS are those of its prompt; None where that is not known.
     """
-    yield from sources.problems(training.sources, variables, (*around, "sources"))
+    items = training.example.items if training.example.build == "continuation" else None
+    filled = variables if variables is None or items is None else (*variables, items)  # what a column can be mapped to
+    yield from sources.problems(training.sources, filled, (*around, "sources"))
     for index, step in enumerate(training.steps):
         yield from _step_problems(step, (*around, "steps", index))
     yield from _example_problems(training.example, variables, segments, (*around, "example"))

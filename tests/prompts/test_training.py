@@ -70,6 +70,12 @@ def test_defaults_are_those_of_the_contract() -> None:
     assert (spec.output.format, spec.output.lossy, spec.output.shard_mb) == ("text-list", "error", 256)
 
 
+def test_columns_are_mapped_to_the_items_of_a_continuation_too() -> None:
+    spec = training(SHORT + "training: {sources: [{path: a, fields: {joke: [title, body]}}], "
+                    "example: {build: continuation, items: joke}}")
+    assert spec.sources[0].fields == {"joke": ("title", "body")}
+
+
 def test_a_share_alone_says_how_much_is_held_out() -> None:
     assert training(SHORT + "training: {split: {valid: 0.25}}").split.valid.share == 0.25
 
