@@ -12,6 +12,7 @@ preferences.py  pairs of answers
 batches.py      which examples a step trains on: length buckets
 windows.py      the same for windows of equal length
 plan.py         which of the two a job has
+memory.py       how much memory training takes
 check.py        what can be said of a job without torch: check.json
 device.py       where numbers are computed, and how precisely
 models.py       load a model folder, and write one

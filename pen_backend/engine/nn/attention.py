@@ -14,12 +14,11 @@ from transformers import AttentionInterface, PreTrainedModel
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
+from pen_backend.engine.nn.memory import MOST_SCORES
+
 NAME = "pen_blocks"
 BLOCK = 256
 """About how many queries a block has."""
-MOST_SCORES = 1 << 25
-"""Scores (B, H, T, T) a layer may keep for the backward, half of them 32 MB; larger ones go through the fused kernel,
-which keeps none."""
 
 
 def attend(module: nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None,

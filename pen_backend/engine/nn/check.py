@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from pen_backend.engine.nn.batches import Plan
 from pen_backend.engine.nn.classes import read_classes
 from pen_backend.engine.nn.data import SHOWN, DataSet, read_data
-from pen_backend.engine.nn.folder import ModelFolder, read_adapter_config, read_model_folder
+from pen_backend.engine.nn.folder import read_adapter_config, read_model_folder
+from pen_backend.engine.nn.memory import memory_bytes
 from pen_backend.engine.nn.outcome import TrainingError
 from pen_backend.engine.nn.plan import plan_steps
-from pen_backend.engine.nn.spec import Lora, Spec
+from pen_backend.engine.nn.spec import Spec
 from pen_backend.engine.nn.vocabulary import Vocabulary
 from pen_backend.errors import Finding
 
@@ -34,7 +34,7 @@ def check(spec: Spec) -> dict[str, Any]:
         "steps_per_epoch": plan.steps_per_epoch,
         "total_steps": plan.total_steps,
         "token_budget": plan.token_budget,
-        "memory_bytes": memory_bytes(folder, spec, plan),
+        "memory_bytes": memory_bytes(folder, spec, plan, train.longest),
         "dropped": dict(train.dropped),
         "valid_examples": len(valid.examples) if valid else 0,
         "classes": list(classes.names) if classes else None,
@@ -59,21 +59,6 @@ def warnings(train: DataSet, valid: DataSet | None) -> list[Finding]:
         for reason, count in sorted(data.dropped.items()) if data else ():
             found.append(Finding(reason, f"{count} {name} examples left out: {reason}", level="warning"))
     return found
-
-
-def memory_bytes(folder: ModelFolder, spec: Spec, plan: Plan) -> int:
-    """Estimate what training takes: weights, gradients and moments, and activations of one batch (engine.md 3)."""
-    if spec.tune == "full":
-        held = 16 * folder.parameters
-    else:
-        rank = (spec.lora or Lora()).r
-        linear = [shape for name, shape in folder.shapes.items() if len(shape) == 2 and "embed" not in name]
-        held = 4 * folder.parameters + 16 * rank * sum(sum(shape) for shape in linear)
-    inner = folder.config.get("text_config", folder.config)
-    hidden = inner.get("hidden_size") or inner.get("n_embd") or 0
-    layers = inner.get("num_hidden_layers") or inner.get("n_layer") or 0
-    per_token = 2 * 34 * hidden * layers + 3 * 4 * folder.vocab_size  # half precision inside, three fp32 rows of logits
-    return int(held + plan.batch_tokens * per_token)
 
 
 def to_json(finding: Finding) -> dict[str, str | None]:

@@ -44,6 +44,11 @@ def multiplies_bf16(name: str) -> bool:
     return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
 
 
+def free_memory(device: Device) -> int | None:
+    """Count the bytes free on an accelerator; None on a CPU, whose memory the engine looks after."""
+    return int(torch.cuda.mem_get_info(device.torch)[0]) if device.name.startswith("cuda") else None
+
+
 def keep_memory() -> None:
     """Let the C library keep freed memory for the next step rather than hand it back to the system.
 

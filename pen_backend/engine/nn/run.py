@@ -17,11 +17,12 @@ from pen_backend.engine.nn.best import Best
 from pen_backend.engine.nn.checkpoints import make_public, newest_before
 from pen_backend.engine.nn.classes import Classes, read_classes
 from pen_backend.engine.nn.data import DataSet, read_data
-from pen_backend.engine.nn.device import Device, Precision, choose_device, limit_threads
+from pen_backend.engine.nn.device import Device, Precision, choose_device, free_memory, limit_threads
 from pen_backend.engine.nn.dpo import PreferenceLoss, collate_pairs
 from pen_backend.engine.nn.folder import read_model_folder
 from pen_backend.engine.nn.journal import Journal
 from pen_backend.engine.nn.loss import WeightedLoss, collate, keeps_documents_apart, takes_lean_forward
+from pen_backend.engine.nn.memory import memory_bytes
 from pen_backend.engine.nn.models import load_model
 from pen_backend.engine.nn.optimiser import make_optimiser
 from pen_backend.engine.nn.outcome import Exit, Stop, TrainingError
@@ -84,6 +85,7 @@ def load_run(spec: Spec, root: Path, journal: Journal, *, disk: Disk, stop: Stop
                       context=folder.context_length) if spec.valid else None
     classes = read_classes(spec, train.examples, valid.examples, vocabulary) if spec.classification and valid else None
     plan = plan_steps(train.examples, spec, folder.context_length)
+    refuse_too_large(memory_bytes(folder, spec, plan, train.longest), free_memory(device), device)
     set_seed(spec.seed)  # Python's, NumPy's and torch's: a new adapter and dropout draw from the last
     model = load_model(spec.base.path, device.torch)
     use_for_training(model)
@@ -115,6 +117,14 @@ def _adapt(model: PreTrainedModel, spec: Spec, device: Device) -> "PeftModel | N
     for parameter in model.parameters():
         parameter.requires_grad = True
     return None
+
+
+def refuse_too_large(needed: int, free: int | None, device: Device) -> None:
+    """Refuse a job that the accelerator has no room for, with both figures."""
+    if free is not None and needed > free:
+        raise TrainingError(
+            Exit.MEMORY, "out_of_memory", f"Training needs about {needed / 1e6:,.0f} MB of memory, and {device.name} "
+            f"has {free / 1e6:,.0f} MB free; lower max_tokens or batch_size, or train an adapter with tune: lora.")
 
 
 def diverged(run: Run, what: str) -> TrainingError:

@@ -7,9 +7,11 @@ as both, so that an epoch has just the tokens of its texts and their ends.
 
 import math
 from array import array
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import pairwise
 
 from pen_backend.engine.nn.batches import Plan, Step, shuffled
 from pen_backend.engine.nn.tokenise import Encoded, Span, between
@@ -22,7 +24,7 @@ class Windows(Plan):
     examples: Sequence[Encoded]
     size: int
     per_step: int
-    _cut: dict[int, list[Encoded]] = field(default_factory=dict)
+    _cut: dict[int, tuple[list[Encoded], list[int]]] = field(default_factory=dict)
 
     @cached_property
     def tokens(self) -> int:
@@ -45,22 +47,28 @@ class Windows(Plan):
         return self.together * self.size
 
     def items(self, number: int) -> Sequence[Encoded]:
-        """Return the windows of a step's epoch; only the last epoch asked for is kept."""
-        epoch = self.epoch_of(number) - 1
-        if epoch not in self._cut:
-            self._cut.clear()
-            stream = join([self.examples[i] for i in shuffled(len(self.examples), self.seed, epoch)])
-            self._cut[epoch] = list(pieces(stream, self.size))
-        return self._cut[epoch]
+        """Return the windows of a step's epoch."""
+        return self._epoch(number)[0]
 
     def step(self, number: int) -> Step:
         """Return the step of a number from 1."""
-        windows = self.items(number)
+        windows, begun = self._epoch(number)
         first = (number - 1) % self.steps_per_epoch * self.per_step
         numbers = range(first, min(first + self.per_step, len(windows)))
         groups = tuple(tuple(numbers[i : i + self.together]) for i in range(0, len(numbers), self.together))
         return Step(groups, math.fsum(windows[i].weight_sum for i in numbers), sum(len(windows[i]) for i in numbers),
-                    sum(windows[i].ids.count(self.examples[0].ids[-1]) for i in numbers))
+                    sum(begun[i] for i in numbers))
+
+    def _epoch(self, number: int) -> tuple[list[Encoded], list[int]]:
+        """Cut the windows of a step's epoch, and count the documents that begin in each; only the last one is kept."""
+        epoch = self.epoch_of(number) - 1
+        if epoch not in self._cut:
+            self._cut.clear()
+            stream = join([self.examples[i] for i in shuffled(len(self.examples), self.seed, epoch)])
+            begins = (0, *stream.starts)
+            cuts = [bisect_left(begins, place) for place in (*range(0, len(stream), self.size), len(stream))]
+            self._cut[epoch] = list(pieces(stream, self.size)), [after - before for before, after in pairwise(cuts)]
+        return self._cut[epoch]
 
 
 def join(examples: Sequence[Encoded]) -> Encoded:
