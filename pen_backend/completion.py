@@ -129,11 +129,6 @@ class Streamed:
                 self._add(self._running.usage)
 
     def _chunks(self, body: Mapping[str, Any]) -> Iterator[Chunk]:
-        if int(body.get("best_of") or 1) > self._wanted:  # chosen among whole candidates: there is nothing to stream
-            answer = self._client.complete(body)
-            self._add(answer.usage)
-            yield from (Chunk(choice.index, choice.text, choice.finish_reason) for choice in answer.choices)
-            return
         self._running = self._client.stream(body)
         if self._cancelled:  # while it was being prepared
             self._running.cancel()

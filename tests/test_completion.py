@@ -1,4 +1,6 @@
+import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -200,6 +202,29 @@ def test_the_real_engine_streams_an_answer_and_stops_when_cancelled(engine: Live
     for _ in long:
         long.cancel()
     assert long.answered.candidates[0].finish_reason in ("cancelled", "stop")
+
+
+@pytest.mark.slow
+def test_the_real_engine_stops_choosing_the_best_when_cancelled(engine: LiveEngine, shout: Definition) -> None:
+    asked = {**body(shout, max_tokens=200), "model": "two-layer", "stop": None, "best_of": 20}
+    running = stream(engine.client(), shout, asked)
+
+    def open_requests() -> int:
+        return int(engine.process.status(engine.running)["completions"])
+
+    def cancel_when_it_runs() -> None:
+        while not open_requests():
+            time.sleep(0.01)
+        running.cancel()
+
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(cancel_when_it_runs)
+        assert list(running) == []
+        done.result(30)
+    assert running.answered.candidates[0].finish_reason == "cancelled"
+    deadline = time.monotonic() + 1
+    while open_requests():
+        assert time.monotonic() < deadline
 
 
 @pytest.mark.slow

@@ -117,19 +117,27 @@ class Client:
         return self._call(call, COMPLETION_SECONDS)
 
     def stream(self, request: Mapping[str, Any]) -> CompletionStream:
-        """Prepare a request as `complete` takes it; iterating makes it, and repeats it only until the answer begins."""
+        """Prepare a request as `complete` takes it; iterating makes it, and repeats it only until the answer begins.
+
+        The best of more candidates are known at the end only: they come as one chunk each, and can be cancelled alike.
+        """
+        choices = int(request.get("n") or 1)
+        whole = int(request.get("best_of") or 1) > choices
+        streamed: dict[str, Any] = {} if whole else {"stream": True, "stream_options": {"include_usage": True}}
+
         def call(client: OpenAI, stream: CompletionStream) -> Any:
             token = _asking.set(stream)
             try:
                 if stream.cancelled:
                     raise CancelledError("The request was cancelled.")
                 asked = _resource(client.with_options(http_client=self._streaming), request).with_raw_response
-                answer = asked.create(**request, stream=True, stream_options={"include_usage": True},
-                                      timeout=self._timeout())
+                answer = asked.create(**request, **streamed, timeout=self._timeout())
             except Exception as error:
                 raise CancelledError("The request was cancelled.") if stream.cancelled else error from None
             finally:
                 _asking.reset(token)
+            if whole:
+                return (one for one in [_checked(answer.parse())])  # a generator, to be closed as a stream is
             if "text/event-stream" not in answer.headers.get("content-type", ""):
                 answer.http_response.close()
                 raise login_page()
@@ -138,7 +146,7 @@ class Client:
         def ask(stream: CompletionStream) -> Any:
             return self._call(lambda client: call(client, stream), COMPLETION_SECONDS)
 
-        return CompletionStream(self, ask, int(request.get("n") or 1))
+        return CompletionStream(self, ask, choices)
 
     def upload(self, name: str, content: IO[bytes] | bytes) -> str:
         """Upload a training file and return its id."""
@@ -198,6 +206,14 @@ class Client:
     def cancel_job(self, job: str) -> Object:
         """Cancel a job and return it."""
         return self._call(lambda client: _plain(client.fine_tuning.jobs.cancel(job)), JOB_SECONDS)
+
+    def pause_job(self, job: str) -> Object:
+        """Pause a job and return it; it may still run until its step has ended."""
+        return self._call(lambda client: _plain(client.fine_tuning.jobs.pause(job)), JOB_SECONDS)
+
+    def resume_job(self, job: str) -> Object:
+        """Let a paused job go on and return it."""
+        return self._call(lambda client: _plain(client.fine_tuning.jobs.resume(job)), JOB_SECONDS)
 
     def events(self, job: str, *, until: frozenset[str] | set[str] = frozenset(), limit: int | None = None
                ) -> list[Object]:

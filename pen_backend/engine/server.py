@@ -66,6 +66,7 @@ class Settings:
     parallel_jobs: int = 1
     threads: int = 1
     grace: float = 10.0
+    ping_seconds: float = 15.0
     trainer_argv: Sequence[str] = (sys.executable, "-P", "-m", "pen_backend.engine.train")
     worker_argv: Sequence[str] = (sys.executable, "-P", "-m", "pen_backend.engine.infer")
     bases: Sequence[Path] | None = None
@@ -209,7 +210,8 @@ async def serve(settings: Settings, store: Store, listener: socket.socket, token
                           threads=settings.threads, parallel=settings.parallel_jobs, grace=settings.grace)
     worker = Worker(settings.worker_argv, environ=environ, log=store.directory / "worker.log")
     stopping = asyncio.Event()
-    engine = Engine(store, known, scheduler, worker, token, stopping.set, int(time.time()), pen_backend.__version__)
+    engine = Engine(store, known, scheduler, worker, token, stopping.set, int(time.time()), pen_backend.__version__,
+                    settings.ping_seconds)
     port = listener.getsockname()[1]
     guard = Guard(application(engine), engine, frozenset(f"{name}:{port}" for name in ("127.0.0.1", "localhost")))
     server = Server(uvicorn.Config(

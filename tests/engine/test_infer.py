@@ -114,6 +114,24 @@ def test_a_cancelled_request_stops_within_a_step(model_folder: Path) -> None:
     assert frames[-1]["usage"]["completion_tokens"] <= 8
 
 
+def test_candidates_nobody_sees_yet_stop_within_a_step_too(model_folder: Path) -> None:
+    inbox: queue.SimpleQueue[Frame | None] = queue.SimpleQueue()
+
+    def cancel_at_first_token(frame: Frame) -> None:
+        if frame["event"] == "token" and frame["id"] == "seen":
+            inbox.put({"op": "cancel", "id": "hidden"})
+
+    never = {str(i): -100 for i in (0, 1, 2, 3)}
+    frames = serve(Models(torch.device("cpu")), [
+        ask("hidden", model_folder, max_tokens=200, n=1, best_of=4, logit_bias=never),
+        ask("seen", model_folder, max_tokens=20, logit_bias={**never, "30": 100})],
+        Output(cancel_at_first_token), inbox)
+    done = next(frame for frame in frames if frame["event"] == "done" and frame["id"] == "hidden")
+
+    assert done["cancelled"] is True
+    assert done["usage"]["completion_tokens"] <= 4 * 3
+
+
 def test_a_bad_request_ends_alone(model_folder: Path) -> None:
     inbox: queue.SimpleQueue[Frame | None] = queue.SimpleQueue()
     frames = serve(Models(torch.device("cpu")), [

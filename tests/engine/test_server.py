@@ -28,9 +28,14 @@ ROUTES = [
     ("POST", "/v1/files"), ("GET", "/v1/files/x"), ("DELETE", "/v1/files/x"), ("GET", "/v1/files/x/content"),
     ("POST", "/v1/fine_tuning/jobs"), ("GET", "/v1/fine_tuning/jobs"), ("GET", "/v1/fine_tuning/jobs/x"),
     ("POST", "/v1/fine_tuning/jobs/x/cancel"), ("GET", "/v1/fine_tuning/jobs/x/events"),
-    ("GET", "/v1/fine_tuning/jobs/x/checkpoints"), ("POST", "/v1/completions"), ("GET", "/pen/status"),
-    ("POST", "/pen/stop"), ("GET", "/pen/models/tiny/tokenizer"), ("GET", "/nowhere")]
-BODIES = [route for route in ROUTES if route[0] == "POST" and not route[1].endswith(("/cancel", "/stop"))]
+    ("GET", "/v1/fine_tuning/jobs/x/checkpoints"), ("POST", "/v1/fine_tuning/jobs/x/pause"),
+    ("POST", "/v1/fine_tuning/jobs/x/resume"), ("POST", "/v1/completions"), ("POST", "/v1/chat/completions"),
+    ("POST", "/v1/engines/tiny/completions"), ("GET", "/pen/status"), ("POST", "/pen/stop"),
+    ("GET", "/pen/models/tiny/tokenizer"), ("GET", "/nowhere")]
+ACTIONS = ("/cancel", "/pause", "/resume", "/stop")
+BODIES = [route for route in ROUTES if route[0] == "POST" and not route[1].endswith(ACTIONS)]
+KNOWN = {path: {method for method, other in ROUTES if other == path} for _, path in ROUTES if path != "/nowhere"}
+METHODS = {"GET", "POST", "DELETE", "PUT", "PATCH", "QUERY", "TRACE", "OPTIONS", "PROPFIND", "M-SEARCH", "lock"}
 
 
 def test_answers_are_checked_against_openais_schema() -> None:
@@ -66,10 +71,22 @@ def test_a_body_is_judged_before_it_is_read(served: EngineProcess, method: str, 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", ["PUT", "PATCH", "QUERY", "TRACE", "OPTIONS", "DELETE"])
-def test_an_unknown_method_is_405_with_what_is_allowed(served: EngineProcess, method: str) -> None:
-    found = served.request(method, "/v1/fine_tuning/jobs")
-    assert (found.status, found.code, found.headers["allow"]) == (405, "method_not_allowed", "GET, POST")
+@pytest.mark.parametrize("path", KNOWN)
+def test_an_unknown_method_is_405_with_what_is_allowed(served: EngineProcess, path: str) -> None:
+    for method in METHODS - KNOWN[path]:
+        found = served.request(method, path)
+        assert (found.status, found.code, found.headers["allow"]) == (
+            405, "method_not_allowed", ", ".join(sorted(KNOWN[path])))
+
+
+@pytest.mark.slow
+def test_a_head_is_405_without_a_body(served: EngineProcess) -> None:
+    with socket.create_connection(("127.0.0.1", served.port), timeout=10) as connection:
+        connection.sendall(f"HEAD /v1/models HTTP/1.1\r\nHost: 127.0.0.1:{served.port}\r\nAuthorization: Bearer "
+                           f"{served.token}\r\nConnection: close\r\n\r\n".encode())
+        answer = b"".join(iter(lambda: connection.recv(4096), b""))
+    assert answer.startswith(b"HTTP/1.1 405 ")
+    assert answer.endswith(b"\r\n\r\n")
 
 
 @pytest.mark.slow

@@ -20,7 +20,6 @@ from pen_backend.engine.wire.sampling import SamplingRequest, whole_usage, worke
 from pen_backend.engine.worker import Event
 
 WAITING_LIMIT = 2000
-PING_SECONDS = 15.0
 
 Body = dict[str, Any]
 Events = AsyncGenerator[Event, None]
@@ -65,7 +64,7 @@ async def respond(request: Request, asked: SamplingRequest, model: Model, order:
     # The first event decides between an error's status and a stream; a queued request becomes a stream of pings.
     first = asyncio.ensure_future(anext(chunks))
     try:
-        await unless_gone(request, asyncio.wait((first,), timeout=PING_SECONDS))
+        await unless_gone(request, asyncio.wait((first,), timeout=engine_of(request).ping_seconds))
         if first.done():
             first.result()
     except BaseException:
@@ -148,7 +147,7 @@ async def _chunks(asked: SamplingRequest, events: Events, shape: Shape) -> Chunk
 
 
 class EventStream(Response):
-    """Server-sent events: one for each chunk, a comment every 15 seconds while nothing comes, [DONE] at the end."""
+    """Server-sent events: one for each chunk, a comment now and then while nothing comes, [DONE] at the end."""
 
     def __init__(self, request: Request, first: Next, chunks: Chunks) -> None:
         super().__init__(media_type="text/event-stream", headers={"cache-control": "no-cache"})
@@ -174,7 +173,7 @@ class EventStream(Response):
 
     async def _next(self) -> tuple[bytes, bool]:
         """Return the next bytes, and whether there are more."""
-        done, _ = await asyncio.wait((self._following,), timeout=PING_SECONDS)
+        done, _ = await asyncio.wait((self._following,), timeout=engine_of(self._request).ping_seconds)
         if not done:
             return b": ping\n\n", True
         try:

@@ -36,6 +36,7 @@ class Engine:
     stop: Callable[[], None]
     started_at: int
     version: str
+    ping_seconds: float = 15.0
     draining: bool = False
     requests: int = 0
     using: dict[str, int] = field(default_factory=dict)

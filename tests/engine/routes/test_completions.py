@@ -132,6 +132,16 @@ def slow_worker(tmp_path_factory: pytest.TempPathFactory, bases: Path) -> Iterat
 
 
 @pytest.mark.slow
+def test_a_stream_that_waits_says_so_from_time_to_time(tmp_path: Path, bases: Path) -> None:
+    argv = [sys.executable, "-P", str(PROGRAMS / "worker.py"), "0.4"]
+    with engine(tmp_path / "state", bases, **{**SCRIPTED, "worker_argv": argv, "ping_seconds": 0.1}) as served:
+        found = served.request("POST", PATH, {"model": "tiny", "prompt": "a", "max_tokens": 1, "stream": True})
+    assert found.body.startswith(b": ping\n\n")
+    assert [event if event == "[DONE]" else event["choices"][0]["text"] for event in events(found.body)] == [
+        "w0 ", "", "[DONE]"]
+
+
+@pytest.mark.slow
 def test_the_first_delta_arrives_before_a_quarter_is_made(slow_worker: EngineProcess) -> None:
     complete(slow_worker, max_tokens=1)
     before = generated(slow_worker)
