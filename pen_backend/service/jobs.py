@@ -11,6 +11,7 @@ from pen_backend.service.registry import AnyFloat, Events, rpc
 
 if TYPE_CHECKING:
     from pen_backend.client import Client
+    from pen_backend.jobs.spec import JobSpec
     from pen_backend.jobs.watch import Note, Progress
 
 RECENT = 40  # events looked at for a summary
@@ -105,7 +106,7 @@ class Jobs:
 
         PLAN is a build's id or directory, or a training file FILE.jsonl that no definition has built.
         """
-        from pen_backend.jobs import launch, spec
+        from pen_backend.jobs import spec
 
         overrides = {
             "model": model, "n_epochs": n_epochs, "batch_size": batch_size, "learning_rate": learning_rate,
@@ -118,10 +119,15 @@ class Jobs:
             job_spec = spec.from_files(Path(plan), None, default_model=config.model, overrides=overrides)
         else:
             job_spec = spec.from_plan(self._context.find_plan(plan), default_model=config.model, overrides=overrides)
-        job_spec = job_spec.on(config.model_name(job_spec.model))
+        return self.launch_spec(job_spec, confirmed=confirmed)
+
+    def launch_spec(self, spec: "JobSpec", *, confirmed: bool) -> JobSummary:
+        """Launch a job that is described whole; its model may be another name of one."""
+        from pen_backend.jobs import launch
+
         client = self._context.client()
-        job = launch.launch(client, self._context.ledger, job_spec, confirmed=confirmed)
-        return self._summary(client, job)
+        named = spec.on(self._context.config.model_name(spec.model))
+        return self._summary(client, launch.launch(client, self._context.ledger, named, confirmed=confirmed))
 
     @rpc()
     def list(self) -> Summaries:

@@ -5,22 +5,19 @@ Results go to stdout, all else to stderr; the exit code is the error's (0 ok, 1 
 """
 
 import argparse
-import contextlib
 import math
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
 from pen_backend import __version__
-from pen_backend.errors import BadParamsError, PenError
+from pen_backend.errors import BadParamsError
 from pen_backend.service.context import Context
 from pen_backend.transports import cli_dataset, cli_engine, cli_jobs, cli_prepare, cli_prompts
 from pen_backend.transports.arguments import Parser, command, group, help_of, read
-from pen_backend.transports.terminal import OutputError, Printed, Terminal, one_line, table
-
-INTERRUPTED = 130
+from pen_backend.transports.attempt import attempt
+from pen_backend.transports.terminal import Printed, Terminal, one_line, table
 
 
 def main(argv: Sequence[str] | None = None, *, context: Context | None = None, out: TextIO | None = None,
@@ -36,37 +33,8 @@ def main(argv: Sequence[str] | None = None, *, context: Context | None = None, o
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 1
     terminal = Terminal(out=out, err=err, as_json=options.json, quiet=options.quiet)
-    debug = os.environ.get("PEN_DEBUG") == "1"
-    try:
-        context = context or Context(project=Path.cwd(), engine_state=_engine_state(options))
-        return options.command(context, options, terminal) or 0
-    except PenError as error:
-        terminal.fail(error)
-        if isinstance(error, OutputError):
-            _forget_output(terminal)
-        if debug:
-            raise
-        return error.exit_code
-    except KeyboardInterrupt:
-        terminal.clear()
-        print("pen: interrupted.", file=terminal.err)
-        return INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read the results has enough of them; Python must not complain when it flushes at its end.
-        _forget_output(terminal)
-        return 0
-    except Exception as error:
-        if debug:
-            raise
-        terminal.clear()
-        print(f"pen: a bug ({type(error).__name__}); PEN_DEBUG=1 shows where.", file=terminal.err)
-        return 3
-
-
-def _forget_output(terminal: Terminal) -> None:
-    """Let what is still unwritten of the results go nowhere."""
-    with contextlib.suppress(OSError):  # a stream of a test has no descriptor
-        os.dup2(os.open(os.devnull, os.O_WRONLY), terminal.out.fileno())
+    return attempt(terminal, lambda: options.command(
+        context or Context(project=Path.cwd(), engine_state=_engine_state(options)), options, terminal))
 
 
 def parser() -> argparse.ArgumentParser:

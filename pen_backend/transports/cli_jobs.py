@@ -11,7 +11,7 @@ from pen_backend.service.context import Context
 from pen_backend.service.jobs import JobDetail, Jobs, JobSummary
 from pen_backend.transports import cli_dataset
 from pen_backend.transports.arguments import Parser, command, group, help_of
-from pen_backend.transports.terminal import Printed, Terminal, duration, number, one_line, progress_line, table, when
+from pen_backend.transports.terminal import Printed, Terminal, duration, number, one_line, table, when
 
 LAUNCH_OPTIONS = ("model", "n_epochs", "batch_size", "learning_rate_multiplier", "learning_rate", "seed", "tune",
                   "snapshots_every", "completions_every", "num_completions", "eval_every", "suffix",
@@ -132,9 +132,10 @@ def cancel(context: Context, options: argparse.Namespace, terminal: Terminal) ->
     terminal.result(job, job.status)
 
 
-def follow(context: Context, job: str, after: int | None, terminal: Terminal, *, as_lines: bool) -> JobSummary:
-    """Follow a job to its end; JobError or CancelledError if it did not succeed."""
-    printed = _Progress(terminal, texts=as_lines)
+def follow(context: Context, job: str, after: int | None, terminal: Terminal, *, as_lines: bool,
+           printed: "Progress | None" = None) -> JobSummary:
+    """Follow a job to its end by PRINTED; JobError or CancelledError if it did not succeed."""
+    printed = printed or Progress(terminal, texts=as_lines)
     try:
         ended = Jobs(context).watch(job, after=after, events=printed)
     except KeyboardInterrupt:
@@ -148,7 +149,7 @@ def follow(context: Context, job: str, after: int | None, terminal: Terminal, *,
     return ended
 
 
-class _Progress(Printed):
+class Progress(Printed):
     """Events of a job: the last step stays on the screen."""
 
     def __init__(self, terminal: Terminal, *, texts: bool) -> None:
@@ -164,7 +165,7 @@ class _Progress(Printed):
     def end(self) -> None:
         """Leave the last progress line standing."""
         if self._last is not None and not self._terminal.as_json:
-            self._terminal.live(progress_line(self._last), last=True)
+            self._terminal.live(self.line(self._last), last=True)
 
 
 def _steps(job: JobSummary) -> str | None:

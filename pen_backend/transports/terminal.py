@@ -105,6 +105,10 @@ class Printed:
     def on_cancel(self, function: Callable[[], object]) -> None:
         """Forget FUNCTION: the exception of Ctrl-C closes what is open."""
 
+    def line(self, data: Mapping[str, Any]) -> str:
+        """Write progress as the line that is redrawn."""
+        return progress_line(data)
+
     def send(self, kind: str, **data: object) -> None:
         """Print one event: a JSON line, a piece of text, the progress line, or a message."""
         terminal = self._terminal
@@ -114,7 +118,7 @@ class Printed:
             if self._texts:
                 terminal.write(str(data.get("text", "")))
         elif kind == "progress":
-            terminal.live(progress_line(data), last=False)
+            terminal.live(self.line(data), last=False)
         elif kind == "log" and data.get("text"):
             what = str(data.get("what"))
             terminal.say(str(data["text"]) if what == "text" else f"{what}: {one_line(str(data['text']))}")
