@@ -11,7 +11,6 @@ from pen_backend.dataset.lengths import Count, Counted, Lengths
 from pen_backend.dataset.record import Item, Rejected, Side, place
 from pen_backend.dataset.report import count
 from pen_backend.errors import Finding, TooLargeError
-from pen_backend.prompts import template
 from pen_backend.prompts.definition import Definition
 from pen_backend.prompts.training import TrainingSpec
 from pen_backend.records import Example
@@ -125,9 +124,8 @@ class Inspector:
             return (self._boundary != "keep" and len(segments) > 1 and segments[0].role is None
                     and text.find(end) not in (-1, len(text) - len(end)))
         for index, last in self._written:
-            if last and template.end_inside(self._definition, segments[index].text):
-                return True
-            if not last and end in segments[index].text:
+            text = segments[index].text
+            if text.find(end) != len(text) - len(end) if last else end in text:
                 return True
         return False
 

@@ -98,27 +98,30 @@ def read(opened: Opened, want: Wanted, prompt_loss_weight: float, pulse: Pulse, 
     request = request_of(source, want, prompt_loss_weight)
     side: Side | None = None if source.side == "split" else source.side
     make = _maker(source, want, side)
-    kept = 0
+    kept, limit, where = 0, source.limit, source.where
     stream = opened.reader(document, request)
     for done, each in enumerate(stream if want.turns is None else replies(stream, want.turns, source)):
         pulse.beat("records read", done)
-        if isinstance(each, Finding):
-            warn(each)
-            continue
-        if isinstance(each, Rejected):
+        if isinstance(each, Record):
+            fields = each.fields
+        elif isinstance(each, Example):
+            fields = each.meta
+        elif isinstance(each, Rejected):
             count(document.name, each.raw if isinstance(each.raw, dict) else None)
             reject(each)
             continue
-        fields = each.meta if isinstance(each, Example) else each.fields
+        else:
+            warn(each)
+            continue
         count(document.name, fields)
-        reason = failed(source.where, fields) if source.where else None
-        if source.limit is not None and kept >= source.limit:
+        reason = failed(where, fields) if where else None
+        if limit is not None and kept >= limit:
             reason = f"the source is limited to {source.limit}"
         if reason is not None:
             reject(Rejected(each.origin, "filtered", reason, dict(fields)))
             continue
         try:
-            item = example_item(each, side) if isinstance(each, Example) else make(each)
+            item = make(each) if isinstance(each, Record) else example_item(each, side)
             item = item if hide is None else hide(item, want)
         except DataError as error:
             reject(rejected(error, each.origin, dict(fields)))
@@ -164,18 +167,23 @@ def emptiness(item: Item, want: Wanted) -> Rejected | None:
 
 def _maker(source: Source, want: Wanted, side: Side | None) -> Callable[[Record], Item]:
     """Return what makes an item of a record: at once of one that has all its texts, else with a look at each field."""
-    plan = [(name, source.fields.get(name, (name,))) for name in want.texts]
+    columns_of = [(name, source.fields.get(name, (name,))) for name in want.texts]
+    plan = [(name, columns[0] if len(columns) == 1 else None, columns) for name, columns in columns_of]
     others = [name for name in want.columns if name not in want.texts]
 
     def make(record: Record) -> Item:
         given = record.fields
         fields: dict[str, object] = {}
         texts = []
-        for name, columns in plan:
-            values = [value for column in columns if type(value := given.get(column)) is str]
-            if len(values) < len(columns):
+        for name, only, columns in plan:
+            if only is not None:
+                text = given.get(only)
+            else:
+                values = [value for column in columns if type(value := given.get(column)) is str]
+                text = " ".join([value for value in values if value]) if len(values) == len(columns) else None
+            if type(text) is not str:
                 return _item(record, source, want, side)
-            fields[name] = text = values[0] if len(values) == 1 else " ".join(filter(None, values))
+            fields[name] = text
             texts.append(text)
         for name in others:
             if name in given:

@@ -5,12 +5,13 @@ from hashlib import blake2b
 
 _OTHER = re.compile(r"[\W_]+")
 _OTHER_ASCII = bytes(sign for sign in range(128) if not chr(sign).isalnum())
+_LOWER = bytes(range(256)).lower()
 
 
 def folded(text: str) -> bytes:
     """Reduce a text to its letters and digits, case-folded; a text without any is compared as it is."""
     if text.isascii():
-        return text.lower().encode().translate(None, _OTHER_ASCII) or text.encode()
+        return text.encode().translate(_LOWER, _OTHER_ASCII) or text.encode()
     return (_OTHER.sub("", text.casefold()) or text).encode("utf-8", "surrogatepass")
 
 

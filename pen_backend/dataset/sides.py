@@ -62,8 +62,10 @@ class Straight:
         key = split_key(item.text)
         side = self._side(item, key)
         self._keys[side].append(key)
-        self.both = self.both or all(self._keys.values())
-        self.finished += item.example is not None
+        if not self.both:
+            self.both = all(self._keys.values())
+        if item.example is not None:
+            self.finished += 1
         return side
 
     def of_item(self, item: Item) -> Side:
