@@ -18,7 +18,7 @@
 (require 'pen-rpc)
 
 (defconst pen-rpc-methods-hash
-  "9bba2a054fd6af1c8c48f71cda6255b3fcbfebdb92e36a8841e8f36c92f5d9c3"
+  "b2e9f40a1ca118d6cb07fe378b69827ee0e5ba96dbd0acb4b4f5c781884cd1c1"
   "What the service says in its greeting if its methods are these.")
 
 (defun pen-rpc-completions-start (&rest args)
@@ -309,6 +309,28 @@ ARGS are keywords, each with its value.
   (pen-rpc-invoke
    "jobs-list"
    nil
+   args))
+
+(defun pen-rpc-jobs-pause (&rest args)
+  "Pause a job after the step in flight; nothing that was trained is lost.
+
+ARGS are keywords, each with its value.
+
+\(fn &key ID THEN ELSE DEADLINE)"
+  (pen-rpc-invoke
+   "jobs-pause"
+   '((:id string required))
+   args))
+
+(defun pen-rpc-jobs-resume (&rest args)
+  "Let a paused job go on from where it was.
+
+ARGS are keywords, each with its value.
+
+\(fn &key ID THEN ELSE DEADLINE)"
+  (pen-rpc-invoke
+   "jobs-resume"
+   '((:id string required))
    args))
 
 (defun pen-rpc-jobs-show (&rest args)

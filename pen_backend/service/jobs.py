@@ -1,4 +1,4 @@
-"""Fine-tuning jobs: launch, list, show, watch, cancel."""
+"""Fine-tuning jobs: launch, list, show, watch, pause, resume, cancel."""
 
 import threading
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,11 @@ RECENT = 40  # events looked at for a summary
 
 @dataclass(frozen=True, slots=True)
 class JobSummary:
-    """One job as it stands; figures not measured yet are None."""
+    """One job as it stands; figures not measured yet are None.
+
+    `want` is what was asked of the job and may not have happened yet: run, pause or cancel. `interruption` says how its
+    trainer died last, if it did; `attempt` counts from 1. All three only the local engine knows.
+    """
 
     id: str
     status: str
@@ -34,6 +38,9 @@ class JobSummary:
     tokens_per_second: float | None = None
     eta_seconds: float | None = None
     error: str | None = None
+    want: str | None = None
+    attempt: int | None = None
+    interruption: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +173,18 @@ class Jobs:
         client = self._context.client()
         return self._summary(client, client.cancel_job(id))
 
+    @rpc()
+    def pause(self, id: str) -> JobSummary:  # noqa: A002 - the name on the wire
+        """Pause a job after the step in flight; nothing that was trained is lost."""
+        client = self._context.client()
+        return self._summary(client, client.pause_job(id))
+
+    @rpc()
+    def resume(self, id: str) -> JobSummary:  # noqa: A002 - the name on the wire
+        """Let a paused job go on from where it was."""
+        client = self._context.client()
+        return self._summary(client, client.resume_job(id))
+
     @rpc(stream=True)
     def watch(self, id: str, after: int | None = None, *, events: Events) -> JobSummary:  # noqa: A002 - as above
         """Follow a job until it ends: progress by step, samples, checkpoints and messages, then its summary.
@@ -201,15 +220,17 @@ class Jobs:
         self._context.ledger.saw(job, last.tokens_per_second if last else None)
         valid = next((point.valid_loss for point in reversed(points) if point.valid_loss is not None), None)
         error = job.get("error") or {}
+        pen = job.get("pen") or {}
         return JobSummary(
             id=job["id"], status=job["status"], model=job["model"], fine_tuned_model=job.get("fine_tuned_model"),
             prompt=(job.get("metadata") or {}).get("pen.prompt"), created_at=int(job["created_at"]),
             step=last.step if last else None,
-            total_steps=(last.steps if last else None) or (job.get("pen") or {}).get("total_steps"),
+            total_steps=(last.steps if last else None) or pen.get("total_steps"),
             train_loss=last.loss if last else None, valid_loss=valid,
             tokens_per_second=last.tokens_per_second if last else None,
             eta_seconds=watch.seconds_left(points[0], points[-1]) if points and job["status"] == "running" else None,
-            error=error.get("message") or None,
+            error=error.get("message") or None, want=pen.get("want"), attempt=pen.get("attempt"),
+            interruption=pen.get("interruption"),
         )
 
 

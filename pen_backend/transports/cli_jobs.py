@@ -32,6 +32,7 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     jobs = group(commands, "jobs", "The jobs of the configured provider.")
     command(jobs, "list", list_jobs, help_of(Jobs.list))
     for name, function, method in (("show", show, Jobs.show), ("watch", watch, Jobs.watch),
+                                   ("pause", pause, Jobs.pause), ("resume", resume, Jobs.resume),
                                    ("cancel", cancel, Jobs.cancel)):
         added = command(jobs, name, function, help_of(method))
         added.add_argument("id", metavar="ID", help="the job's id")
@@ -107,7 +108,7 @@ def list_jobs(context: Context, options: argparse.Namespace, terminal: Terminal)
     jobs = Jobs(context).list()
     terminal.result(jobs, lambda: table(
         ("JOB", "MODEL", "PROMPT", "STATUS", "STEP", "TRAIN", "VALID", "ETA", "CREATED"),
-        [(one.id, one.model, one.prompt, one.status, _steps(one), number(one.train_loss), number(one.valid_loss),
+        [(one.id, one.model, one.prompt, _standing(one), _steps(one), number(one.train_loss), number(one.valid_loss),
           duration(one.eta_seconds), when(one.created_at)) for one in jobs]))
 
 
@@ -124,6 +125,18 @@ def watch(context: Context, options: argparse.Namespace, terminal: Terminal) -> 
         terminal.json_line({"kind": "done", "value": ended})
     else:
         terminal.result(ended, ended.fine_tuned_model or ended.status)
+
+
+def pause(context: Context, options: argparse.Namespace, terminal: Terminal) -> None:
+    """Pause a job."""
+    job = Jobs(context).pause(options.id)
+    terminal.result(job, _standing(job))
+
+
+def resume(context: Context, options: argparse.Namespace, terminal: Terminal) -> None:
+    """Let a job go on."""
+    job = Jobs(context).resume(options.id)
+    terminal.result(job, _standing(job))
 
 
 def cancel(context: Context, options: argparse.Namespace, terminal: Terminal) -> None:
@@ -172,11 +185,20 @@ def _steps(job: JobSummary) -> str | None:
     return None if job.step is None else f"{job.step}/{job.total_steps or '?'}"
 
 
+def _standing(job: JobSummary) -> str:
+    """Say how a job stands, and what its status does not: that it is to pause, that it did not go smoothly."""
+    if job.status == "running" and job.want == "pause":
+        return "running, pauses soon"
+    again = job.attempt is not None and job.attempt > 1 and job.status in ("queued", "running", "paused")
+    return f"{job.status}, attempt {job.attempt}" if again else job.status
+
+
 def _detail(job: JobDetail) -> str:
-    facts = [("job", job.id), ("status", job.status), ("model", job.model), ("tuned model", job.fine_tuned_model),
+    facts = [("job", job.id), ("status", _standing(job)), ("model", job.model), ("tuned model", job.fine_tuned_model),
              ("prompt", job.prompt), ("training set", job.plan), ("created", when(job.created_at)),
              ("finished", when(job.finished_at)), ("step", _steps(job)), ("train loss", number(job.train_loss)),
              ("valid loss", number(job.valid_loss)), ("trained tokens", job.trained_tokens), ("error", job.error),
+             ("interruption", job.interruption),
              *((option.name, option.value) for option in job.hyperparameters)]
     lines = [f"{name:<26} {value}" for name, value in facts if value is not None]
     lines += ["", table(("CHECKPOINT", "STEP", "TRAIN", "VALID"), [

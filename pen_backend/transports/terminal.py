@@ -130,7 +130,8 @@ def _lines(error: PenError) -> list[str]:
     first = findings[0] if findings else None
     if len(findings) == 1 and first is not None and _says(error, first):
         where = first.where or error.where
-        return [f"{where or 'pen'}: {_whole(error.message, error.hint or first.hint)}"]
+        place = where if where and not _names(error.message, where) else "pen"
+        return [f"{place}: {_whole(error.message, error.hint or first.hint)}"]
     lines, more = [], Counter(map(_sort, findings))
     for kind in list(more)[:SHOWN_FINDINGS]:
         shown = next(finding for finding in findings if _sort(finding) == kind)
@@ -138,10 +139,16 @@ def _lines(error: PenError) -> list[str]:
         lines.append(f"{'' if shown.where else 'pen: '}{shown}{rest}")
     if len(more) > SHOWN_FINDINGS:
         lines.append(f"… and {len(more) - SHOWN_FINDINGS} more")
-    place = f"{error.where}: " if error.where else ""
+    place = f"{error.where}: " if error.where and not _names(error.message, error.where) else ""
     whole = f"pen: {place}{_whole(_folded(error.message), error.hint)}"
     told = error.message.partition(" (and ")[0].casefold().rstrip(".")
     return lines if told in [one.message.casefold().rstrip(".") for one in findings] else [*lines, whole]
+
+
+def _names(message: str, where: str) -> bool:
+    """Say whether a message begins with the file that it is about, so that the file need not be named before it."""
+    before, name, _ = message.partition(f"{where.rpartition('/')[2]} ")
+    return bool(name) and (not before or (before[0] == before[-1] == "/"))
 
 
 def _folded(message: str) -> str:

@@ -77,7 +77,12 @@ def checkpoint(jobdir: Path) -> int:
 
 
 def trainer(real: EngineProcess) -> int:
-    (pid,) = real.get("/pen/status")["trainers"]
+    """Find the running trainer; a job is running a moment before its trainer is."""
+    deadline = time.monotonic() + 10
+    while not (pids := real.get("/pen/status")["trainers"]):
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    (pid,) = pids
     return int(pid)
 
 
@@ -131,8 +136,58 @@ def test_a_killed_engine_finds_its_trainer_again_or_starts_another(real: EngineP
     check_story(real, jobdir)
 
 
-def wait_until_gone(pid: int) -> None:
-    deadline = time.monotonic() + 10
+def act(real: EngineProcess, jobdir: Path, action: str) -> dict[str, Any]:
+    found = real.request("POST", f"/v1/fine_tuning/jobs/{jobdir.name}/{action}")
+    assert found.status == 200, found.body
+    return found.json
+
+
+def test_a_trainer_killed_while_it_pauses_and_while_it_resumes_loses_nothing(
+        real: EngineProcess, unkilled: str) -> None:
+    jobdir = create(real)
+    wait_for_step(jobdir, 3)
+    pid = trainer(real)
+    os.kill(pid, signal.SIGSTOP)  # so that it cannot leave before it is killed
+    pausing = act(real, jobdir, "pause")
+    assert (pausing["status"], pausing["pen"]["want"]) == ("running", "pause")
+    os.kill(pid, signal.SIGKILL)
+    real.wait(jobdir.name, "paused", seconds=SECONDS)
+    saved = checkpoint(jobdir)
+    act(real, jobdir, "resume")
+    real.wait(jobdir.name, "running", seconds=SECONDS)
+    os.kill(trainer(real), signal.SIGKILL)  # it still loads
+    assert weights(real, jobdir) == unkilled
+    assert 1 < saved < STEPS
+    check_story(real, jobdir)
+    pen = real.get(f"/v1/fine_tuning/jobs/{jobdir.name}")["pen"]
+    assert pen["attempt"] == 2
+    assert "signal 9 (SIGKILL)" in pen["interruption"]
+
+
+def test_an_engine_killed_while_it_pauses_and_while_it_resumes_keeps_its_word(
+        real: EngineProcess, unkilled: str) -> None:
+    jobdir = create(real)
+    wait_for_step(jobdir, 3)
+    pid = trainer(real)
+    os.kill(pid, signal.SIGSTOP)
+    assert act(real, jobdir, "pause")["status"] == "running"
+    real.kill()
+    os.kill(pid, signal.SIGCONT)  # it takes its step, writes a checkpoint and leaves, and nobody sees it
+    wait_until_gone(pid, seconds=SECONDS)
+    saved, told_before = checkpoint(jobdir), max(trained(jobdir))
+    assert saved == told_before
+    real.start()
+    assert real.wait(jobdir.name, "paused", seconds=SECONDS)["pen"]["attempt"] == 1
+    assert act(real, jobdir, "resume")["status"] == "queued"
+    real.kill()
+    real.start()
+    assert weights(real, jobdir) == unkilled
+    assert trained(jobdir) == list(range(1, STEPS + 1))
+    check_story(real, jobdir)
+
+
+def wait_until_gone(pid: int, *, seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
     while process_start_time(pid) is not None:
         assert time.monotonic() < deadline
         time.sleep(0.005)

@@ -42,6 +42,23 @@ def test_a_job_that_waits_has_no_figures(tmp_path: Path) -> None:
     assert len(server.requests) == 1
 
 
+def test_a_job_is_paused_and_resumed(tmp_path: Path) -> None:
+    script = {"/pause": Answer(job(status="running", pen={"want": "pause", "attempt": 1})),
+              "/resume": Answer(job(status="queued", pen={"want": "run"})), "/events": listing()}
+    with ScriptedServer(by_path=script) as server:
+        jobs = Jobs(scripted(server, tmp_path))
+        paused, resumed = jobs.pause("ftjob-1"), jobs.resume("ftjob-1")
+    assert (paused.status, paused.want, resumed.status, resumed.want) == ("running", "pause", "queued", "run")
+    assert [one.path.rpartition("/")[2] for one in server.requests if one.method == "POST"] == ["pause", "resume"]
+
+
+def test_how_a_trainer_died_is_part_of_its_job(tmp_path: Path) -> None:
+    pen = {"attempt": 2, "interruption": "The trainer of attempt 1 was killed by signal 9 (SIGKILL)."}
+    with ScriptedServer(by_path={"/events": listing(), "/jobs": listing(job(status="running", pen=pen))}) as server:
+        summary = Jobs(scripted(server, tmp_path)).list()[0]
+    assert (summary.attempt, summary.interruption) == (2, pen["interruption"])
+
+
 @pytest.mark.slow
 def test_a_job_is_launched_followed_described_measured_and_used(engine: LiveEngine, tmp_path: Path) -> None:
     context = engine.context()

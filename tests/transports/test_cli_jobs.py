@@ -2,15 +2,18 @@ import argparse
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pen_backend.errors import RefusedError
 from pen_backend.service.context import Context
 from pen_backend.transports import cli_jobs
+from pen_backend.transports.cli import main
 from pen_backend.transports.terminal import Terminal
 from tests.conftest import environment
-from tests.scripted_server import Answer, ScriptedServer, job
+from tests.scripted_server import Answer, ScriptedServer, job, listing
+from tests.service.context import scripted
 
 
 class Keyboard(io.StringIO):
@@ -39,3 +42,30 @@ def test_an_answer_at_the_terminal_is_the_yes(answer: str, asked: int, tmp_path:
                 cli_jobs.finetune(context, options, terminal, Keyboard(answer))
         assert len(server.requests) == asked
         assert f"Send the training set to {server.base_url} and launch? [y/N]" in err.getvalue()
+
+
+DIED = "The trainer of attempt 1 was killed by signal 9 (SIGKILL)."
+
+
+@pytest.mark.parametrize(("arguments", "changes", "said"), [
+    (["pause"], {"status": "paused", "pen": {"want": "pause", "attempt": 1}}, "paused"),
+    (["pause"], {"status": "running", "pen": {"want": "pause", "attempt": 1}}, "running, pauses soon"),
+    (["resume"], {"status": "queued", "pen": {"want": "run", "attempt": 2}}, "queued, attempt 2"),
+    (["show"], {"status": "running", "pen": {"attempt": 2, "interruption": DIED}}, DIED),
+    (["show"], {"status": "succeeded", "pen": {"attempt": 2, "interruption": DIED}}, "succeeded\n"),
+])
+def test_how_a_job_stands_is_said_with_what_its_status_does_not_say(
+        arguments: list[str], changes: dict[str, Any], said: str, tmp_path: Path) -> None:
+    out = io.StringIO()
+    with ScriptedServer(by_path={"/events": listing(), "/checkpoints": listing(), "/jobs/": Answer(job(**changes))}
+                        ) as server:
+        assert main(["jobs", *arguments, "ftjob-1"], context=scripted(server, tmp_path), out=out) == 0
+    assert said in out.getvalue()
+
+
+def test_a_list_of_jobs_says_which_go_on_after_a_death(tmp_path: Path) -> None:
+    out = io.StringIO()
+    with ScriptedServer(by_path={"/events": listing(), "/jobs": listing(job(status="running", pen={"attempt": 3}))}
+                        ) as server:
+        assert main(["jobs", "list"], context=scripted(server, tmp_path), out=out) == 0
+    assert "running, attempt 3" in out.getvalue()

@@ -1,5 +1,6 @@
 """What the end of a trainer means, and how its model is published: all of it in one transaction, or nothing."""
 
+import signal
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -45,6 +46,20 @@ def read_ending(code: int | None, directory: JobDirectory) -> Ending:
     if code is None and error.get("code") not in (None, "internal_error"):
         return Ending("failed", error)
     return Ending("lost")
+
+
+def how_it_died(code: int | None) -> str:
+    """Say how a process ended that should not have, as the end of a sentence about it."""
+    if code is None:
+        return "is gone, and left no reason"
+    if code >= 0:
+        return f"ended with status {code}"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = "of an unknown name"
+    hint = ", perhaps by the system for lack of memory" if -code == signal.SIGKILL else ""
+    return f"was killed by signal {-code} ({name}){hint}"
 
 
 def publish(store: Store, job: Job, start: Start, base: str, directory: JobDirectory) -> None:

@@ -12,6 +12,8 @@ from pen_backend.engine.scheduler.patience import Patience
 from pen_backend.engine.scheduler.reports import Reports
 from pen_backend.engine.store import Store
 
+PATIENTLY = 6  # times as long as a process usually has to leave
+
 _log = logging.getLogger(__name__)
 
 
@@ -43,20 +45,32 @@ class Leaving:
         """Say whether a job's process is on the way out."""
         return job_id in self._farewells
 
-    def send_home(self, handle: Handle) -> None:
-        """Ask a job's process to leave; `clear` sees when it is gone."""
+    def send_home(self, handle: Handle, *, patiently: bool = False) -> None:
+        """Ask a job's process to leave; `clear` sees when it is gone.
+
+        PATIENTLY is for work that will go on: what a trainer does when it is killed is lost.
+        """
         if handle.job_id not in self._farewells:
-            thread = threading.Thread(target=self._runner.stop, args=(handle,), kwargs={"grace": self._grace})
+            grace = self._grace * (PATIENTLY if patiently else 1)
+            thread = threading.Thread(target=self._runner.stop, args=(handle,), kwargs={"grace": grace})
             self._farewells[handle.job_id] = Farewell(handle, thread)
             thread.start()
 
     def clear(self) -> None:
         """See to the jobs that have ended before their processes: send these home, and clear up after those gone."""
         for job in state.ended_alive(self._store):
-            self.send_home(handle_of(job))
+            if job.pid:
+                self.send_home(handle_of(job))
+            elif job.id not in self:
+                self._patience.attempt(job, self._gone, self._forget)
         for job_id, farewell in list(self._farewells.items()):
-            if not farewell.thread.is_alive():
-                self._patience.attempt(state.get(self._store, job_id), self._gone, self._forget)
+            job = state.get(self._store, job_id)
+            if farewell.thread.is_alive() or job.state == "running":  # what its end means is seen first
+                continue
+            if job.state in state.TERMINAL:
+                self._patience.attempt(job, self._gone, self._forget)
+            else:
+                del self._farewells[job_id]
 
     def wait(self) -> None:
         """Wait until everybody who was sent home is gone."""

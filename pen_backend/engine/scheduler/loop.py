@@ -13,7 +13,7 @@ from pen_backend.engine.jobs.running import Handle, JobDirectory, JobRunner, Res
 from pen_backend.engine.jobs.spec import Start, build, missing_space
 from pen_backend.engine.jobs.state import MAX_ATTEMPTS, Job
 from pen_backend.engine.models import Models
-from pen_backend.engine.scheduler.ending import Ending, publish, read_ending
+from pen_backend.engine.scheduler.ending import Ending, how_it_died, publish, read_ending
 from pen_backend.engine.scheduler.leaving import Leaving
 from pen_backend.engine.scheduler.patience import Patience
 from pen_backend.engine.scheduler.reports import Reports, tell_findings
@@ -113,21 +113,22 @@ class Scheduler:
     def tick(self) -> bool:
         """Do once whatever there is to do; say whether there will be more."""
         self._end_checks()
-        self._leaving.clear()
         running = state.in_states(self._store, "running")
         for job in running:
             self._try(self._watch, job)
+        self._leaving.clear()
         self._renew(running)
-        for job in self._ready("validating_files")[:1]:
+        # A job that was paused before its files were checked waits in the queue, and is checked there.
+        for job in [job for job in self._ready("validating_files", "queued") if job.total_steps is None][:1]:
             self._try(self._validate, job)
         free = self._parallel - len(state.in_states(self._store, "running"))
-        for job in self._ready("queued")[:max(0, free)]:
+        for job in [job for job in self._ready("queued") if job.total_steps is not None][:max(0, free)]:
             self._try(self._lease, job)
         return self.busy()
 
-    def _ready(self, waiting_in: str) -> list[Job]:
-        """List the jobs of a state that can be worked on: none that rests after a failure, or is still leaving."""
-        return [job for job in state.in_states(self._store, waiting_in)
+    def _ready(self, *states: str) -> list[Job]:
+        """List the jobs in any of STATES that can be worked on: none that rests after a failure, or still leaves."""
+        return [job for job in state.in_states(self._store, *states)
                 if not self._patience.rests(job) and job.id not in self._leaving]
 
     def _try(self, action: Callable[[Job], None], job: Job) -> None:
@@ -146,9 +147,9 @@ class Scheduler:
             self._leaving.tidy(job)
 
     def _end_checks(self) -> None:
-        """Send the checks of jobs home that were cancelled meanwhile."""
+        """Send the checks of jobs home that were cancelled or paused meanwhile."""
         for job_id in list(self._checks):
-            if state.get(self._store, job_id).state == "cancelled":
+            if state.get(self._store, job_id).state in ("cancelled", "paused"):
                 self._leaving.send_home(self._checks.pop(job_id))
 
     # validating_files -> queued | failed
@@ -182,15 +183,19 @@ class Scheduler:
             return
         self._failed_checks[job.id] = self._failed_checks.get(job.id, 0) + 1
         if self._failed_checks[job.id] >= MAX_ATTEMPTS:
-            self._fail(job, _lost(directory, "checking the files"))
+            self._fail(job, _lost(directory, "checking the files", how_it_died(run.code)))
 
     def _enqueue(self, job: Job, start: Start, directory: JobDirectory, checked: Mapping[str, Any]) -> None:
         directory.prepare(self._spec(job, start, checked))
 
         def queue(connection: sqlite3.Connection) -> None:
             tell_findings(connection, job, checked)
-            state.move(connection, job, "queued", message="Files validated, moving job to queued state",
-                       total_steps=checked.get("total_steps"))
+            total = int(checked.get("total_steps") or 0)
+            if job.state == "queued":
+                state.update(connection, job.id, {"total_steps": total}, state="queued")
+            else:
+                state.move(connection, job, "queued", message="Files validated, moving job to queued state",
+                           total_steps=total)
 
         self._store.transact(queue)
 
@@ -232,7 +237,7 @@ class Scheduler:
         self._store.transact(lambda connection: state.update(connection, job.id, {
             "pid": handle.pid, "pid_start_time": handle.start_time, "boot_id": handle.boot_id}))
 
-    # running -> succeeded | failed | queued
+    # running -> succeeded | failed | queued | paused
 
     def _watch(self, job: Job) -> None:
         directory = JobDirectory.of(self._store, job)
@@ -249,12 +254,15 @@ class Scheduler:
         self._reports.drain(job, directory)
         if run.kind in ("exited", "lost"):
             self._conclude(job, run.code)
+        elif job.want == "pause":
+            self._leaving.send_home(self._handles[job.id], patiently=True)
 
     def _conclude(self, job: Job, code: int | None) -> None:
         directory = JobDirectory.of(self._store, job)
         ending = read_ending(code, directory)
-        if ending.kind == "lost" and self._stopping:
+        if ending.kind == "lost" and (code is None or code < 0) and self._sent_home(job):
             ending = Ending("stopped")  # we sent the signal; an adopted trainer's status is not ours to read
+        died = how_it_died(code)
         if ending.kind == "succeeded":
             model = self._models.get(job.model)
             publish(self._store, job, start_from(model), model.base, directory)
@@ -262,17 +270,21 @@ class Scheduler:
         elif ending.kind == "failed":
             self._fail(job, ending.error or {})
         elif ending.kind == "stopped":
-            self._requeue(job, job.attempt, "Training was stopped after a checkpoint and will go on.")
+            self._set_aside(job, "Training was stopped after a checkpoint and will go on.")
         elif job.attempt >= MAX_ATTEMPTS:
-            self._fail(job, _lost(directory, "training"))
+            self._fail(job, _lost(directory, "training", died))
         else:
-            self._requeue(job, job.attempt + 1, "The trainer died; training will go on from its last checkpoint.")
+            self._set_aside(job, f"The trainer {died}; training will go on from its last checkpoint.",
+                            attempt=job.attempt + 1, interruption=f"The trainer of attempt {job.attempt} {died}.")
         self._handles.pop(job.id, None)
         self._reports.forget(job.id)
 
-    def _requeue(self, job: Job, attempt: int, message: str) -> None:
-        self._store.transact(lambda connection: state.move(connection, job, "queued", message=message, level="warn",
-                                                           attempt=attempt))
+    def _sent_home(self, job: Job) -> bool:
+        """Say whether a trainer was asked to leave: by this engine, or by one before that left no other trace."""
+        return self._stopping or job.want == "pause" or job.id in self._leaving
+
+    def _set_aside(self, job: Job, message: str, **columns: Any) -> None:
+        self._store.transact(lambda connection: state.set_aside(connection, job, message=message, **columns))
 
     def _fail(self, job: Job, error: Mapping[str, Any]) -> None:
         self._store.transact(lambda connection: state.fail(connection, job, error))
@@ -311,8 +323,8 @@ class Scheduler:
                 connection, job.id, {"lease_until": time.time() + LEASE_SECONDS}, state="running") for job in running])
 
 
-def _lost(directory: JobDirectory, doing: str) -> dict[str, Any]:
-    return {"code": "lost", "message": f"The trainer died {MAX_ATTEMPTS} times while {doing}; "
+def _lost(directory: JobDirectory, doing: str, died: str) -> dict[str, Any]:
+    return {"code": "lost", "message": f"The trainer died {MAX_ATTEMPTS} times while {doing}; the last time it {died}. "
             f"jobs/{directory.path.name}/{directory.log.name} in the engine's directory says more."}
 
 

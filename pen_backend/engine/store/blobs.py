@@ -6,6 +6,7 @@ from typing import BinaryIO
 
 from pen_backend.errors import TooLargeError
 from pen_backend.files import Disk
+
 CHUNK = 1 << 20  # bytes at a time
 
 

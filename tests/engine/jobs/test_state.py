@@ -119,3 +119,50 @@ def test_jobs_are_found_by_metadata(store: Store) -> None:
     found, _ = state.page(store, after=None, limit=9, metadata={"a": "1"})
     assert [job.id for job in found] == [wanted.id]
     assert state.page(store, after=None, limit=9, metadata={"a": "2"})[0] == []
+
+
+@pytest.mark.parametrize("queued", [False, True])
+def test_a_job_that_waits_is_paused_at_once_resumed_to_the_queue_and_each_again_is_the_same(
+        store: Store, queued: bool) -> None:
+    job = make_job(store)
+    if queued:
+        move(store, job, "queued")
+    assert state.resume(store, job.id) == state.get(store, job.id)
+    first, second = state.pause(store, job.id), state.pause(store, job.id)
+    assert first == second
+    assert (first.state, first.want) == ("paused", "pause")
+    told = len(events(store, job))
+    first, second = state.resume(store, job.id), state.resume(store, job.id)
+    assert first == second
+    assert (first.state, first.want) == ("queued", "run")
+    assert len(events(store, job)) == told + 1
+
+
+def test_a_running_job_only_wants_to_pause_and_may_change_its_mind(store: Store) -> None:
+    job = make_job(store)
+    move(store, job, "queued")
+    move(store, state.get(store, job.id), "running")
+    assert [(each.state, each.want) for each in (state.pause(store, job.id), state.pause(store, job.id),
+                                                 state.resume(store, job.id), state.resume(store, job.id))] == [
+        ("running", "pause"), ("running", "pause"), ("running", "run"), ("running", "run")]
+    assert [event["message"] for event in events(store, job)][-2:] == [
+        "The job pauses after a checkpoint.", "The job was resumed before it had paused."]
+
+
+@pytest.mark.parametrize("ended", ["failed", "cancelled", "succeeded"])
+@pytest.mark.parametrize("action", [state.pause, state.resume])
+def test_a_job_that_ended_is_neither_paused_nor_resumed(store: Store, ended: str, action: Any) -> None:
+    job = make_job(store)
+    for to in ("queued", "running", ended):
+        move(store, state.get(store, job.id), to)
+    with pytest.raises(ApiError) as caught:
+        action(store, job.id)
+    assert (caught.value.status, caught.value.code) == (409, "invalid_job_state")
+    assert state.get(store, job.id).want == "run"
+
+
+def test_pausing_needs_a_job(store: Store) -> None:
+    for action in (state.pause, state.resume):
+        with pytest.raises(ApiError) as caught:
+            action(store, "ftjob-nobody")
+        assert caught.value.status == 404

@@ -88,6 +88,52 @@ def commands(served: EngineProcess) -> list[bytes]:
 
 
 @pytest.mark.slow
+def test_a_running_job_pauses_with_its_step_and_goes_on_from_there(served: EngineProcess) -> None:
+    job = served.create_job({"steps": 60, "delay": 0.05})
+    served.wait(job["id"], "running")
+    begun = time.monotonic()
+    for _ in range(2):
+        found = served.request("POST", f"{JOBS}/{job['id']}/pause")
+        assert (found.status, found.json["status"], found.json["pen"]["want"]) == (200, "paused", "pause")
+    assert time.monotonic() - begun < 5
+    assert served.get(f"{JOBS}?limit=1")["data"][0]["status"] == "paused"
+    assert not any(job["id"] in str(command) for command in commands(served))
+    for _ in range(2):
+        found = served.request("POST", f"{JOBS}/{job['id']}/resume")
+        assert (found.status, found.json["pen"]["want"]) == (200, "run")
+    done = served.wait(job["id"])
+    assert (done["status"], done["pen"]["attempt"]) == ("succeeded", 1)
+    steps = [each["data"]["step"] for each in served.events(job["id"]) if each["type"] == "metrics"]
+    assert steps == list(range(1, 61))
+
+
+@pytest.mark.slow
+def test_a_pause_does_not_wait_for_a_long_step(served: EngineProcess) -> None:
+    job = served.create_job({"steps": 2, "delay": 4})
+    deadline = time.monotonic() + 10
+    while not any(each["message"].startswith("starting") for each in served.events(job["id"])):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    begun = time.monotonic()
+    found = served.request("POST", f"{JOBS}/{job['id']}/pause").json
+    assert 1.9 < time.monotonic() - begun < 3.5
+    assert (found["status"], found["pen"]["want"]) == ("running", "pause")
+    assert served.wait(job["id"], "paused")["pen"]["attempt"] == 1
+    assert served.request("POST", f"{JOBS}/{job['id']}/cancel").json["status"] == "cancelled"
+
+
+@pytest.mark.slow
+def test_a_finished_job_is_neither_paused_nor_resumed_and_none_is_not_found(served: EngineProcess) -> None:
+    job = served.create_job({"steps": 1})
+    served.wait(job["id"])
+    for action in ("pause", "resume"):
+        found = served.request("POST", f"{JOBS}/{job['id']}/{action}")
+        assert (found.status, found.code, found.headers["x-should-retry"]) == (409, "invalid_job_state", "false")
+        assert served.request("POST", f"{JOBS}/ftjob-x/{action}").code == "job_not_found"
+        assert served.request("GET", f"{JOBS}/{job['id']}/{action}").headers["allow"] == "POST"
+
+
+@pytest.mark.slow
 def test_a_deaf_trainer_is_killed(served: EngineProcess) -> None:
     job = served.create_job({"steps": 1000, "delay": 0.05, "deaf": True})
     served.wait(job["id"], "running")
