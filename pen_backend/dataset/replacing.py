@@ -11,11 +11,13 @@ import orjson
 
 from pen_backend.dataset.names import Names, Span
 from pen_backend.dataset.phones import Phones
+from pen_backend.dataset.report import count
 from pen_backend.errors import Finding
 from pen_backend.prompts.training import Anonymise
 
 CAPITALISED_SHOWN = 50
 _CAPITALISED_KNOWN = 100_000
+_ONE = {"people": "person", "phones": "phone", "emails": "email", "urls": "url", "numbers": "number"}
 _LIMITS = ("Not found: names that are no author's and not listed under `names`, nicknames, misspellings, places, and "
            "descriptions that lead to a person.")
 _EMAIL = re.compile(r"(?<![\w.+%-])[\w.+%-]+@[\w-]+(?:\.[\w-]+)+")
@@ -89,9 +91,9 @@ class Replacements:
 
     def findings(self, sources: Iterable[str]) -> Iterator[Finding]:
         """Say what was replaced, what cannot be found, and which SOURCES have a person in the name of their file."""
-        counts = ", ".join(f"{number} {kind}" for kind, number in self._counts.items())
-        yield Finding("anonymised", f"replaced: {counts}. {_LIMITS}", level="note", hint=(
-            f"{len(self._shown)} capitalised words that were left are listed in report.txt: read them"
+        counts = ", ".join(count(number, _ONE[kind], kind) for kind, number in self._counts.items())
+        yield Finding("anonymised", f"replaced: {counts}. {_LIMITS.removesuffix('.')}", level="note", hint=(
+            f"{count(len(self._shown), 'capitalised word')} left as written, listed in report.txt: read them"
             if self._capitalised else None))
         for name in sources:
             if any(self._names.find(name)):

@@ -115,7 +115,8 @@ class Report:
                  for one in self.sources]
         lines += [f"step {step}: " + ", ".join(f"{number} {code}" for code, number in sorted(counts.items()))
                   for step, counts in self.steps.items() if step != "read"]
-        lines.append(f"{self.items['kept']} records: {self.items['used']} used, {self.items['left_over']} left over")
+        lines.append(f"{count(self.items['kept'], 'record')}: {self.items['used']} used, "
+                     f"{self.items['left_over']} left over")
         lines.append(f"{self.examples['built']} examples: {self.examples['train']} to train on, "
                      f"{self.examples['valid']} held out"
                      + "".join(f", {number} {code}" for code, number in sorted(self.rejected.items())))

@@ -193,8 +193,8 @@ class Datasets(Appraisal):
         seconds = estimate(report.tokens["train"], n_epochs, train, self._context.ledger.rate(model))
         cost, price = self._bill(done, model, n_epochs)
         sources = ", ".join(one.name for one in report.sources)
-        summary = (f"{sources}    {train + valid} records (train {train}, valid {valid})    "
-                   f"definition {definition.name}    {price}, {duration(seconds)}")
+        summary = (f"{sources}    {train + valid} record{'' if train + valid == 1 else 's'} "
+                   f"(train {train}, valid {valid})    definition {definition.name}    {price}, {duration(seconds)}")
 
         def at(where: str | None) -> str | None:
             """Name a place of the definition's own sources by its whole path, so that an editor finds it."""

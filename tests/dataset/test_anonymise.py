@@ -115,6 +115,9 @@ def test_the_report_counts_what_was_replaced_and_says_what_is_not_found(tmp_path
     assert "Zacharias" in page
     assert "nicknames" in page
     assert done.manifest["anonymised"] is True
+    (note,) = [str(one) for one in done.report.findings if one.code == "anonymised"]
+    assert note.startswith("replaced: 6 people, 1 phone, 1 email, 0 urls, 0 numbers. Not found: ")
+    assert " person; 1 capitalised word" in note
     assert not any("Zacharias" in str(finding) for finding in done.report.findings), "findings travel into logs"
 
 

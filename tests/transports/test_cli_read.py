@@ -102,3 +102,12 @@ def test_a_shared_array_is_read_as_expected(name: str, context: Context) -> None
     for error, due in zip(bad, expected["errors"], strict=True):
         assert all(word in error["message"] for word in due["says"])
         assert error["pointer"].startswith("/1/conversations")
+
+
+def test_a_file_is_named_once(context: Context, tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").touch()
+    (tmp_path / "b.jsonl.gz").write_bytes(b"no gzip")
+    assert run(context, "dataset", "read", str(tmp_path / "a.jsonl"))[2].startswith("pen: a.jsonl is empty")
+    assert run(context, "dataset", "read", str(tmp_path / "b.jsonl.gz"))[2].startswith("pen: b.jsonl.gz is not a whole")
+    gone = run(context, "dataset", "read", str(tmp_path / "c.jsonl"))[2]
+    assert gone.count("c.jsonl") == 1
