@@ -207,6 +207,7 @@ def test_the_real_engine_streams_an_answer_and_stops_when_cancelled(engine: Live
 @pytest.mark.slow
 def test_the_real_engine_stops_choosing_the_best_when_cancelled(engine: LiveEngine, shout: Definition) -> None:
     asked = {**body(shout, max_tokens=200), "model": "two-layer", "stop": None, "best_of": 20}
+    complete(engine.client(), shout, {**asked, "max_tokens": 1})  # the model is loaded now
     running = stream(engine.client(), shout, asked)
 
     def open_requests() -> int:

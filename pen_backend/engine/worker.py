@@ -16,7 +16,7 @@ from pen_backend.engine.wire.ids import random_text
 FRAME_LIMIT = 64 << 20
 BACK_OFF = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)
 HEALTHY_SECONDS = 30.0
-STATS_SECONDS = 2.0
+STATS_SECONDS = 0.5  # less than a client waits for the status it asked for
 CLOSE_SECONDS = 5.0
 
 Event = dict[str, Any]
