@@ -136,7 +136,7 @@ def ended_alive(store: Store) -> list[Job]:
 def page(store: Store, *, after: str | None, limit: int, metadata: Mapping[str, str]) -> tuple[list[Job], bool]:
     """List jobs newest first, those with all of METADATA; say whether there are more."""
     def select(connection: sqlite3.Connection) -> list[Job]:
-        last = fetch(connection, after).seq if after else 1 << 62
+        last = 1 << 62 if after is None else fetch(connection, after).seq
         found: list[Job] = []
         for row in connection.execute("SELECT * FROM jobs WHERE seq < ? ORDER BY seq DESC", (last,)):
             job = _job(row)
