@@ -27,6 +27,7 @@ import pen_backend
 from pen_backend.engine.models import Models
 from pen_backend.engine.routes import chat, completions, files, jobs, models, pen, submission
 from pen_backend.engine.routes.http import CLIENT_GONE, ClientGone, Engine, Resource
+from pen_backend.engine.routes.protocol import Protocol
 from pen_backend.engine.runners.local import LocalRunner
 from pen_backend.engine.scheduler import Scheduler
 from pen_backend.engine.store import Store
@@ -216,7 +217,7 @@ async def serve(settings: Settings, store: Store, listener: socket.socket, token
     guard = Guard(application(engine), engine, frozenset(f"{name}:{port}" for name in ("127.0.0.1", "localhost")))
     server = Server(uvicorn.Config(
         settings.observe(guard), access_log=False, log_config=None, server_header=False, date_header=False,
-        lifespan="off", ws="none", http="h11", loop="asyncio", h11_max_incomplete_event_size=HEADER_LIMIT,
+        lifespan="off", ws="none", http=Protocol, loop="asyncio", h11_max_incomplete_event_size=HEADER_LIMIT,
         timeout_keep_alive=KEEP_ALIVE_SECONDS, timeout_graceful_shutdown=GRACE_SECONDS))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -80,6 +80,22 @@ def test_an_unknown_method_is_405_with_what_is_allowed(served: EngineProcess, pa
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("sent", [
+    b"nonsense\r\n\r\n", b"GET /v1/models HTTP/1.1\r\nHost\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\r\n\r\n",
+    b"GET /v1/models\x00 HTTP/1.1\r\nHost: x\r\n\r\n", b"GET / HTTP/1.1\r\n" + b"X: " + b"a" * 70_000 + b"\r\n\r\n",
+    b"POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n"])
+def test_what_is_no_http_gets_the_error_body_and_ends(served: EngineProcess, sent: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", served.port), timeout=10) as connection:
+        connection.sendall(sent)
+        answer = b"".join(iter(lambda: connection.recv(4096), b""))
+    head, _, body = answer.partition(b"\r\n\r\n")
+
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert b"x-request-id: req_" in head
+    assert json.loads(body)["error"]["code"] == "invalid_value"
+
+
+@pytest.mark.slow
 def test_a_head_is_405_without_a_body(served: EngineProcess) -> None:
     with socket.create_connection(("127.0.0.1", served.port), timeout=10) as connection:
         connection.sendall(f"HEAD /v1/models HTTP/1.1\r\nHost: 127.0.0.1:{served.port}\r\nAuthorization: Bearer "
