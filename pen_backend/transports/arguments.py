@@ -35,7 +35,11 @@ def group(commands: "argparse._SubParsersAction[Parser]", name: str, text: str,
 
 def command(commands: "argparse._SubParsersAction[Parser]", name: str, function: Command, text: str) -> Parser:
     """Add a command with the options that all have."""
-    added = commands.add_parser(name, help=text, description=text)
+    return finish(commands.add_parser(name, help=text, description=text), function)
+
+
+def finish(added: Parser, function: Command) -> Parser:
+    """Give a parser what every command has: its options, and the function that it runs."""
     added.add_argument("--json", action="store_true", help="results as JSON; a stream as JSON lines")
     added.add_argument("--quiet", action="store_true", help="only results and errors")
     added.add_argument("--no-color", action="store_true", help="accepted; nothing is coloured")

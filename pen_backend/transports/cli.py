@@ -14,7 +14,7 @@ from typing import TextIO
 from pen_backend import __version__
 from pen_backend.errors import BadParamsError
 from pen_backend.service.context import Context
-from pen_backend.transports import cli_dataset, cli_engine, cli_jobs, cli_prepare, cli_prompts
+from pen_backend.transports import cli_classic, cli_dataset, cli_engine, cli_jobs, cli_prepare, cli_prompts
 from pen_backend.transports.arguments import Parser, command, group, help_of, read
 from pen_backend.transports.attempt import attempt
 from pen_backend.transports.terminal import Printed, Terminal, one_line, table
@@ -29,7 +29,8 @@ def main(argv: Sequence[str] | None = None, *, context: Context | None = None, o
 
         return serve.main(arguments[1:])
     try:
-        options = read(parser(), arguments)
+        classic = arguments[:1] == ["finetune"] and "--classic" in arguments
+        options = read(cli_classic.parser(), arguments[1:]) if classic else read(parser(), arguments)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 1
     terminal = Terminal(out=out, err=err, as_json=options.json, quiet=options.quiet)

@@ -28,6 +28,8 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     tune.add_argument("--yes", action="store_true",
                       help="launch without asking; a local job without a terminal needs no answer")
     tune.add_argument("--wait", action="store_true", help="follow the job to its end")
+    tune.add_argument("--classic", action="store_true",
+                      help="take the options of `openai api fine_tunes.create` instead; --classic --help lists them")
 
     jobs = group(commands, "jobs", "The jobs of the configured provider.")
     command(jobs, "list", list_jobs, help_of(Jobs.list))
