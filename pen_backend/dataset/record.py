@@ -30,7 +30,7 @@ class Record:
     weights: tuple[float, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Rejected:
     """A record that was dropped: where it stands, why, and what it was (`raw`, for rejected.jsonl alone).
 
