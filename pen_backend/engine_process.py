@@ -17,7 +17,7 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,11 +87,14 @@ class EngineProcess:
 
         One that is stopping gives no proof any more.
         """
+        return next((running for running in self._recorded() if proves_itself(running)), None)
+
+    def _recorded(self) -> Iterator[Running]:
+        """Read the engines of the runtime files whose processes live, whether they answer or not."""
         for path in self._runtime_files:
             running = read_runtime_file(path)
-            if running is not None and running.alive() and proves_itself(running):
-                return running
-        return None
+            if running is not None and running.alive():
+                yield running
 
     def ensure(self, say: Callable[[str], None] = lambda text: None) -> Running:
         """Return the running engine; start it when there is none, telling SAY before the wait begins."""
@@ -141,10 +144,13 @@ class EngineProcess:
         return _ask(running, "GET", "/pen/status")
 
     def stop(self, *, seconds: float = STOP_SECONDS) -> bool:
-        """Stop the engine orderly, by its process id if it does not answer; False when none was running."""
+        """Stop the engine orderly, by its process id if it does not answer; False when none was running.
+
+        One that is stopping already is waited for, and not hurried: it proves nothing any more, so it gets no signal.
+        """
         running = self.find()
         if running is None:
-            return False
+            return self._wait_for_the_stopping(seconds)
         with contextlib.suppress(ConnectionLostError):
             _ask(running, "POST", "/pen/stop")
         if self._gone(running, seconds):
@@ -156,6 +162,15 @@ class EngineProcess:
             if self._gone(running, 5.0):
                 return True
         raise StartError(f"The engine (process {running.pid}) does not stop.", where=str(self.log))
+
+    def _wait_for_the_stopping(self, seconds: float) -> bool:
+        """Wait until every recorded engine that no longer proves itself is gone; say whether there was one."""
+        stopping = [running for running in self._recorded() if running.pid_start_time is not None]
+        for running in stopping:
+            if not self._gone(running, seconds):
+                raise StartError(f"The engine (process {running.pid}) is stopping and does not end.",
+                                 where=str(self.log))
+        return bool(stopping)
 
     def _gone(self, running: Running, seconds: float) -> bool:
         deadline = time.monotonic() + seconds

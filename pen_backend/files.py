@@ -105,6 +105,23 @@ def write_atomic(final: Path, data: bytes, disk: Disk) -> None:
         raise
 
 
+def keep_tail(path: Path, limit: int) -> bool:
+    """Cut a log that has grown over LIMIT bytes to its last whole lines, half of that; say whether it had.
+
+    It stays the same file, which others may append to; what they write in this very moment may be lost.
+    """
+    with contextlib.suppress(FileNotFoundError), path.open("r+b") as stream:
+        size = os.fstat(stream.fileno()).st_size
+        if size > limit:
+            stream.seek(size - limit // 2)
+            tail = stream.read().partition(b"\n")[2]
+            stream.seek(0)
+            stream.write(b"[what stood here before was cut off]\n" + tail)
+            stream.truncate()
+            return True
+    return False
+
+
 @contextlib.contextmanager
 def locked(directory: Path) -> Iterator[None]:
     """Keep other processes that lock DIRECTORY out, and wait for them; a lock goes with its process."""

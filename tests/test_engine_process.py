@@ -167,6 +167,28 @@ def test_waiting_for_an_engine_that_never_lets_go_has_an_end(tmp_path: Path) -> 
         process.start()
 
 
+def test_an_engine_that_is_stopping_already_is_waited_for(tmp_path: Path) -> None:
+    process = engine_in(tmp_path / "s")
+    with impostor(TOKEN, status=503) as (url, seen), subprocess.Popen([sys.executable, "-c", "input()"],
+                                                                     stdin=subprocess.PIPE) as stopping:
+        write_runtime(tmp_path / "s", url, pid=stopping.pid, pid_start_time=process_start_time(stopping.pid))
+        timer = threading.Timer(0.3, stopping.communicate, (b"\n",))
+        timer.start()
+        assert process.stop(seconds=10)
+        assert stopping.poll() is not None or process_start_time(stopping.pid) is None
+        timer.join()
+    assert not any("authorization" in {name.lower() for name in headers} for headers in seen)
+    assert not process.stop()
+
+
+def test_waiting_for_an_engine_that_never_ends_its_stop_has_an_end(tmp_path: Path) -> None:
+    process = engine_in(tmp_path / "s")
+    with impostor(TOKEN, status=503) as (url, _):
+        write_runtime(tmp_path / "s", url)
+        with pytest.raises(StartError, match="is stopping and does not end"):
+            process.stop(seconds=0.2)
+
+
 def test_a_missing_extra_is_one_sentence_with_the_command(tmp_path: Path) -> None:
     with pytest.raises(StartError, match=r"pip install 'pen-backend\[engine\]'"):
         engine_in(tmp_path / "s", needed=["no_such_module_of_pen"]).start()

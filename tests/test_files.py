@@ -3,7 +3,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from pen_backend.files import expanded, process_start_time
+from pen_backend.files import expanded, keep_tail, process_start_time
 
 
 def test_a_process_that_is_gone_or_a_zombie_has_no_start_time() -> None:
@@ -20,3 +20,17 @@ def test_a_process_that_is_gone_or_a_zombie_has_no_start_time() -> None:
 def test_the_home_of_somebody_unknown_is_a_plain_name() -> None:
     assert expanded("~/notes") == Path.home() / "notes"
     assert expanded("~nobody-of-this-name/notes") == Path("~nobody-of-this-name/notes")
+
+
+def test_a_long_log_keeps_its_last_whole_lines_and_is_still_appended_to(tmp_path: Path) -> None:
+    log = tmp_path / "a.log"
+    with log.open("ab", buffering=0) as stream:
+        stream.write(b"".join(b"line %d\n" % number for number in range(1000)))
+        assert not keep_tail(log, 100_000)
+        assert keep_tail(log, 1000)
+        stream.write(b"after\n")
+    lines = log.read_text().splitlines()
+    first = int(lines[1].removeprefix("line "))
+    assert lines == ["[what stood here before was cut off]", *(f"line {one}" for one in range(first, 1000)), "after"]
+    assert 940 < first < 960
+    assert not keep_tail(tmp_path / "none.log", 1000)

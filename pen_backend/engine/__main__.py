@@ -48,7 +48,7 @@ def run(settings: Settings, runtime: Path) -> int:
     _log_to_standard_error()
     settings.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _locked(settings.directory):
-        store = Store(settings.directory, disk=settings.disk)
+        store = Store(settings.directory, disk=settings.disk, ballast=settings.ballast_bytes)
         store.collect_garbage()
         store.ballast.fill()
         token = new_token()

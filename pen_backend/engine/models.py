@@ -1,5 +1,6 @@
 """The models there are: bases on disk, fine-tunes and snapshots in the store, and what they are loaded from."""
 
+import functools
 import json
 import math
 import sqlite3
@@ -9,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from pen_backend.engine.store import Store
+from pen_backend.engine.store import Store, hash_directory
 from pen_backend.engine.wire.errors import ApiError, invalid_state, unknown_model
 from pen_backend.engine.wire.ids import checkpoint_of_alias, snapshot_alias
+from pen_backend.errors import DataError
 
 HEADER_LIMIT = 1 << 20
 CONFIG_LIMIT = 1 << 20
@@ -30,6 +32,7 @@ class Model:
     created_at: int
     prompt: str | None = None
     format_hash: str | None = None
+    sha256: str | None = None
 
     @property
     def files(self) -> Path:
@@ -138,7 +141,7 @@ class Models:
 def _model(row: sqlite3.Row) -> Model:
     return Model(row["id"], row["kind"], row["base"], Path(row["path"]),
                  None if row["adapter"] is None else Path(row["adapter"]), row["created_at"], row["prompt"],
-                 row["format_hash"])
+                 row["format_hash"], row["sha256"])
 
 
 def register(connection: sqlite3.Connection, *, name: str, kind: str, base: str, path: Path, adapter: Path | None,
@@ -150,6 +153,34 @@ def register(connection: sqlite3.Connection, *, name: str, kind: str, base: str,
         (name, int(time.time() if now is None else now), kind, base, str(path),
          None if adapter is None else str(adapter), sha256, job_id, step, metadata.get("pen.prompt"),
          metadata.get("pen.format_hash")))
+
+
+def verify(model: Model) -> None:
+    """Raise DataError if a tuned model's files are no longer those it was registered with.
+
+    They are read once, and again when a file's size or time has changed. A base is whatever lies in its folder.
+    """
+    if model.sha256 is None:
+        return
+    try:
+        found = sorted((path.name, *_stamp(path)) for path in model.files.iterdir())
+        whole = _hash(model.files, tuple(found)) == model.sha256
+    except OSError as error:
+        raise DataError(f"The files of the model '{model.id}' cannot be read ({type(error).__name__}).") from error
+    if not whole:
+        raise DataError(f"The files of the model '{model.id}' have changed since it was made; it is not used. "
+                        "Train it again, or put its files back.")
+
+
+def _stamp(path: Path) -> tuple[int, int, int]:
+    known = path.stat()
+    return known.st_size, known.st_mtime_ns, known.st_ino
+
+
+@functools.lru_cache(maxsize=256)
+def _hash(directory: Path, _files: tuple[object, ...]) -> str:
+    """Hash a directory whose files look as they did, once."""
+    return hash_directory(directory)
 
 
 def facts(model: Model) -> Facts:

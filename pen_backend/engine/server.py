@@ -30,7 +30,7 @@ from pen_backend.engine.routes.http import CLIENT_GONE, ClientGone, Engine, Reso
 from pen_backend.engine.routes.protocol import Protocol
 from pen_backend.engine.runners.local import LocalRunner
 from pen_backend.engine.scheduler import Scheduler
-from pen_backend.engine.store import Store
+from pen_backend.engine.store import BALLAST_BYTES, Store
 from pen_backend.engine.wire.errors import ApiError, no_space, unavailable
 from pen_backend.engine.wire.ids import new_id
 from pen_backend.engine.worker import Worker
@@ -68,6 +68,7 @@ class Settings:
     threads: int = 1
     grace: float = 10.0
     ping_seconds: float = 15.0
+    ballast_bytes: int = BALLAST_BYTES
     trainer_argv: Sequence[str] = (sys.executable, "-P", "-m", "pen_backend.engine.train")
     worker_argv: Sequence[str] = (sys.executable, "-P", "-m", "pen_backend.engine.infer")
     bases: Sequence[Path] | None = None

@@ -47,7 +47,7 @@ class EngineProcess:
 
     def __init__(self, state: Path, bases: Path, **settings: Any) -> None:
         self.state = state
-        self._settings = {"idle_minutes": 5, "grace": 3.0, "bases": [str(bases)], **settings}
+        self._settings = {"idle_minutes": 5, "grace": 3.0, "ballast_bytes": 1 << 16, "bases": [str(bases)], **settings}
         self.process: subprocess.Popen[bytes] | None = None
         self.token = ""
         self.port = 0

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from pen_backend.engine.jobs.events import add_checkpoint, checkpoint_object, page
-from pen_backend.engine.models import Models, as_object, parameters, register
-from pen_backend.engine.store import Store
+from pen_backend.engine.models import Model, Models, as_object, parameters, register, verify
+from pen_backend.engine.store import Store, hash_directory
 from pen_backend.engine.wire.errors import ApiError
+from pen_backend.errors import DataError
 from tests.engine.harness import tiny_base
 from tests.engine.jobs.make import make_job
 from tests.engine.programs.trainer import model
@@ -27,7 +28,7 @@ def models(store: Store, tmp_path: Path) -> Models:
     return Models(store, [tiny_base(tmp_path / "bases"), store.directory / "bases"])
 
 
-def tuned(store: Store, name: str, *, path: Path, adapter: Path | None = None, engine: str | None = None) -> None:
+def tuned(store: Store, name: str, *, path: Path, adapter: Path | None = None, engine: str | None = None) -> str:
     job = make_job(store, metadata={} if engine is None else {"engine": engine})
     for each in (path, adapter):
         if each is not None and not each.exists():
@@ -133,3 +134,30 @@ def test_an_engines_name_is_its_newest_model(models: Models, store: Store) -> No
     assert models.newest("tiny").id == "tiny"
     with pytest.raises(ApiError, match="name that one"):
         models.delete("ada-me-ft-c1")
+
+
+def one(path: Path, adapter: Path | None = None) -> Model:
+    return Model("ft:one", "full", "tiny", path, adapter, 1, sha256=hash_directory(adapter or path))
+
+
+@pytest.mark.parametrize("with_adapter", [False, True])
+def test_a_model_is_used_as_it_was_registered_or_not_at_all(tmp_path: Path, with_adapter: bool) -> None:
+    for name in ("full", "adapter"):
+        model(tmp_path / name, 1)
+    found = one(tmp_path / "full", tmp_path / "adapter" if with_adapter else None)
+    verify(found)
+    (found.files / "state.json").write_text("{}")  # what lies beside the model may come and go
+    verify(found)
+    weights = found.files / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"x")
+    with pytest.raises(DataError, match="'ft:one' have changed"):
+        verify(found)
+
+
+def test_a_model_whose_files_are_gone_says_so_and_a_base_is_what_it_is(tmp_path: Path) -> None:
+    model(tmp_path / "a", 1)
+    found = one(tmp_path / "a")
+    (tmp_path / "a").rename(tmp_path / "b")
+    with pytest.raises(DataError, match="cannot be read"):
+        verify(found)
+    verify(Model("base", "base", "base", tmp_path / "a", None, 1))

@@ -1,5 +1,6 @@
 """What a place where jobs run can do, and a job's own directory: files in, files out."""
 
+import contextlib
 import json
 import shutil
 from collections.abc import Mapping
@@ -9,7 +10,9 @@ from typing import Any, Literal, Protocol
 
 from pen_backend.engine.jobs.state import Job
 from pen_backend.engine.store import Store
-from pen_backend.files import Disk, sweep, write_atomic
+from pen_backend.files import Disk, keep_tail, sweep, write_atomic
+
+LOG_BYTES = 50 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,12 @@ class JobDirectory:
         except (OSError, ValueError):
             return None
         return value if isinstance(value, dict) else None
+
+    def cap_logs(self) -> None:
+        """Keep of long logs the tail; a log that cannot be cut is nobody's fault."""
+        for log in self.path.glob("*.log"):
+            with contextlib.suppress(OSError):
+                keep_tail(log, LOG_BYTES)
 
     def clean(self, *, keep: set[Path]) -> None:
         """Remove what a finished job no longer needs: resume checkpoints and temporary files, not KEEP's."""

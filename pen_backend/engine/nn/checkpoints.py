@@ -166,11 +166,10 @@ def _rank(checkpoint: Checkpoint) -> tuple[float, int]:
 def _thin(path: Path, disk: Disk) -> None:
     """Drop what only a resume needs: first from the manifest, then from the disk, so that it is valid throughout."""
     manifest = json.loads((path / MANIFEST).read_bytes())
-    if not RESUME_FILES & set(manifest["files"]):
-        return
-    manifest["files"] = {name: facts for name, facts in manifest["files"].items() if name not in RESUME_FILES}
-    write_atomic(path / MANIFEST, _manifest_bytes(manifest), disk)
-    for name in RESUME_FILES:
+    if RESUME_FILES & set(manifest["files"]):
+        manifest["files"] = {name: facts for name, facts in manifest["files"].items() if name not in RESUME_FILES}
+        write_atomic(path / MANIFEST, _manifest_bytes(manifest), disk)
+    for name in RESUME_FILES:  # also after somebody who was killed right here
         disk.remove(path / name)
 
 

@@ -12,12 +12,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from pen_backend.engine.models import Model
-from pen_backend.engine.routes.http import ClientGone, Engine, answer, engine_of, unless_gone
-from pen_backend.engine.wire.errors import ApiError, queue_full
+from pen_backend.engine.models import Model, verify
+from pen_backend.engine.routes.http import ClientGone, Engine, answer, engine_of, in_thread, unless_gone
+from pen_backend.engine.wire.errors import ApiError, invalid_value, queue_full
 from pen_backend.engine.wire.ids import new_id
 from pen_backend.engine.wire.sampling import SamplingRequest, whole_usage, worker_error
 from pen_backend.engine.worker import Event
+from pen_backend.errors import DataError
 
 WAITING_LIMIT = 2000
 
@@ -57,6 +58,10 @@ def refuse_crowd(engine: Engine) -> None:
 
 async def respond(request: Request, asked: SamplingRequest, model: Model, order: Body, shape: Shape) -> Response:
     """Let the worker do what it is asked, and answer in the given shape."""
+    try:
+        await in_thread(verify, model)
+    except DataError as error:
+        raise invalid_value("model", str(error)) from error
     events = _events(engine_of(request), model, order)
     if not asked.stream:
         return await unless_gone(request, _whole(asked, events, shape))

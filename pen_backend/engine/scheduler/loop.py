@@ -314,10 +314,16 @@ class Scheduler:
         return file_id if row is None else str(row["filename"])
 
     def _renew(self, running: Sequence[Job]) -> None:
-        """Write down until when a job is surely held: for people; the directory's lock keeps other engines out."""
+        """Look after what lasts: ballast, logs, and until when a job is surely held.
+
+        The last is for people; the directory's lock keeps other engines out.
+        """
         if time.monotonic() - self._renewed < RENEW_SECONDS:
             return
         self._renewed = time.monotonic()
+        self._store.ballast.restore()
+        for job in running:
+            JobDirectory.of(self._store, job).cap_logs()
         if running:
             self._store.transact(lambda connection: [state.update(
                 connection, job.id, {"lease_until": time.time() + LEASE_SECONDS}, state="running") for job in running])

@@ -4,7 +4,7 @@ import functools
 from pathlib import Path
 
 from pen_backend.engine.jobs.spec import Start
-from pen_backend.engine.models import Model, facts, parameters
+from pen_backend.engine.models import Model, facts, parameters, verify
 from pen_backend.engine.store import hash_directory
 from pen_backend.errors import DataError
 
@@ -12,7 +12,8 @@ CONTEXT_LENGTH = 2048
 
 
 def start_from(model: Model) -> Start:
-    """Describe MODEL as the start of a job; raise DataError if its files cannot be read."""
+    """Describe MODEL as the start of a job; raise DataError if its files cannot be read, or have changed."""
+    verify(model)
     try:
         newest = max(path.stat().st_mtime_ns for path in model.path.iterdir())
         sha256, total, rank = _measure(model.path, newest)

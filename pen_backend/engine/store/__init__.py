@@ -9,9 +9,10 @@ hashing.py     the hash of a model's directory
 schema/        the numbered SQL files
 """
 
+from pen_backend.engine.store.ballast import BALLAST_BYTES
 from pen_backend.engine.store.blobs import CHUNK, BlobWriter
 from pen_backend.engine.store.hashing import NOT_THE_MODEL, hash_directory
 from pen_backend.engine.store.store import Store
 from pen_backend.engine.store.uploads import add_file, find_file
 
-__all__ = ["CHUNK", "NOT_THE_MODEL", "BlobWriter", "Store", "add_file", "find_file", "hash_directory"]
+__all__ = ["BALLAST_BYTES", "CHUNK", "NOT_THE_MODEL", "BlobWriter", "Store", "add_file", "find_file", "hash_directory"]

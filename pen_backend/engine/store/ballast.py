@@ -16,11 +16,19 @@ class Ballast:
         self._path = path
         self._disk = disk
         self._size = size
+        self._missing = False
+
+    def restore(self) -> None:
+        """Lay up the room again that was given up, or for which there was none."""
+        if self._missing:
+            self.fill()
 
     def fill(self) -> bool:
-        """Lay up the room again if there is plenty; say whether it is there."""
-        if self._path.exists():
-            return True
+        """Lay up the room if there is plenty; say whether it is there."""
+        self._missing = not (self._path.exists() or self._reserve())
+        return not self._missing
+
+    def _reserve(self) -> bool:
         temporary = temporary_name(self._path)
         try:
             if self._disk.free_bytes(self._path.parent) < PLENTY * self._size:
@@ -38,4 +46,5 @@ class Ballast:
             os.unlink(self._path)  # noqa: PTH108 - also that it was not there must be known
         except FileNotFoundError:
             return False
+        self._missing = True
         return True

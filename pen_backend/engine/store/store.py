@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from pen_backend.engine.store.ballast import Ballast
+from pen_backend.engine.store.ballast import BALLAST_BYTES, Ballast
 from pen_backend.engine.store.migrations import migrate
 from pen_backend.errors import DataError
 from pen_backend.files import Disk, sweep
@@ -27,14 +27,14 @@ Result = TypeVar("Result")
 class Store:
     """The database and the blobs below one directory; safe to call from any thread."""
 
-    def __init__(self, directory: Path, *, disk: Disk | None = None) -> None:
+    def __init__(self, directory: Path, *, disk: Disk | None = None, ballast: int = BALLAST_BYTES) -> None:
         self.directory = directory
         self.disk = disk or Disk()
         for name in ("blobs/sha256", "jobs", "models", "bases", "tmp"):
             (directory / name).mkdir(parents=True, exist_ok=True)
         for name in ("tmp", "models", "."):
             sweep(directory / name, self.disk)
-        self.ballast = Ballast(directory / "ballast", self.disk)
+        self.ballast = Ballast(directory / "ballast", self.disk, size=ballast)
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="store")
         try:
             self._connection = self._writer.submit(self._open).result()

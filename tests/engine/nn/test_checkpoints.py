@@ -132,6 +132,24 @@ def test_an_older_public_one_is_a_plain_model_and_valid(tmp_path: Path) -> None:
     assert not found.resumable
 
 
+def test_what_somebody_killed_while_thinning_left_goes_with_the_next_prune(tmp_path: Path) -> None:
+    class Killed(Disk):
+        def remove(self, path: Path) -> None:
+            if path.name == "optim.safetensors":
+                raise KeyboardInterrupt
+
+    path = write(tmp_path, 1, public=True)
+    write(tmp_path, 2)
+    write(tmp_path, 3)
+    with pytest.raises(KeyboardInterrupt):
+        prune(tmp_path, Killed())
+    assert "optim.safetensors" in names(path)
+
+    prune(tmp_path, Disk())
+
+    assert names(path) == ["manifest.json", "model.safetensors"]
+
+
 def test_a_finished_job_keeps_its_models_only(tmp_path: Path) -> None:
     write(tmp_path, 1, score=0.1)
     write(tmp_path, 2, public=True)

@@ -112,6 +112,19 @@ def test_an_engine_s_address_answers_for_the_model_it_or_the_body_names(served: 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("stream", [False, True])
+def test_a_tuned_model_whose_files_have_changed_is_not_used(served: EngineProcess, stream: bool) -> None:
+    name = served.wait(served.create_job({"steps": 1})["id"])["fine_tuned_model"]
+    assert served.request("POST", PATH, {"model": name, "prompt": "a", "max_tokens": 1}).status == 200
+    (job,) = [each for each in served.get("/v1/fine_tuning/jobs")["data"] if each["fine_tuned_model"] == name]
+    weights = served.state / "models" / job["id"] / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"x")
+    found = served.request("POST", PATH, {"model": name, "prompt": "a", "stream": stream})
+    assert (found.status, found.code, found.json["error"]["param"]) == (400, "invalid_value", "model")
+    assert "have changed since it was made" in found.message
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stream", [False, True])
 def test_the_workers_refusal_has_its_status_also_for_a_stream(served: EngineProcess, stream: bool) -> None:
     found = served.request("POST", PATH, {"model": "tiny", "prompt": "refuse", "stream": stream})
     assert (found.status, found.code, found.json["error"]["param"]) == (400, "context_length_exceeded", "prompt")

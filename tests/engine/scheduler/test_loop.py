@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from pen_backend.engine.jobs import state
-from pen_backend.engine.jobs.running import Handle, Resources, RunnerState
+from pen_backend.engine.jobs.running import LOG_BYTES, Handle, Resources, RunnerState
 from pen_backend.engine.jobs.state import Job
 from pen_backend.engine.models import Models
 from pen_backend.engine.scheduler import Scheduler
@@ -389,3 +389,15 @@ def test_progress_is_remembered_while_the_job_runs(desk: Desk) -> None:
     body = state.as_object(desk.get(job), progress=desk.scheduler.progress(job.id))
     assert body["pen"]["steps_done"] == 4
     assert body["estimated_finish"] is not None
+
+
+def test_the_log_of_a_running_job_is_capped(desk: Desk) -> None:
+    desk.running()
+    log = desk.runner.newest / "trainer.log"
+    with log.open("wb") as stream:
+        stream.truncate(LOG_BYTES + 1)
+        stream.seek(LOG_BYTES - 5)
+        stream.write(b"\nthe end\n")
+    desk.make().tick()
+    assert log.stat().st_size <= LOG_BYTES // 2 + 100
+    assert log.read_bytes().endswith(b"\nthe end\n")

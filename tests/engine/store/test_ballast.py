@@ -52,6 +52,16 @@ def test_ballast_takes_real_room_and_is_laid_up_once(tmp_path: Path) -> None:
     assert not ballast.give_up()
 
 
+def test_ballast_that_was_given_up_is_laid_up_again_and_none_that_never_was(tmp_path: Path) -> None:
+    ballast = Ballast(tmp_path / "ballast", Disk(), size=1 << 16)
+    ballast.restore()
+    assert not (tmp_path / "ballast").exists()
+    ballast.fill()
+    ballast.give_up()
+    ballast.restore()
+    assert (tmp_path / "ballast").exists()
+
+
 def test_a_nearly_full_disk_is_not_filled_with_ballast(tmp_path: Path) -> None:
     class Small(Disk):
         def free_bytes(self, path: Path) -> int:
