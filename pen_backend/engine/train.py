@@ -15,16 +15,21 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pen_backend.engine.nn.outcome import Exit, Stop, Stopped, TrainingError, from_exception
+from pen_backend.engine.nn.outcome import Exit, Stop, Stopped, TrainingError, from_exception, rank_from_environment
 from pen_backend.files import Disk, write_atomic
+
+if TYPE_CHECKING:
+    from pen_backend.engine.nn.device import Precision
 
 LOCK_SECONDS = 5.0
 
 
-def run_job(jobdir: Path, *, attempt: int, disk: Disk, stop: Stop) -> Exit:
+def run_job(jobdir: Path, *, attempt: int, disk: Disk, stop: Stop, precision: "Precision | None" = None) -> Exit:
     """Train the job in JOBDIR to its end, a stop or a failure; leave result.json or error.json."""
+    if rank_from_environment():
+        return help_job(jobdir, attempt=attempt, disk=disk, stop=stop, precision=precision)
     lock = lock_job(jobdir)
     if lock is None:
         print("another trainer works in this directory", file=sys.stderr)
@@ -32,7 +37,7 @@ def run_job(jobdir: Path, *, attempt: int, disk: Disk, stop: Stop) -> Exit:
     try:
         if not (jobdir / "result.json").exists():
             disk.remove(jobdir / "error.json")
-            _train(jobdir, attempt, disk, stop)
+            _train(jobdir, attempt, disk, stop, precision)
         finish(jobdir, disk)
     except Stopped:
         return Exit.STOPPED
@@ -40,6 +45,19 @@ def run_job(jobdir: Path, *, attempt: int, disk: Disk, stop: Stop) -> Exit:
         return fail(jobdir, error, disk)
     finally:
         os.close(lock)
+    return Exit.DONE
+
+
+def help_job(jobdir: Path, *, attempt: int, disk: Disk, stop: Stop, precision: "Precision | None" = None) -> Exit:
+    """Train along with the process that runs the job; that one alone writes."""
+    try:
+        if not (jobdir / "result.json").exists():
+            _train(jobdir, attempt, disk, stop, precision)
+    except Stopped:
+        return Exit.STOPPED
+    except Exception as error:
+        print(from_exception(error), file=sys.stderr)
+        return from_exception(error).exit
     return Exit.DONE
 
 
@@ -58,8 +76,8 @@ def check_job(jobdir: Path, *, disk: Disk) -> Exit:
     return Exit.DONE
 
 
-def _train(jobdir: Path, attempt: int, disk: Disk, stop: Stop) -> None:
-    from pen_backend.engine.nn.journal import Journal
+def _train(jobdir: Path, attempt: int, disk: Disk, stop: Stop, precision: "Precision | None") -> None:
+    from pen_backend.engine.nn.journal import Journal, NoJournal
     from pen_backend.engine.nn.results import write_results
     from pen_backend.engine.nn.spec import read_spec
 
@@ -68,12 +86,15 @@ def _train(jobdir: Path, attempt: int, disk: Disk, stop: Stop) -> None:
     guard()
     from pen_backend.engine.nn.trainer import train
 
-    journal = Journal(jobdir / "events.jsonl", attempt=attempt, disk=disk)
+    first = rank_from_environment() == 0
+    journal = Journal(jobdir / "events.jsonl", attempt=attempt, disk=disk) if first else NoJournal()
     try:
-        result = train(spec, jobdir, journal, disk=disk, stop=stop, guard=guard)
+        result = train(spec, jobdir, journal, disk=disk, stop=stop, guard=guard, precision=precision)
         journal.sync()
     finally:
         journal.close()
+    if not first:
+        return
     write_results(jobdir, disk)
     guard()
     write_atomic(jobdir / "result.json", _json(result), disk)

@@ -23,6 +23,7 @@ dpo.py          the one of preferences
 references.py   what a model favoured before
 optimiser.py    AdamW and its schedule
 totals.py       sums over batches, and the figures they make
+ranks.py        several processes that train one model
 run.py          everything the loop works with, loaded
 trainer.py      the loop
 validation.py   loss, accuracy and classes on held-out examples

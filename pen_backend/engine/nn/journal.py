@@ -48,6 +48,23 @@ class Journal:
         os.close(self._descriptor)
 
 
+class NoJournal(Journal):
+    """The journal of a process that helps another: nothing is written."""
+
+    def __init__(self) -> None:
+        self.published = set()
+
+    def write(self, kind: Kind, message: str, *, step: int, data: Mapping[str, Any] | None = None,
+              level: Literal["info", "warning", "error"] = "info") -> None:
+        """Forget an event."""
+
+    def sync(self) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
 def read_events(path: Path) -> tuple[list[dict[str, Any]], int]:
     """Read all whole events of a journal and the number of bytes they take; what follows them is torn."""
     events: list[dict[str, Any]] = []

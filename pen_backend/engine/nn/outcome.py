@@ -1,6 +1,7 @@
 """How a training program ends: its exit codes, and the failure that error.json tells."""
 
 import errno
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -46,6 +47,11 @@ class TrainingError(JobError):
 
 class Stopped(Exception):  # noqa: N818 - not an error: somebody asked for it
     """The program was asked to stop and has reached a place where it can."""
+
+
+def rank_from_environment() -> int:
+    """Return which process of several this is, as their launcher says; alone it is the first."""
+    return int(os.environ.get("RANK", "0"))
 
 
 @dataclass(slots=True)

@@ -18,10 +18,11 @@ from pen_backend.files import write_atomic
 def measure_references(run: Run, file: Path) -> None:
     """Measure all pairs with the model as it is before training, or read what an earlier attempt has measured."""
     sets = {"train": run.train, **({"valid": run.valid} if run.valid else {})}
-    if not file.exists():
-        found = {name: _references(run, data.examples) for name, data in sets.items()}
+    known = file.exists()
+    found = load_file(file) if known else {name: _references(run, data.examples) for name, data in sets.items()}
+    if run.ranks.first and not known:
         write_atomic(file, save(found), run.disk)
-    for name, values in load_file(file).items():
+    for name, values in found.items():
         examples = sets[name].examples
         examples[:] = [replace(pair, reference=value) for pair, value in zip(examples, values.tolist(), strict=True)]
 

@@ -7,7 +7,7 @@ random numbers. The order of the batches needs nothing, it is a function of the 
 import json
 import platform
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -24,8 +24,8 @@ from pen_backend.engine.nn.run import Run
 GENERATOR = "generator|"
 
 
-def state_files(run: Run, seconds: float) -> Iterator[tuple[str, bytes]]:
-    """Yield the files of a checkpoint; they are a usable model too."""
+def state_files(run: Run, seconds: float, generators: Sequence[torch.Tensor]) -> Iterator[tuple[str, bytes]]:
+    """Yield the files of a checkpoint; they are a usable model too. GENERATORS are torch's, of each process."""
     base = run.spec.base
     if run.adapter is None:
         yield from model_files(run.model, base.path)
@@ -35,7 +35,7 @@ def state_files(run: Run, seconds: float) -> Iterator[tuple[str, bytes]]:
         yield from adapter_files(run.adapter, base)
     yield "pen.json", _json({"base": {"name": base.name, "sha256": base.sha256}, "kind": run.spec.tune,
                              "job_id": run.spec.job_id, "step": run.step})
-    yield "optim.safetensors", save(optimiser_tensors(run.optimiser, run.loss) | _generator_tensors())
+    yield "optim.safetensors", save(optimiser_tensors(run.optimiser, run.loss) | _generator_tensors(generators))
     yield STATE, _json({
         "step": run.step,
         "figures": run.figures,
@@ -65,7 +65,7 @@ def restore(run: Run, checkpoint: Checkpoint) -> None:
     restore_optimiser(run.optimiser, run.loss, tensors)
     for group, saved in zip(run.optimiser.param_groups, state["param_groups"], strict=True):
         group.update({key: tuple(value) if isinstance(value, list) else value for key, value in saved.items()})
-    _restore_generators(generators, state["generators"])
+    _restore_generators(generators, state["generators"], run.ranks.index)
     run.step, run.figures, run.closed = state["step"], state["figures"], state["closed"]
     run.best = Best(**state.get("best", {}))
     run.seconds, run.saved = state["seconds"], path
@@ -85,11 +85,11 @@ def surroundings(run: Run) -> dict[str, Any]:
     return {"python": platform.python_version(), "machine": platform.machine(),
             **{name: version(name) for name in ("torch", "transformers", "peft", "accelerate", "tokenizers")},
             "device": run.device.name, "precision": run.device.precision, "threads": torch.get_num_threads(),
-            "ranks": run.accelerator.num_processes, "lean_forward": run.loss.lean}
+            "ranks": run.ranks.count, "lean_forward": run.loss.lean}
 
 
-def _generator_tensors() -> dict[str, torch.Tensor]:
-    states = {f"{GENERATOR}cpu": torch.get_rng_state()}
+def _generator_tensors(generators: Sequence[torch.Tensor]) -> dict[str, torch.Tensor]:
+    states = {f"{GENERATOR}cpu{rank or ''}": state for rank, state in enumerate(generators)}
     for i in range(torch.cuda.device_count()):
         states[f"{GENERATOR}cuda:{i}"] = torch.cuda.get_rng_state(i)
     return states
@@ -100,8 +100,8 @@ def _plain_generators() -> dict[str, Any]:
     return {"python": random.getstate(), "numpy": numpy_state}
 
 
-def _restore_generators(tensors: dict[str, torch.Tensor], plain: dict[str, Any]) -> None:
-    torch.set_rng_state(tensors[f"{GENERATOR}cpu"])
+def _restore_generators(tensors: dict[str, torch.Tensor], plain: dict[str, Any], rank: int) -> None:
+    torch.set_rng_state(tensors.get(f"{GENERATOR}cpu{rank or ''}", tensors[f"{GENERATOR}cpu"]))
     for i in range(torch.cuda.device_count()):
         if f"{GENERATOR}cuda:{i}" in tensors:
             torch.cuda.set_rng_state(tensors[f"{GENERATOR}cuda:{i}"], i)

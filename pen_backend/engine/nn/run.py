@@ -27,6 +27,7 @@ from pen_backend.engine.nn.models import load_model
 from pen_backend.engine.nn.optimiser import make_optimiser
 from pen_backend.engine.nn.outcome import Exit, Stop, TrainingError
 from pen_backend.engine.nn.plan import plan_steps
+from pen_backend.engine.nn.ranks import Ranks
 from pen_backend.engine.nn.spec import Lora, Spec
 from pen_backend.engine.nn.vocabulary import Vocabulary
 from pen_backend.files import Disk
@@ -41,16 +42,18 @@ class Run:
 
     `closed` tells whether all that was due after that step is done. `best` is the best evaluation so far. `seconds`
     counts earlier attempts; `saved` is the newest checkpoint, of this attempt or an earlier one, `saved_at` when this
-    attempt last wrote one.
+    attempt last wrote one. Where several processes train, `forward` is `loss` that exchanges gradients, and `stop` is
+    what they have agreed on of what each is `asked` for.
     """
 
     spec: Spec
     root: Path
     disk: Disk
     journal: Journal
+    asked: Stop
     stop: Stop
     guard: Callable[[], None]
-    accelerator: Accelerator
+    ranks: Ranks
     device: Device
     vocabulary: Vocabulary
     train: DataSet
@@ -60,6 +63,7 @@ class Run:
     model: PreTrainedModel
     adapter: "PeftModel | None"
     loss: WeightedLoss
+    forward: torch.nn.Module
     collate: Callable[..., Any]
     optimiser: torch.optim.Optimizer
     step: int = 0
@@ -76,9 +80,9 @@ def load_run(spec: Spec, root: Path, journal: Journal, *, disk: Disk, stop: Stop
              precision: Precision | None = None) -> Run:
     """Load data, model and optimiser of a job, at its beginning."""
     folder = read_model_folder(spec.base.path)
-    limit_threads(spec.threads)
     device = choose_device(spec.device, precision)
-    accelerator = Accelerator(mixed_precision="no", cpu=device.name == "cpu", device_placement=False)
+    ranks = Ranks(Accelerator(mixed_precision="no", cpu=device.name == "cpu", device_placement=False))
+    limit_threads(spec.threads)
     vocabulary = Vocabulary(spec.base.path)
     train = read_data(spec.train, "training_file", spec, vocabulary, context=folder.context_length)
     valid = read_data(spec.valid, "validation_file", spec, vocabulary,
@@ -97,9 +101,10 @@ def load_run(spec: Spec, root: Path, journal: Journal, *, disk: Disk, stop: Stop
     loss = WeightedLoss(model, device, lean=lean) if spec.beta is None else \
         PreferenceLoss(model, device, lean=lean, beta=spec.beta)
     optimiser: torch.optim.Optimizer = make_optimiser(loss, spec.learning_rate)
-    loss, optimiser = accelerator.prepare(loss, optimiser)
-    return Run(spec, root, disk, journal, stop, guard, accelerator, device, vocabulary, train, valid, classes,
-               plan, model, adapter, loss, collate if spec.beta is None else collate_pairs, optimiser)
+    forward, optimiser = ranks.accelerator.prepare(loss, optimiser)
+    return Run(spec, root, disk, journal, stop, stop if ranks.count == 1 else Stop(), guard, ranks, device,
+               vocabulary, train, valid, classes, plan, model, adapter, loss, forward,
+               collate if spec.beta is None else collate_pairs, optimiser)
 
 
 def _adapt(model: PreTrainedModel, spec: Spec, device: Device) -> "PeftModel | None":
@@ -134,7 +139,7 @@ def diverged(run: Run, what: str) -> TrainingError:
     """
     good = newest_before(run.root, run.step)
     kept = f"the last good checkpoint is {good.path.name}" if good else "there is no good checkpoint before it"
-    if good:
+    if good and run.ranks.first:
         make_public(good, run.disk)
         if good.step not in run.journal.published:
             run.journal.write("checkpoint", f"Checkpoint at step {good.step}", step=good.step, data={

@@ -14,7 +14,7 @@ from pen_backend.engine.nn.textstream import TextStream, prompt_pieces
 def due_samples(run: Run) -> None:
     """Write the sample events that are due at the run's step."""
     wanted = run.spec.completions
-    if wanted is None or run.step % wanted.every:
+    if wanted is None or run.step % wanted.every or not run.ranks.first:
         return
     prompts = sample_prompts(run)
     rows = [Row(ids, i, run.step, wanted.max_tokens) for i, ids in enumerate(prompts)]

@@ -6,9 +6,11 @@ divided by it before the first backward. Evaluation, samples and checkpoints cha
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from pen_backend.engine.nn.best import judged
 from pen_backend.engine.nn.checkpoints import (
@@ -24,7 +26,7 @@ from pen_backend.engine.nn.checkpoints import (
 from pen_backend.engine.nn.device import Precision
 from pen_backend.engine.nn.journal import Journal
 from pen_backend.engine.nn.optimiser import CLIP, learning_rate
-from pen_backend.engine.nn.outcome import Stop, Stopped
+from pen_backend.engine.nn.outcome import Stop, Stopped, rank_from_environment
 from pen_backend.engine.nn.references import measure_references
 from pen_backend.engine.nn.reporting import Figures, Report, measured
 from pen_backend.engine.nn.resume import read_state, restore, state_files
@@ -40,7 +42,8 @@ def train(spec: Spec, jobdir: Path, journal: Journal, *, disk: Disk, stop: Stop,
           precision: Precision | None = None) -> dict[str, Any]:
     """Train a job from its newest checkpoint, or its beginning, to its last step; return what result.json holds."""
     root = jobdir / "ckpt"
-    sweep_temporary(root, disk)
+    if rank_from_environment() == 0:
+        sweep_temporary(root, disk)
     checkpoint = newest_checkpoint(root)
     if checkpoint:
         precision = read_state(checkpoint)["surroundings"]["precision"]
@@ -51,7 +54,7 @@ def train(spec: Spec, jobdir: Path, journal: Journal, *, disk: Disk, stop: Stop,
         restore(run, checkpoint)
     report = Report(journal, run.plan.total_steps)
     announce(run, report)
-    stop.check()
+    run.stop.check()
     if not run.closed:
         close_step(run, report)
     while not is_over(run):
@@ -76,14 +79,21 @@ def take_step(run: Run, number: int, report: Report) -> None:
         group["lr"] = rate
     run.loss.train()
     totals, items = Totals(), run.plan.items(number)
-    for numbers in step.micro_batches if step.weight_sum else ():  # a window may hold nothing to learn
-        scores = run.loss(run.collate([items[i] for i in numbers], run.vocabulary.pad, run.device.torch))
-        run.accelerator.backward(scores.loss / step.weight_sum)
-        totals.add(scores)
-    norm = float(run.accelerator.clip_grad_norm_(run.loss.parameters(), CLIP)) if step.weight_sum else 0.0
+    groups = run.ranks.share(step.micro_batches) if step.weight_sum else ()  # a window may hold nothing to learn
+    for place, numbers in enumerate(groups, 1):
+        chosen = numbers or step.micro_batches[0][:1]  # every process exchanges gradients as often
+        batch = run.collate([items[i] for i in chosen], run.vocabulary.pad, run.device.torch)
+        with run.ranks.together(run.forward, last=place == len(groups)):
+            scores = run.forward(batch)
+            # the exchange divides by the number of processes
+            run.ranks.accelerator.backward(scores.loss / step.weight_sum * (run.ranks.count * bool(numbers)))
+        if numbers:
+            totals.add(scores)
+    totals.gather(run.ranks)
+    norm = float(run.ranks.accelerator.clip_grad_norm_(run.loss.parameters(), CLIP)) if groups else 0.0
     if not math.isfinite(totals.loss) or not math.isfinite(norm):
         raise diverged(run, "gradient" if math.isfinite(totals.loss) else "loss")
-    if step.weight_sum:
+    if groups:
         run.optimiser.step()
     run.optimiser.zero_grad()
     report.trained(time.monotonic() - begun, step.tokens)
@@ -109,7 +119,9 @@ def close_step(run: Run, report: Report) -> None:
         save(run, report)  # what was not measured yet is measured after the resume
         raise
     run.closed = True
-    due = time.monotonic() - run.saved_at >= run.spec.checkpoint_seconds
+    due, asked = run.ranks.any(time.monotonic() - run.saved_at >= run.spec.checkpoint_seconds, run.asked.requested)
+    if asked:
+        run.stop.requested = True
     if due or is_public(run) or is_new_best(run) or run.stop.requested:
         save(run, report)
     if not is_over(run):
@@ -119,13 +131,21 @@ def close_step(run: Run, report: Report) -> None:
 def save(run: Run, report: Report) -> None:
     """Write a checkpoint of the run as it stands, tell of it, and drop those no longer needed."""
     public = run.closed and is_public(run)
+    generators = run.ranks.gather(torch.get_rng_state())
+    if run.ranks.first:
+        write(run, report, generators, public=public)
+    run.ranks.wait()  # nobody may look for a checkpoint that is not there yet
+    run.saved, run.saved_at = run.root / checkpoint_name(run.step), time.monotonic()
+
+
+def write(run: Run, report: Report, generators: Sequence[torch.Tensor], *, public: bool) -> None:
+    """Write and tell what `save` saves; one process does."""
     run.journal.sync()  # so that no checkpoint knows of a step that the journal does not
-    run.saved = write_checkpoint(
-        run.root, run.step, state_files(run, run.seconds + report.seconds), public=public, whole=run.closed,
+    path = write_checkpoint(
+        run.root, run.step, state_files(run, run.seconds + report.seconds, generators), public=public, whole=run.closed,
         score=judged(run.figures, run.spec), disk=run.disk, guard=run.guard)
-    report.checkpoint(run.saved, run.figures, public=public, final=is_over(run) and not wants_best(run))
+    report.checkpoint(path, run.figures, public=public, final=is_over(run) and not wants_best(run))
     prune(run.root, run.disk)
-    run.saved_at = time.monotonic()
 
 
 def choose_model(run: Run, report: Report) -> Figures:
@@ -133,6 +153,8 @@ def choose_model(run: Run, report: Report) -> Figures:
 
     It is the last one; of a job that stops early, the best one.
     """
+    if not run.ranks.first:
+        return run.best.figures if wants_best(run) else run.figures
     if not wants_best(run):
         best = best_checkpoint(run.root)
         if best and not best.public:

@@ -40,8 +40,9 @@ def validate(run: Run, numbers: list[int], prefix: str) -> dict[str, float]:
     examples = run.valid.examples
     run.loss.eval()
     totals = Totals()
-    for batch in batches(run, examples, numbers):
+    for batch in batches(run, examples, numbers, shared=True):
         totals.add(run.loss(run.collate([examples[i] for i in batch], run.vocabulary.pad, run.device.torch)))
+    totals.gather(run.ranks)
     return totals.figures(prefix, sum(examples[i].weight_sum for i in numbers))
 
 
@@ -71,12 +72,16 @@ def _ask(example: Encoded) -> Encoded:
     return Encoded(example.ids[: prompt + 1], (Span(prompt, 0.0, scored=False), Span(1, 1.0, scored=True)))
 
 
-def batches(run: Run, examples: Sequence[Encoded], numbers: Iterable[int]) -> Iterator[tuple[int, ...]]:
-    """Cut some of the examples into batches of like length; leave between them if asked to stop."""
+def batches(run: Run, examples: Sequence[Encoded], numbers: Iterable[int], *,
+            shared: bool = False) -> Iterator[tuple[int, ...]]:
+    """Cut some of the examples into batches of like length; leave between them if asked to stop.
+
+    SHARED ones are divided among the processes of the run.
+    """
     order = sorted(numbers, key=lambda i: (len(examples[i]), i))
     size = run.spec.evaluate.batch_size if run.spec.evaluate else None
     groups = ([tuple(order[i : i + size]) for i in range(0, len(order), size)] if size
               else cut(examples, order, run.plan.token_budget))
-    for group in groups:
+    for group in groups[run.ranks.index :: run.ranks.count] if shared else groups:
         run.stop.check()
         yield group
