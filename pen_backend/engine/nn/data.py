@@ -18,6 +18,7 @@ from pen_backend.errors import Finding
 from pen_backend.records import DIALECTS, Dialect, Example, read_lines
 
 SHOWN = 20
+TEMPLATE_SECONDS = 10.0  # for one row: a long chat is rendered once for each of its messages
 Param = Literal["training_file", "validation_file"]
 PREFERENCES: frozenset[Dialect] = frozenset({"preference"})
 TRAINED: Mapping[str, frozenset[Dialect]] = {
@@ -94,7 +95,7 @@ def _read(data: Data, name: str, spec: Spec, reading: _Reading, vocabulary: Voca
 
     A preference makes two examples: first the preferred answer, then the other.
     """
-    with data.path.open("rb") as stream, Renderer() as renderer:
+    with data.path.open("rb") as stream, Renderer(cpu_seconds=TEMPLATE_SECONDS) as renderer:
         chat = ChatFormat(vocabulary, renderer, name=spec.base.name)
         for item in read_lines(stream, source=name, prompt_loss_weight=spec.prompt_loss_weight):
             if isinstance(item, Finding):

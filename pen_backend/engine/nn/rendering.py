@@ -23,8 +23,15 @@ from typing import IO, Any
 CPU_SECONDS = 2.0
 MEMORY_BYTES = 512 << 20
 TEXT_LIMIT = 8 << 20
+PLACED = 64
+"""Messages of a chat whose places are found before it is answered: each costs two renderings of what is before it."""
 PATIENCE = 120.0
 """Seconds after which a renderer that says nothing is given up, its start on a busy machine included."""
+
+KEPT = ("PATH", "LD_LIBRARY_PATH", "PYTHONPATH")
+OUT_OF_MEMORY = 71
+OVER_A_LIMIT = (None, OUT_OF_MEMORY, -signal.SIGVTALRM, -signal.SIGKILL)
+"""How the process ends that took too much; None is one that had to be ended."""
 
 Message = Mapping[str, Any]
 Render = Callable[[Sequence[Message], bool], str]
@@ -73,14 +80,19 @@ class Renderer:
         if self._process is None:
             self._process = subprocess.Popen(
                 self._argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd="/", start_new_session=True,
-                env={**{key: os.environ[key] for key in ("PATH", "LD_LIBRARY_PATH") if key in os.environ},
-                     "HF_HUB_OFFLINE": "1", "LC_ALL": "C.UTF-8"})
+                env={**{key: os.environ[key] for key in KEPT if key in os.environ}, "HF_HUB_OFFLINE": "1",
+                     "LC_ALL": "C.UTF-8"})
         line = json.dumps({"template": template, "messages": list(messages), "tools": tools and list(tools),
                            "names": dict(names), "ask": ask}).encode()
         answer = _exchange(self._process, line)
         if answer is None:
+            try:
+                status: int | None = self._process.wait(1.0)
+            except subprocess.TimeoutExpired:
+                status = None
             self.close()
-            raise TemplateError("the model's chat template took too much time or memory")
+            raise TemplateError("the model's chat template took too much time or memory" if status in OVER_A_LIMIT else
+                                f"the program that renders chat templates has ended with status {status}")
         if "error" in answer:
             raise TemplateError(str(answer["error"]))
         return Rendered(answer["text"], tuple(answer["ends"]), tuple(answer["answers"]))
@@ -110,13 +122,21 @@ def _exchange(process: "subprocess.Popen[bytes]", line: bytes) -> dict[str, Any]
 
 
 def place(render: Render, messages: Sequence[Message], *, ask: bool) -> Rendered:
-    """Render a chat and find its messages in it: what a message adds is what the text grows by."""
+    """Render a chat and find its messages in it: what a message adds is what the text grows by.
+
+    A chat that is to be answered is placed from its last messages on; a training row needs the place of each.
+    """
     text = render(messages, ask)
     if len(text) > TEXT_LIMIT:
         raise TemplateError(f"the model's chat template makes more than {TEXT_LIMIT:,} characters of these messages")
-    ends = [_reached(render, messages[: number + 1], text, ask=False) for number in range(len(messages))]
-    answers = [_reached(render, messages[:number], text, ask=True) if message["role"] == "assistant" else None
-               for number, message in enumerate(messages)]
+    first = len(messages) - PLACED if ask else 0
+    ends: list[int | None] = []
+    answers: list[int | None] = []
+    for number, message in enumerate(messages):
+        placed = number >= first
+        ends.append(_reached(render, messages[: number + 1], text, ask=False) if placed else None)
+        answered = placed and message["role"] == "assistant"
+        answers.append(_reached(render, messages[:number], text, ask=True) if answered else None)
     return Rendered(text, tuple(ends), tuple(answers))
 
 
@@ -172,8 +192,10 @@ def main() -> int:
     resource.setrlimit(resource.RLIMIT_AS, (held + memory_bytes, held + memory_bytes))
     try:
         serve(sys.stdin.buffer, sys.stdout.buffer, cpu_seconds=cpu_seconds)
-    except (MemoryError, BrokenPipeError):
-        return 1
+    except MemoryError:
+        return OUT_OF_MEMORY
+    except BrokenPipeError:
+        return 0
     return 0
 
 

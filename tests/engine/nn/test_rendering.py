@@ -1,6 +1,6 @@
 """Somebody else's template: rendered as the model library does, and ended when it takes too much."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 
@@ -37,6 +37,16 @@ def test_what_is_rendered_otherwise_alone_has_no_place() -> None:
         return "both"
 
     assert place(refuse_one, MESSAGES, ask=False) == Rendered("both", (None, 4), (None, None))  # type: ignore[arg-type]
+
+
+def test_of_a_long_chat_only_the_end_is_placed_before_it_is_answered() -> None:
+    def write(messages: Sequence[object], ask: bool) -> str:
+        return "x" * len(messages)
+
+    found = place(write, MESSAGES * 100, ask=True)
+
+    assert found.ends == (*[None] * 136, *range(137, 201))
+    assert place(write, MESSAGES * 100, ask=False).ends == tuple(range(1, 201))
 
 
 @pytest.mark.slow
