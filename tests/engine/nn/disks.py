@@ -1,9 +1,10 @@
-"""Disks for tests: one that does not wait for the platter, and one that fails at its n-th operation."""
+"""Disks for tests: one that does not wait for the platter, one that asks to stop, one that fails at its n-th call."""
 
 import errno
 import os
 from pathlib import Path
 
+from pen_backend.engine.nn.outcome import Stop
 from pen_backend.files import Disk
 
 
@@ -12,6 +13,18 @@ class QuickDisk(Disk):
 
     def sync(self, descriptor: int) -> None:
         pass
+
+
+class StopsAt(QuickDisk):
+    """Asks to stop when a line of the journal contains a text."""
+
+    def __init__(self, text: str, stop: Stop) -> None:
+        self._text = text.encode()
+        self._stop = stop
+
+    def append(self, descriptor: int, data: bytes) -> None:
+        super().append(descriptor, data)
+        self._stop.requested = self._stop.requested or self._text in data
 
 
 def opened(descriptor: int) -> Path:

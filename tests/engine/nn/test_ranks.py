@@ -21,7 +21,6 @@ from tests.engine.nn.test_dpo import LINES as PREFERENCES
 PROGRAM = Path(__file__).parents[1] / "programs" / "ranks.py"
 DEADLINE = 150.0
 VALID = {"valid": tiny.LINES[:7], "evaluate": {"every": 2, "sample": 3, "batch_size": 2}}
-LORA: dict[str, Any] = {"tune": "lora", "lora": {"r": 4, "alpha": 8, "dropout": 0.1, "target": "all-linear"}}
 JOBS: dict[str, dict[str, Any]] = {
     # 39 examples by 13: an odd number of micro-batches, of odd sizes
     "examples": {"lines": tiny.LINES[:39], "batch": {"kind": "examples", "size": 13, "token_budget": 100}, **VALID},
@@ -80,7 +79,7 @@ def make(directory: Path, model_folder: Path, *, lines: Any = tiny.LINES, **chan
 def test_two_processes_lose_what_one_loses_and_resume_to_the_same_weights(model_folder: Path, tmp_path: Path) -> None:
     alone = {name: make(tmp_path / "alone" / name, model_folder, **options) for name, options in JOBS.items()}
     shared = {name: make(tmp_path / "shared" / name, model_folder, **options) for name, options in JOBS.items()}
-    straight, stopped = (make(tmp_path / name, model_folder, **LORA, **VALID) for name in ("straight", "stopped"))
+    straight, stopped = (make(tmp_path / name, model_folder, **tiny.LORA, **VALID) for name in ("straight", "stopped"))
     for job in alone.values():
         assert run_job(job, attempt=1, disk=QuickDisk(), stop=Stop(), precision="fp32") == Exit.DONE
 

@@ -9,11 +9,17 @@ from typing import Any
 import torch
 
 from pen_backend.engine.nn.base import Shape, build_model, save_base, train_tokenizer
+from pen_backend.engine.nn.outcome import Exit, Stop
+from pen_backend.engine.train import run_job
+from pen_backend.files import Disk
+from tests.engine.nn.disks import QuickDisk
 
 SHAPE = Shape(vocab_size=300, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=2,
               max_position_embeddings=256)
 LINES = [{"prompt": f"Question {i}: what comes after {i}?", "completion": f" It is {i + 1}, " + "surely " * (i % 7)}
          for i in range(40)]
+
+LORA: dict[str, Any] = {"tune": "lora", "lora": {"r": 4, "alpha": 8, "dropout": 0.1, "target": "all-linear"}}
 
 
 def make_model(path: Path, *, seed: int = 1, shape: Shape = SHAPE) -> Path:
@@ -61,3 +67,19 @@ def events(jobdir: Path, kind: str | None = None) -> list[dict[str, Any]]:
     """Read a job's events."""
     lines = (jobdir / "events.jsonl").read_bytes().splitlines()
     return [event for event in map(json.loads, lines) if kind in (None, event["kind"])]
+
+
+def train(jobdir: Path, *, attempt: int = 1, disk: Disk | None = None, stop: Stop | None = None) -> Exit:
+    """Train a job as the program does."""
+    return run_job(jobdir, attempt=attempt, disk=disk or QuickDisk(), stop=stop or Stop())
+
+
+def error(jobdir: Path) -> dict[str, Any]:
+    """Read why a job failed."""
+    found: dict[str, Any] = json.loads((jobdir / "error.json").read_bytes())
+    return found
+
+
+def steps(jobdir: Path) -> list[int]:
+    """List the steps a job has told of."""
+    return [event["step"] for event in events(jobdir, "metrics")]

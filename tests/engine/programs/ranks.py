@@ -9,19 +9,7 @@ from pathlib import Path
 
 from pen_backend.engine.nn.outcome import Exit, Stop
 from pen_backend.engine.train import run_job
-from tests.engine.nn.disks import QuickDisk
-
-
-class StopsAt(QuickDisk):
-    """Asks to stop when a line of the journal holds a text."""
-
-    def __init__(self, text: str, stop: Stop) -> None:
-        self._text = text.encode()
-        self._stop = stop
-
-    def append(self, descriptor: int, data: bytes) -> None:
-        super().append(descriptor, data)
-        self._stop.requested = self._stop.requested or self._text in data
+from tests.engine.nn.disks import QuickDisk, StopsAt
 
 
 def main() -> int:
