@@ -67,8 +67,11 @@ class Ledger:
 
     def reject(self, one: Rejected, step: str = "read") -> None:
         """Enter a record that is dropped, and the step that did it."""
-        for counts in (self._sources[one.origin.source].rejected, self._steps.setdefault(step, {})):
-            counts[one.code] = counts.get(one.code, 0) + 1
+        code = one.code
+        if (steps := self._steps.get(step)) is None:
+            steps = self._steps[step] = {}
+        for counts in (self._sources[one.origin.source].rejected, steps):
+            counts[code] = counts.get(code, 0) + 1
         self._enter(one)
 
     def reject_example(self, one: Rejected) -> None:

@@ -90,7 +90,8 @@ def _normalise(spec: Normalise, items: Iterable[Item], around: Surroundings) -> 
             given = fields = item.fields
             for name in want.texts:
                 value = given.get(name)
-                if value is not None and (changed := _changed(value, change)) is not value:
+                changed = change(value) if type(value) is str else _changed(value, change)
+                if changed is not value:
                     fields = {**fields, name: changed}
             if fields is given:
                 yield item

@@ -95,8 +95,9 @@ def _is_json(raw: bytes) -> bool:
 
 
 def _lines(stream: BinaryIO, document: Document, limit: int) -> Iterator[Value]:
+    name = document.name
     for line, raw in raw_lines(stream, limit):
-        yield _read(Value(raw, document.name, line, None), limit)
+        yield _read(Value(raw, name, line, None), limit)
 
 
 def _items(window: Window, name: str, limit: int, *, array: bool) -> Iterator[Value]:
