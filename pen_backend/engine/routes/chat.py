@@ -19,4 +19,5 @@ async def create(request: Request) -> Response:
     model = await in_thread(engine.models.get, asked.model)
     known = await in_thread(facts, model)
     order = worker_request(asked, vocab_size=known.vocab_size)
-    return await respond(request, asked, model, order, ChatShape(with_logprobs=bool(asked.logprobs)))
+    shape = ChatShape(with_logprobs=bool(asked.logprobs), with_tools=order["tools"] is not None)
+    return await respond(request, asked, model, order, shape)

@@ -40,14 +40,14 @@ class Shape(Protocol):
     def choice(self, index: int, text: str, logprobs: Sequence[Mapping[str, list[Any]]], finish_reason: str) -> Body:
         """Build a whole choice."""
 
-    def begin(self, index: int) -> Body | None:
+    def begin(self, index: int) -> list[Body]:
         """Build what a stream begins a choice with, if anything."""
 
-    def piece(self, index: int, text: str, logprobs: Mapping[str, Any] | None) -> Body:
-        """Build a part of a choice."""
+    def piece(self, index: int, text: str, logprobs: Mapping[str, Any] | None) -> list[Body]:
+        """Build a part of a choice, if it can be shown yet."""
 
-    def end(self, index: int, finish_reason: str) -> Body:
-        """Build the last part of a choice."""
+    def end(self, index: int, finish_reason: str) -> list[Body]:
+        """Build what was held back, and the last part of a choice."""
 
 
 def refuse_crowd(engine: Engine) -> None:
@@ -141,12 +141,14 @@ async def _chunks(asked: SamplingRequest, events: Events, shape: Shape) -> Chunk
             index = event.get("index", -1)
             if index >= 0 and index not in begun:
                 begun.add(index)
-                if (first := shape.begin(index)) is not None:
-                    yield chunk(first)
+                for part in shape.begin(index):
+                    yield chunk(part)
             if event["event"] == "token":
-                yield chunk(shape.piece(index, event["text"], event.get("logprobs")))
+                for part in shape.piece(index, event["text"], event.get("logprobs")):
+                    yield chunk(part)
             elif event["event"] == "finish":
-                yield chunk(shape.end(index, event["finish_reason"]))
+                for part in shape.end(index, event["finish_reason"]):
+                    yield chunk(part)
             elif event["event"] == "done" and asked.with_usage:
                 yield chunk(usage=event["usage"])
 

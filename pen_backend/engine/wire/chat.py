@@ -1,5 +1,6 @@
 """Chats: the request, checked; the answer and its chunks, built."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
@@ -8,6 +9,7 @@ from pydantic import Field, model_validator
 from pen_backend.engine.wire.body import Request
 from pen_backend.engine.wire.errors import ApiError, invalid_value, unsupported_parameter
 from pen_backend.engine.wire.sampling import SamplingRequest, worker_sampling
+from pen_backend.engine.wire.tools import Held, read_calls
 
 MESSAGE_LIMIT = 2048
 TOOL_LIMIT = 128
@@ -146,8 +148,9 @@ class ChatShape:
 
     prefix = "chatcmpl-"
 
-    def __init__(self, *, with_logprobs: bool) -> None:
+    def __init__(self, *, with_logprobs: bool, with_tools: bool) -> None:
         self._with_logprobs = with_logprobs
+        self._held: defaultdict[int, Held] | None = defaultdict(Held) if with_tools else None
 
     def body(self, identifier: str, created: int, model: str, choices: Sequence[Mapping[str, Any]], *,
              streamed: bool) -> dict[str, Any]:
@@ -159,23 +162,33 @@ class ChatShape:
                finish_reason: str) -> dict[str, Any]:
         """Build a whole choice."""
         tokens = [token for piece in logprobs for token in piece.get("content") or ()]
-        return {"index": index, "message": {"role": "assistant", "content": text, "refusal": None},
+        said, calls = (text, []) if self._held is None else read_calls(text)
+        message: dict[str, Any] = {"role": "assistant", "content": said, "refusal": None}
+        if calls:
+            message |= {"content": said or None, "tool_calls": calls}
+        return {"index": index, "message": message,
                 "logprobs": {"content": tokens, "refusal": None} if self._with_logprobs else None,
-                "finish_reason": finish_reason}
+                "finish_reason": "tool_calls" if calls else finish_reason}
 
-    def begin(self, index: int) -> dict[str, Any] | None:
+    def begin(self, index: int) -> list[dict[str, Any]]:
         """Say who speaks, before the first word."""
-        return _chunk(index, {"role": "assistant", "content": ""}, None, None)
+        return [_chunk(index, {"role": "assistant", "content": ""}, None, None)]
 
-    def piece(self, index: int, text: str, logprobs: Mapping[str, Any] | None) -> dict[str, Any]:
-        """Build a part of a choice."""
-        return _chunk(index, {"content": text}, logprobs, None)
+    def piece(self, index: int, text: str, logprobs: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+        """Build a part of a choice, unless it may belong to a call of a tool."""
+        shown = text if self._held is None else self._held[index].feed(text)
+        return [_chunk(index, {"content": shown}, logprobs, None)] if shown or logprobs else []
 
-    def end(self, index: int, finish_reason: str) -> dict[str, Any]:
-        """Build the last part of a choice."""
-        return _chunk(index, {}, None, finish_reason)
+    def end(self, index: int, finish_reason: str) -> list[dict[str, Any]]:
+        """Build the last part of a choice, and before it what was held back."""
+        said, calls = ("", []) if self._held is None else self._held[index].finish()
+        parts = [_chunk(index, {"content": said}, None, None)] if said else []
+        if calls:
+            listed = [{"index": number, **call} for number, call in enumerate(calls)]
+            parts.append(_chunk(index, {"tool_calls": listed}, None, None))
+        return [*parts, _chunk(index, {}, None, "tool_calls" if calls else finish_reason)]
 
 
-def _chunk(index: int, delta: Mapping[str, str], logprobs: Mapping[str, Any] | None,
+def _chunk(index: int, delta: Mapping[str, object], logprobs: Mapping[str, Any] | None,
            finish_reason: str | None) -> dict[str, Any]:
     return {"index": index, "delta": dict(delta), "logprobs": logprobs, "finish_reason": finish_reason}

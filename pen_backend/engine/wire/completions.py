@@ -89,17 +89,17 @@ class CompletionShape:
         """Build a whole choice."""
         return _choice(index, text, merge_logprobs(logprobs) if self._with_logprobs else None, finish_reason)
 
-    def begin(self, index: int) -> dict[str, Any] | None:
+    def begin(self, index: int) -> list[dict[str, Any]]:
         """Say what a stream begins a choice with: nothing."""
-        return None
+        return []
 
-    def piece(self, index: int, text: str, logprobs: Mapping[str, Any] | None) -> dict[str, Any]:
+    def piece(self, index: int, text: str, logprobs: Mapping[str, Any] | None) -> list[dict[str, Any]]:
         """Build a part of a choice."""
-        return _choice(index, text, logprobs, None)
+        return [_choice(index, text, logprobs, None)]
 
-    def end(self, index: int, finish_reason: str) -> dict[str, Any]:
+    def end(self, index: int, finish_reason: str) -> list[dict[str, Any]]:
         """Build the last part of a choice."""
-        return _choice(index, "", None, finish_reason)
+        return [_choice(index, "", None, finish_reason)]
 
 
 def merge_logprobs(pieces: Sequence[Mapping[str, list[Any]]]) -> dict[str, list[Any]]:
