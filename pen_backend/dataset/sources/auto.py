@@ -1,5 +1,6 @@
 """Recognise a document's format: by its extension, else by its content."""
 
+import codecs
 import csv
 import re
 from pathlib import PurePath
@@ -8,6 +9,7 @@ from typing import BinaryIO
 from pen_backend.dataset.sources import chatgpt
 from pen_backend.dataset.sources.archive import names
 from pen_backend.dataset.sources.document import Document
+from pen_backend.dataset.sources.streams import fault
 from pen_backend.dataset.sources.transcript import begins_captions, is_transcript
 from pen_backend.dataset.sources.values import Value, values
 from pen_backend.dataset.sources.whatsapp import begins_chat
@@ -26,7 +28,10 @@ _ROWS = 20  # of a table without a name that says so
 
 
 def recognise(document: Document) -> str:
-    """Name the reader that fits: JSON, WhatsApp, captions, org, table, or lines of text, in this order."""
+    """Name the reader that fits: JSON, WhatsApp, captions, org, table, or lines of text, in this order.
+
+    DataError if the bytes are no text.
+    """
     extension = PurePath(document.name.removesuffix(".gz")).suffix.lower() if document.path else ""
     if extension in (".json", ".jsonl", ".ndjson"):
         return _json(document) or "jsonl"
@@ -36,12 +41,15 @@ def recognise(document: Document) -> str:
         head = _head(stream)
     if head.startswith("PK\x03\x04"):
         return _packed(document)
+    if document.path and (extension == ".zip" or ("\0" in head and _is_utf8(document))):  # else the bad byte is named
+        raise fault("unknown-format", f"{document.name} is no text, nor a packed file that is read here", document.name,
+                    "Name another file, or the reader of this one.")
     # A chat may begin with a bracket, too: [13/06/18, 21:25:15] is no JSON.
-    if begins_chat(head.lstrip("\ufeff")):
+    if begins_chat(head):
         return "whatsapp"
     if head.lstrip()[:1] in ("{", "[") and (name := _json(document)):
         return name
-    if begins_captions(head.lstrip("\ufeff")):
+    if begins_captions(head):
         return "transcript"
     if _is_org(head):
         return "org"
@@ -49,7 +57,16 @@ def recognise(document: Document) -> str:
 
 
 def _head(stream: BinaryIO) -> str:
-    return stream.read(_HEAD).decode(errors="ignore").replace("\r\n", "\n")
+    return stream.read(_HEAD).decode(errors="ignore").removeprefix("\ufeff").replace("\r\n", "\n")
+
+
+def _is_utf8(document: Document) -> bool:
+    with document.open() as stream:
+        try:
+            codecs.getincrementaldecoder("utf-8")().decode(stream.read(_HEAD))
+        except UnicodeDecodeError:
+            return False
+    return True
 
 
 def _is_org(head: str) -> bool:
@@ -62,7 +79,6 @@ def _is_org(head: str) -> bool:
 
 def _is_table(head: str) -> bool:
     """Say whether the first lines are rows of equally many cells below names of columns."""
-    head = head.removeprefix("\ufeff")
     lines = [line for line in head.split("\n") if line.strip()][:_ROWS]
     for separator in "\t;,":
         if not lines or separator not in lines[0]:

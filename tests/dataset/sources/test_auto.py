@@ -7,6 +7,7 @@ import pytest
 
 from pen_backend.dataset.sources.auto import recognise
 from pen_backend.dataset.sources.document import documents
+from pen_backend.errors import DataError
 from pen_backend.prompts.sources import Source
 from tests.dataset.sources.workbooks import sheet, workbook
 from tests.shared import shared
@@ -46,6 +47,18 @@ def test_the_content_decides_without_a_name(content: bytes, expected: str, tmp_p
     assert recognised("a", content, tmp_path) == expected
     (region,) = documents(Source(text=content.decode(errors="ignore")), "region", tmp_path)
     assert recognise(region) == expected
+
+
+@pytest.mark.parametrize(("file", "content"), [
+    ("a.zip", b"not packed"), ("a.bin", b"\x00\x01\x02"), ("a", b"MZ\0\0\1")])
+def test_what_is_no_text_is_refused_and_not_taken_for_lines(file: str, content: bytes, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="is no text") as caught:
+        recognised(file, content, tmp_path)
+    assert [one.code for one in caught.value.findings] == ["unknown-format"]
+
+
+def test_another_encoding_is_left_to_whoever_names_its_first_bad_byte(tmp_path: Path) -> None:
+    assert recognised("a", "hello there\n".encode("utf-16"), tmp_path) == "text"
 
 
 def test_a_zip_is_a_workbook_or_a_chat(tmp_path: Path) -> None:
