@@ -4,46 +4,34 @@ A prefix-filter join (Chaudhuri et al. 2006; Bayardo et al. 2007): order every t
 texts of at least |x| and similarity t share one of the first |x| - ceil(t |x|) + 1, so only texts that meet in such a
 prefix are compared. Shingles are 64-bit hashes in one array; how common they are is counted in 2^24 hashed counters
 of a byte instead of a dictionary. Any fixed order keeps the join exact, so counters that collide or are full cost
-time, never a pair.
+time, never a pair. Neither do the hashes matter, which are Python's own and others in each process: nobody keeps them.
 """
 
 import math
 import re
 from array import array
-from collections.abc import Callable, Iterable, Iterator
-from hashlib import blake2b
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 
 _WORD = re.compile(r"\w+")
 _ASCII_WORDS = bytes(sign if chr(sign).isalnum() or sign == ord("_") else ord(" ") for sign in range(256))
 _MASK = (1 << 24) - 1
 _SHINGLE = 3  # words
-_WORDS_KNOWN = 200_000
 
 Beat = Callable[[int], None]
-
-
-class _Words(dict[bytes, int]):
-    """The hash of each word, 60 bits; forgotten when there are too many, for memory's sake."""
-
-    def __missing__(self, word: bytes) -> int:
-        if len(self) >= _WORDS_KNOWN:
-            self.clear()
-        value = self[word] = int.from_bytes(blake2b(word, digest_size=8).digest(), "little") >> 4
-        return value
 
 
 class Shingles:
     """The shingles of many texts: one flat array, and where each text's part begins."""
 
     def __init__(self, texts: Iterable[str], beat: Beat = lambda done: None) -> None:
-        self._hashes = array("Q")
+        self._hashes = array("q")
         self._starts = array("Q", [0])
         self._counts = bytearray(_MASK + 1)
-        counts, value_of = self._counts, _Words().__getitem__
+        counts = self._counts
         for done, text in enumerate(texts):
             beat(done)
-            own = _shingles(list(map(value_of, words_of(text))))
+            own = shingles_of(words_of(text))
             for shingle in own:
                 if (number := counts[shingle & _MASK]) < 255:
                     counts[shingle & _MASK] = number + 1
@@ -78,16 +66,11 @@ def words_of(text: str) -> list[bytes]:
     return [word.encode("utf-8", "surrogatepass") for word in _WORD.findall(text.casefold())]
 
 
-def _shingles(values: list[int]) -> set[int]:
-    """Hash a text's word triples; a shorter text is one shingle, one without words has none.
-
-    A triple's hash is a polynomial of its words' hashes and stays below 2^64: hashing each triple's text costs three
-    times as much, and two different triples are as unlikely to meet.
-    """
-    if len(values) >= _SHINGLE:
-        later = values[1:]
-        return {one + 3 * two + 9 * three for one, two, three in zip(values, later, later[1:], strict=False)}
-    return {sum(value * factor for value, factor in zip(values, (1, 3), strict=False))} if values else set()
+def shingles_of(words: Sequence[bytes]) -> set[int]:
+    """Hash a text's word triples; a shorter text is one shingle, one without words has none."""
+    if len(words) >= _SHINGLE:
+        return set(map(hash, zip(words, words[1:], words[2:], strict=False)))
+    return {hash(tuple(words))} if words else set()
 
 
 def pairs(shingles: Shingles, threshold: float, beat: Beat = lambda done: None) -> Iterator[tuple[int, int]]:

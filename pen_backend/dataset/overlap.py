@@ -10,7 +10,7 @@ from array import array
 from collections.abc import Iterable, Iterator, Sequence
 
 from pen_backend.dataset.keys import folded
-from pen_backend.dataset.near import words_of
+from pen_backend.dataset.near import shingles_of, words_of
 
 _TRIPLES_OF_EIGHT = 6  # eight words hold six triples
 
@@ -59,7 +59,7 @@ class Collection:
             self._equal.setdefault(folded(text), []).append(index)
             if threshold is not None:
                 words = words_of(text)
-                own = _triples(words)
+                own = shingles_of(words)
                 self._triples.extend(own)
                 self._places.add(own, index)
                 self._eights.add(set(_eights(words)), index)
@@ -85,7 +85,7 @@ class Collection:
                     self.eight.update(self._eights.of(each))
         if len(words) > 2 and hits < self._threshold * (len(set(words)) - 2) - 1e-9:
             return same
-        near = [index for index in self._near(_triples(words)) if index not in same]
+        near = [index for index in self._near(shingles_of(words)) if index not in same]
         self.near.update(near)
         return [*same, *near]
 
@@ -103,13 +103,6 @@ class Collection:
                 common = len(own.intersection(self._triples[self._starts[index]:self._starts[index + 1]]))
                 if common / (size + other - common) >= threshold:
                     yield index
-
-
-def _triples(words: Sequence[bytes]) -> set[int]:
-    """Hash a text's word triples; a shorter text is one triple, one without words has none."""
-    if len(words) > 2:
-        return set(map(hash, zip(words, words[1:], words[2:], strict=False)))
-    return {hash(tuple(words))} if words else set()
 
 
 def _eights(words: Sequence[bytes]) -> Iterator[int]:
