@@ -18,7 +18,7 @@
 (require 'pen-rpc)
 
 (defconst pen-rpc-methods-hash
-  "b2e9f40a1ca118d6cb07fe378b69827ee0e5ba96dbd0acb4b4f5c781884cd1c1"
+  "3cc2156ad36b9b1f0a71632f99dbd208298c0a7a65ae4f62a0765e7e56c7cc48"
   "What the service says in its greeting if its methods are these.")
 
 (defun pen-rpc-completions-start (&rest args)
@@ -365,6 +365,35 @@ ARGS are keywords, each with its value.
      (:after (or integer null)))
    args))
 
+(defun pen-rpc-models-delete (&rest args)
+  "Delete a tuned model; bases stay, and so do jobs.
+
+ARGS are keywords, each with its value.
+
+\(fn &key ID THEN ELSE DEADLINE)"
+  (pen-rpc-invoke
+   "models-delete"
+   '((:id string required))
+   args))
+
+(defun pen-rpc-models-export (&rest args)
+  "Write a local model into a plain folder that Hugging Face's libraries load.
+
+OUT, or one of its name here.
+
+A model that is an adapter becomes a PEFT folder, to be put on its
+base; MERGED makes it a whole model.
+
+ARGS are keywords, each with its value.
+
+\(fn &key ID OUT MERGED THEN ELSE DEADLINE)"
+  (pen-rpc-invoke
+   "models-export"
+   '((:id string required)
+     (:out (or file null))
+     (:merged boolean))
+   args))
+
 (defun pen-rpc-models-list (&rest args)
   "List the provider's models, newest first.
 
@@ -374,6 +403,17 @@ ARGS are keywords, each with its value.
   (pen-rpc-invoke
    "models-list"
    nil
+   args))
+
+(defun pen-rpc-models-show (&rest args)
+  "Describe one model: its base, its sizes, and the job that made it.
+
+ARGS are keywords, each with its value.
+
+\(fn &key ID THEN ELSE DEADLINE)"
+  (pen-rpc-invoke
+   "models-show"
+   '((:id string required))
    args))
 
 (defun pen-rpc-prompts-lint (&rest args)

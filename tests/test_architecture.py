@@ -27,10 +27,10 @@ CLIENT_FLOORS = [
 ENGINE_FLOORS = [
     ["nn", "wire", "store"],
     ["jobs", "models"],
-    ["scheduler", "runners", "worker"],
+    ["scheduler", "runners", "worker", "export"],
     ["routes"],
     ["server"],
-    ["__main__", "train", "infer", "pretrain"],
+    ["__main__", "train", "infer", "pretrain", "merge"],
 ]
 FOREIGN = {
     "openai": {"client"},

@@ -25,6 +25,7 @@ Result = TypeVar("Result")
 
 CONNECT_SECONDS, READ_SECONDS = 5.0, 60.0
 COMPLETION_SECONDS, JOB_SECONDS, UPLOAD_SECONDS = 300.0, 60.0, 600.0
+EXPORT_SECONDS = 1800.0                  # a large model is merged before its first byte is sent
 CALLS = 3                                # of one request, the first included
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.5, 8.0
 MATCH_SECONDS = 30.0                     # how long a job that may have been created is looked for
@@ -170,12 +171,36 @@ class Client:
         """Describe one model; NotFoundError if there is none of that name."""
         return self._call(lambda client: _plain(client.models.retrieve(name)), JOB_SECONDS)
 
+    def delete_model(self, name: str) -> None:
+        """Delete a tuned model; NotFoundError if there is none of that name."""
+        self._call(lambda client: _checked(client.models.delete(name)), JOB_SECONDS)
+
     def tokenizer(self, model: str) -> bytes:
         """Return a local model's tokenizer.json."""
         import httpx2
 
-        path = f"{self.base_url.removesuffix('/').removesuffix('/v1')}/pen/models/{quote(model, safe='')}/tokenizer"
+        path = self._own(model, "tokenizer")
         return self._call(lambda client: client.get(path, cast_to=httpx2.Response).content, JOB_SECONDS)
+
+    def export(self, model: str, *, merged: bool = False) -> Iterator[bytes]:
+        """Yield a local model's folder as the bytes of a tar; MERGED puts its adapter into its base first."""
+        path = f"{self._own(model, 'export')}?merged={str(merged).lower()}"
+
+        def call(client: OpenAI) -> Any:
+            # The header by which openai's own methods leave an answer unread.
+            return client.get(path, cast_to=bytes, options={
+                "headers": {"X-Stainless-Raw-Response": "stream"}, "timeout": self._timeout(read=EXPORT_SECONDS)})
+
+        answer: Any = self._call(call, EXPORT_SECONDS, calls=1)
+        with contextlib.closing(answer):
+            try:
+                yield from answer.iter_bytes()
+            except Exception as error:
+                self.fail(error)
+
+    def _own(self, model: str, what: str) -> str:
+        """Return the address of what only pen's engine has of a model."""
+        return f"{self.base_url.removesuffix('/').removesuffix('/v1')}/pen/models/{quote(model, safe='')}/{what}"
 
     def create_job(self, request: Mapping[str, Any], key: str) -> Object:
         """Create a fine-tuning job with exactly one effective POST; KEY names this launch, also over repetitions."""
@@ -280,10 +305,10 @@ class Client:
         return self._openai
 
     @staticmethod
-    def _timeout(write: float = READ_SECONDS) -> Any:
+    def _timeout(write: float = READ_SECONDS, read: float = READ_SECONDS) -> Any:
         import httpx2
 
-        return httpx2.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS, write=write, pool=CONNECT_SECONDS)
+        return httpx2.Timeout(connect=CONNECT_SECONDS, read=read, write=write, pool=CONNECT_SECONDS)
 
 
 def _resource(client: OpenAI, request: Mapping[str, Any]) -> Any:

@@ -109,6 +109,12 @@ class Models:
             "ON checkpoints.model = models.id WHERE checkpoints.id = ?", (checkpoint,)).fetchone())
         return _model(row) if row is not None and snapshot_alias(row["id"], checkpoint, row["day"]) == name else None
 
+    def below(self, model: Model) -> str:
+        """Name the model that an adapter lies on: a base, or a full one that was tuned from it."""
+        row = self._store.read(lambda connection: connection.execute(
+            "SELECT id FROM models WHERE path = ? AND adapter IS NULL", (str(model.path),)).fetchone())
+        return model.base if row is None else str(row["id"])
+
     def delete(self, name: str) -> Model:
         """Forget a model; its files go when nothing is built on them."""
         model = self.get(name)

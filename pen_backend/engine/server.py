@@ -24,6 +24,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import pen_backend
+from pen_backend.engine.export import Merger
 from pen_backend.engine.models import Models
 from pen_backend.engine.routes import chat, completions, files, jobs, models, pen, submission
 from pen_backend.engine.routes.http import CLIENT_GONE, ClientGone, Engine, Resource
@@ -71,6 +72,7 @@ class Settings:
     ballast_bytes: int = BALLAST_BYTES
     trainer_argv: Sequence[str] = (sys.executable, "-P", "-m", "pen_backend.engine.train")
     worker_argv: Sequence[str] = (sys.executable, "-P", "-m", "pen_backend.engine.infer")
+    merge_argv: Sequence[str] = (sys.executable, "-P", "-m", "pen_backend.engine.merge")
     bases: Sequence[Path] | None = None
     disk: Disk = field(default_factory=Disk)
     observe: Observe = unobserved
@@ -163,6 +165,7 @@ def application(engine: Engine) -> Starlette:
         "/pen/status": Resource(get=pen.status),
         "/pen/stop": Resource(post=pen.stop),
         "/pen/models/{model:path}/tokenizer": Resource(get=models.tokenizer),
+        "/pen/models/{model:path}/export": Resource(get=models.export),
     }
 
     async def api_error(_: Request, error: Exception) -> Response:
@@ -212,8 +215,9 @@ async def serve(settings: Settings, store: Store, listener: socket.socket, token
                           threads=settings.threads, parallel=settings.parallel_jobs, grace=settings.grace)
     worker = Worker(settings.worker_argv, environ=environ, log=store.directory / "worker.log")
     stopping = asyncio.Event()
-    engine = Engine(store, known, scheduler, worker, token, stopping.set, int(time.time()), pen_backend.__version__,
-                    settings.ping_seconds)
+    merger = Merger(settings.merge_argv, environ, store.directory / "worker.log")
+    engine = Engine(store, known, scheduler, worker, merger, token, stopping.set, int(time.time()),
+                    pen_backend.__version__, settings.ping_seconds)
     port = listener.getsockname()[1]
     guard = Guard(application(engine), engine, frozenset(f"{name}:{port}" for name in ("127.0.0.1", "localhost")))
     server = Server(uvicorn.Config(

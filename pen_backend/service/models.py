@@ -1,9 +1,11 @@
 """The provider's models: bases, tuned ones and checkpoints."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
+from pen_backend.errors import ConfigError, RefusedError
 from pen_backend.service.context import Context
 from pen_backend.service.registry import rpc
 
@@ -17,6 +19,26 @@ class ModelSummary:
     kind: str
     created_at: int
     prompt: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelDetail(ModelSummary):
+    """A model with its sizes and where it came from; what a provider does not say is None."""
+
+    context_length: int | None = None
+    vocab_size: int | None = None
+    format_hash: str | None = None
+    job: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """A model's folder as it was written: its files, by name, and their bytes together."""
+
+    model: str
+    directory: Path
+    files: list[str]
+    bytes: int
 
 
 Summaries = list[ModelSummary]
@@ -34,6 +56,46 @@ class Models:
         """List the provider's models, newest first."""
         models = [self._summary(model) for model in self._context.client().models()]
         return sorted(models, key=lambda model: (-model.created_at, model.id))
+
+    @rpc()
+    def show(self, id: str) -> ModelDetail:  # noqa: A002 - the name on the wire
+        """Describe one model: its base, its sizes, and the job that made it."""
+        config = self._context.config
+        model = self._context.client().model(config.model_name(id))
+        own = model.get("pen") or {}
+        summary = self._summary(model)
+        entry = self._context.ledger.entry_of(summary.id)
+        return ModelDetail(**{each.name: getattr(summary, each.name) for each in fields(ModelSummary)},
+                           context_length=own.get("context_length"), vocab_size=own.get("vocab_size"),
+                           format_hash=own.get("format_hash"), job=entry.job if entry else None)
+
+    @rpc()
+    def delete(self, id: str) -> ModelSummary:  # noqa: A002 - the name on the wire
+        """Delete a tuned model; bases stay, and so do jobs."""
+        client = self._context.client()
+        summary = self._summary(client.model(id))
+        client.delete_model(id)
+        return summary
+
+    @rpc()
+    def export(self, id: str, out: Path | None = None, merged: bool = False) -> Exported:  # noqa: A002 - as above
+        """Write a local model into a plain folder that Hugging Face's libraries load: OUT, or one of its name here.
+
+        A model that is an adapter becomes a PEFT folder, to be put on its base; MERGED makes it a whole model.
+        """
+        from pen_backend.service import exports
+
+        config = self._context.config
+        if not config.local:
+            raise RefusedError(f"{config.provider} does not hand its models out.",
+                               hint="Only local models are exported.")
+        client = self._context.client()
+        name = str(client.model(config.model_name(id))["id"])
+        directory = out or (self._context.project or Path.cwd()) / exports.folder_name(name)
+        if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+            raise ConfigError(f"{directory} is there already.", hint="Name another directory.")
+        files = exports.unpack(client.export(name, merged=merged), directory, self._context.disk)
+        return Exported(name, directory, sorted(files), sum(files.values()))
 
     def _summary(self, model: Mapping[str, Any]) -> ModelSummary:
         name = str(model["id"])

@@ -14,10 +14,10 @@ from typing import TextIO
 from pen_backend import __version__
 from pen_backend.errors import BadParamsError
 from pen_backend.service.context import Context
-from pen_backend.transports import cli_classic, cli_dataset, cli_engine, cli_jobs, cli_prepare, cli_prompts
-from pen_backend.transports.arguments import Parser, command, group, help_of, read
+from pen_backend.transports import cli_classic, cli_dataset, cli_engine, cli_jobs, cli_models, cli_prepare, cli_prompts
+from pen_backend.transports.arguments import Parser, command, read
 from pen_backend.transports.attempt import attempt
-from pen_backend.transports.terminal import Printed, Terminal, one_line, table
+from pen_backend.transports.terminal import Printed, Terminal, one_line
 
 
 def main(argv: Sequence[str] | None = None, *, context: Context | None = None, out: TextIO | None = None,
@@ -40,8 +40,6 @@ def main(argv: Sequence[str] | None = None, *, context: Context | None = None, o
 
 def parser() -> argparse.ArgumentParser:
     """Build the parser of every command; the help of each is its method's first sentence."""
-    from pen_backend.service.models import Models
-
     top = Parser(prog="pen", description="Fine-tune and prompt language models on your own machine.")
     top.add_argument("--version", action="version", version=f"pen {__version__}")
     commands = top.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
@@ -64,8 +62,7 @@ def parser() -> argparse.ArgumentParser:
     complete.add_argument("--without-filters", action="store_true", help="leave texts as they are, in and out")
     complete.add_argument("--stream", action="store_true", help="print text as it arrives")
 
-    models = group(commands, "models", "Bases, tuned models and checkpoints.")
-    command(models, "list", list_models, help_of(Models.list))
+    cli_models.add(commands)
     cli_engine.add(commands)
     return top
 
@@ -98,15 +95,6 @@ def _check_numbers(options: argparse.Namespace) -> None:
         given = getattr(options, name)
         if given is not None and given < least:
             raise BadParamsError(f"{name.replace('_', '-')} must be at least {least}, got {given}.")
-
-
-def list_models(context: Context, options: argparse.Namespace, terminal: Terminal) -> None:
-    """Print the models."""
-    from pen_backend.service.models import Models
-
-    models = Models(context).list()
-    terminal.result(models, lambda: table(
-        ("MODEL", "KIND", "BASE", "PROMPT"), [(one.id, one.kind, one.base, one.prompt) for one in models]))
 
 
 def _engine_state(options: argparse.Namespace) -> Path | None:

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Message, Receive, Scope, Send
 
+from pen_backend.engine.export import Merger
 from pen_backend.engine.models import Models
 from pen_backend.engine.scheduler import Scheduler
 from pen_backend.engine.store import Store
@@ -32,6 +33,7 @@ class Engine:
     models: Models
     scheduler: Scheduler
     worker: Worker
+    merger: Merger
     token: Secret
     stop: Callable[[], None]
     started_at: int

@@ -1,13 +1,18 @@
-"""GET /v1/models, GET and DELETE /v1/models/{model}, GET /pen/models/{model}/tokenizer."""
+"""GET /v1/models, GET and DELETE /v1/models/{model}, GET /pen/models/{model}/tokenizer and …/export."""
 
 import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
+from pen_backend.engine.export import Item, items, length, tar
 from pen_backend.engine.models import as_object
-from pen_backend.engine.routes.http import Engine, answer, engine_of, in_thread, query
-from pen_backend.engine.wire.errors import ApiError
+from pen_backend.engine.routes.http import Engine, answer, engine_of, in_thread, query, unless_gone
+from pen_backend.engine.wire.errors import ApiError, invalid_value
+from pen_backend.engine.wire.ids import random_text
 
 DRAIN_SECONDS = 60.0
 TOKENIZER_LIMIT = 64 << 20
@@ -55,3 +60,48 @@ async def tokenizer(request: Request) -> Response:
     if not path.is_file() or path.stat().st_size > TOKENIZER_LIMIT:
         raise ApiError(404, "model_not_found", f"The model '{model.id}' has no tokenizer.json.", param="model")
     return Response(await in_thread(path.read_bytes), media_type="application/json")
+
+
+async def export(request: Request) -> Response:
+    """Send a model as a tar of the plain folder that other libraries load; `merged` puts its adapter into its base."""
+    merged = query(request, "merged").get("merged", "false")
+    if merged not in ("true", "false"):
+        raise invalid_value("merged", "'merged' must be true or false.")
+    engine = engine_of(request)
+    model = await in_thread(engine.models.get, request.path_params["model"])
+    with ExitStack() as held:
+        held.callback(_release, engine, model.id)
+        engine.using[model.id] = engine.using.get(model.id, 0) + 1
+        if model.adapter is None:
+            found = await in_thread(items, model.files)
+        elif merged == "false":
+            found = await in_thread(lambda: items(model.files, engine.models.below(model)))
+        else:
+            out = engine.store.directory / "tmp" / f"merged-{random_text()}"
+            held.callback(engine.store.disk.remove, out)
+            await in_thread(out.mkdir, mode=0o700)
+            await unless_gone(request, engine.merger.merge(model, out))
+            found = await in_thread(items, out)
+        return _Tar(found, model.created_at, held.pop_all().close)
+
+
+class _Tar(StreamingResponse):
+    """A tar; when it is sent, or nobody waits for it any more, what it was made from is let go."""
+
+    def __init__(self, found: Sequence[Item], moment: int, done: Callable[[], None]) -> None:
+        super().__init__(tar(found, moment), media_type="application/x-tar",
+                         headers={"content-length": str(length(found, moment))})
+        self._done = done
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer as ASGI wants it."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._done()
+
+
+def _release(engine: Engine, model: str) -> None:
+    engine.using[model] -= 1
+    if not engine.using[model]:
+        del engine.using[model]

@@ -1,5 +1,8 @@
 """Models over HTTP: listed, described, deleted; their tokenizer handed out."""
 
+import io
+import tarfile
+
 import pytest
 
 from tests.engine.harness import EngineProcess
@@ -38,3 +41,20 @@ def test_a_base_is_not_deleted(served: EngineProcess) -> None:
 @pytest.mark.slow
 def test_a_name_with_a_slash_is_one_segment(served: EngineProcess) -> None:
     assert served.request("GET", "/v1/models/hub%2Ftiny").code == "model_not_found"
+
+
+@pytest.mark.slow
+def test_a_base_is_sent_as_a_tar_of_its_folder(served: EngineProcess) -> None:
+    found = served.request("GET", "/pen/models/tiny/export")
+    assert (found.status, found.headers["content-type"]) == (200, "application/x-tar")
+    assert int(found.headers["content-length"]) == len(found.body)
+    with tarfile.open(fileobj=io.BytesIO(found.body)) as archive:
+        assert "config.json" in archive.getnames()
+
+
+@pytest.mark.slow
+def test_an_export_that_cannot_be_is_said(served: EngineProcess) -> None:
+    assert served.request("GET", "/pen/models/other/export").code == "model_not_found"
+    assert served.request("GET", "/pen/models/tiny/export?merged=yes").code == "invalid_value"
+    assert served.request("GET", "/pen/models/tiny/export?what=1").code == "unknown_parameter"
+    assert served.request("POST", "/pen/models/tiny/export").code == "method_not_allowed"
