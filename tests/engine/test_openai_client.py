@@ -256,3 +256,17 @@ def test_a_file_with_a_wrong_line_names_it(client: openai.OpenAI, tmp_path: Path
     path.write_text('{"prompt": "a", "completion": "b"}\n{"prompt": "a"}\n')
     with pytest.raises(openai.BadRequestError, match=r"puns\.jsonl:2"):
         client.files.create(file=path, purpose="fine-tune")
+
+
+def test_preferences_are_trained_with_their_own_figures(client: openai.OpenAI) -> None:
+    lines = [{"prompt": f"Question {i}:", "chosen": f" It is {i}", "rejected": " No"} for i in range(12)]
+    job = ended(client, client.fine_tuning.jobs.create(
+        model="tiny", training_file=upload(client, lines), validation_file=upload(client, lines[:4]), seed=1,
+        method={"type": "dpo", "dpo": {"hyperparameters": {"n_epochs": 2, "batch_size": 4, "beta": 0.2}}},
+        extra_body={"pen": {"schedule": "linear", "early_stopping": 3}}).id)
+    assert (job.status, job.error, job.method and job.method.type) == ("succeeded", None, "dpo")
+    data = [event.data for event in client.fine_tuning.jobs.list_events(job.id, limit=100)]
+    last = next(each for each in data if isinstance(each, dict) and each["kind"] == "metrics")
+    assert {"train_reward_accuracy", "train_reward_margin", "full_valid_reward_margin"} <= set(last)
+    answer = client.completions.create(model=str(job.fine_tuned_model), prompt="Question 1:", max_tokens=2)
+    assert answer.choices[0].finish_reason in ("stop", "length")
