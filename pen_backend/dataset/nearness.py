@@ -10,15 +10,18 @@ from pen_backend.dataset.keys import split_key
 from pen_backend.dataset.record import Item
 from pen_backend.prompts.training import TrainingSpec
 
-_LIMIT = 2_000_000  # pairs; where there are more, the split joins again
 _CHANGE_NO_TEXT = ("filter", "sample", "dedupe")
 
 
 class Nearness:
-    """Pairs of texts whose similarity is at least LEAST and below the threshold of the dedupe step."""
+    """Pairs of texts whose similarity is at least LEAST and below the threshold of the dedupe step.
 
-    def __init__(self, least: float) -> None:
+    Where there are more than LIMIT, the split has to look for them again.
+    """
+
+    def __init__(self, least: float, limit: int = 2_000_000) -> None:
         self.least = least
+        self._limit = limit
         self._found = array("I")  # of the join that runs, two by two
         self._keys: array[int] | None = None
 
@@ -28,13 +31,13 @@ class Nearness:
 
     def add(self, one: int, two: int) -> None:
         """Remember two items by their numbers."""
-        if len(self._found) <= 2 * _LIMIT:
+        if len(self._found) <= 2 * self._limit:
             self._found.append(one)
             self._found.append(two)
 
     def end(self, items: Sequence[Item]) -> None:
         """Remember the pairs by their texts, because items lose their numbers on the way."""
-        if len(self._found) <= 2 * _LIMIT:
+        if len(self._found) <= 2 * self._limit:
             keys = {number: split_key(items[number].text) for number in sorted(set(self._found))}
             self._keys = array("Q", map(keys.__getitem__, self._found))
         self._found = array("I")
