@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pen_backend.dataset.record import Record, Rejected
+from pen_backend.errors import DataError
 from pen_backend.records import LINE_LIMIT
 from tests.dataset import read
 
@@ -56,7 +57,9 @@ def test_a_line_that_is_too_long_hides_no_other(tmp_path: Path) -> None:
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(content=st.lists(st.sampled_from(["a", " b ", "", " ", "\t"])).map("\n".join))
 def test_every_unit_reads_the_same_lines(content: str, tmp_path: Path) -> None:
-    if not content:
+    if not content.strip():
+        with pytest.raises(DataError, match="is empty"):
+            texts(content.encode(), tmp_path, "line")
         return
     expected = [line.strip() for line in content.split("\n") if line.strip()]
     for unit in ("line", "paragraph", "file"):
