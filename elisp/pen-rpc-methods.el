@@ -18,7 +18,7 @@
 (require 'pen-rpc)
 
 (defconst pen-rpc-methods-hash
-  "3cc2156ad36b9b1f0a71632f99dbd208298c0a7a65ae4f62a0765e7e56c7cc48"
+  "26321b0bbea4f5a841a72bd952618ce0fa4cd21c141883e363784e35a32fda21"
   "What the service says in its greeting if its methods are these.")
 
 (defun pen-rpc-completions-start (&rest args)
@@ -204,6 +204,34 @@ ARGS are keywords, each with its value.
    "datasets-stats"
    '((:path file required)
      (:model (or string null)))
+   args))
+
+(defun pen-rpc-engine-check (&rest args)
+  "Ask the endpoint at URL what it can do.
+
+By short requests to MODEL or to the first model it lists.
+
+The key is PEN_API_KEY, for OpenAI's own address also OPENAI_API_KEY,
+for the local engine its token.
+
+ARGS are keywords, each with its value.
+
+\(fn &key URL MODEL THEN ELSE DEADLINE)"
+  (pen-rpc-invoke
+   "engine-check"
+   '((:url string required)
+     (:model (or string null)))
+   args))
+
+(defun pen-rpc-engine-logs (&rest args)
+  "Return the last lines of the local engine's log, without secrets.
+
+ARGS are keywords, each with its value.
+
+\(fn &key LINES THEN ELSE DEADLINE)"
+  (pen-rpc-invoke
+   "engine-logs"
+   '((:lines integer))
    args))
 
 (defun pen-rpc-engine-start (&rest args)

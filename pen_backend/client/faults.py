@@ -59,6 +59,8 @@ def translate(error: Exception, *, host: str, local: bool) -> PenError:
     if isinstance(error, openai.APIError):  # in the middle of a stream
         own = redact(error.message) if local else f"{host} reported an error"
         return UpstreamError(f"{own}{_details(error)}".rstrip(".") + ".")
+    if isinstance(error, AttributeError) and "_set_private_attributes" in str(error):
+        return login_page()  # what openai makes of a page where it expects a list
     if isinstance(error, openai.OpenAIError):
         return UpstreamError(f"The answer of {host} could not be used ({type(error).__name__}).")
     return InternalError(f"A call to {host} failed in an unexpected way ({type(error).__name__}).")

@@ -1,11 +1,18 @@
-"""The local engine as a daemon: start, stop, look."""
+"""The local engine as a daemon: start, stop, look; and other endpoints, asked what they can do."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pen_backend.errors import ConnectionLostError, NotFoundError
+from pen_backend.secrets import Secret, redact
 from pen_backend.service.context import Context
-from pen_backend.service.registry import rpc
+from pen_backend.service.endpoint import Ability
+from pen_backend.service.registry import Text, rpc
+
+LOG_BYTES = 1 << 20
+
+Abilities = list[Ability]
 
 if TYPE_CHECKING:
     from pen_backend.engine_process import Running
@@ -45,6 +52,41 @@ class Engine:
         """Stop the local engine; training jobs continue from their checkpoints at its next start."""
         self._context.engine().stop()
         return self._describe(None)
+
+    @rpc()
+    def logs(self, lines: int = 100) -> Text:
+        """Return the last lines of the local engine's log, without secrets."""
+        path = self._context.engine().log
+        try:
+            with path.open("rb") as stream:
+                stream.seek(max(0, path.stat().st_size - LOG_BYTES))
+                found = stream.read().decode(errors="replace").splitlines()
+        except FileNotFoundError:
+            raise NotFoundError(f"There is no log {path}; the engine has not run yet.") from None
+        return redact("".join(f"{line}\n" for line in found[-max(1, lines):]))
+
+    @rpc()
+    def check(self, url: str, model: str | None = None) -> Abilities:
+        """Ask the endpoint at URL what it can do, by short requests to MODEL or to the first model it lists.
+
+        The key is PEN_API_KEY, for OpenAI's own address also OPENAI_API_KEY, for the local engine its token.
+        """
+        from pen_backend.client import Client
+        from pen_backend.service.endpoint import abilities
+
+        running = self._context.engine().find()
+        own = running is not None and url.rstrip("/") in (running.base_url, running.root)
+        if own and running is not None:
+            return abilities(Client(running.base_url, running.token, local=True), model)
+        key = self._context.key(openai=url.startswith("https://api.openai.com/"))
+        return abilities(Client(url, key, local=False), model)
+
+    def token(self) -> Secret:
+        """Return the running engine's token, for a client that is not pen; ConnectionLostError if none runs."""
+        running = self._context.engine().find()
+        if running is None:
+            raise ConnectionLostError("The local engine does not run.", hint="Start it: `pen engine start`.")
+        return running.token
 
     def _describe(self, running: "Running | None") -> EngineStatus:
         state = self._context.engine_state

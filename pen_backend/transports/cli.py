@@ -35,7 +35,8 @@ def main(argv: Sequence[str] | None = None, *, context: Context | None = None, o
         return end.code if isinstance(end.code, int) else 1
     terminal = Terminal(out=out, err=err, as_json=options.json, quiet=options.quiet)
     return attempt(terminal, lambda: options.command(
-        context or Context(project=Path.cwd(), engine_state=_engine_state(options)), options, terminal))
+        context or Context(project=Path.cwd(), engine_state=_engine_state(options),
+                           engine_port=getattr(options, "port", None)), options, terminal))
 
 
 def parser() -> argparse.ArgumentParser:
