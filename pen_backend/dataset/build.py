@@ -30,7 +30,6 @@ from pen_backend.dataset.report import Report
 from pen_backend.dataset.sides import Straight, decide
 from pen_backend.dataset.sources import reader
 from pen_backend.dataset.sources.document import documents
-from pen_backend.dataset.sources.whatsapp import strings
 from pen_backend.dataset.spool import Spool
 from pen_backend.dataset.unlabelled import labelled
 from pen_backend.dataset.writing import Writing
@@ -83,7 +82,7 @@ def build(definition: Definition, *, sources: Sequence[Source] | None = None, ou
         definition = with_new_labels(definition, _labels(definition, spec, opened, encoder, pulse, hide), disk)
     purse = None if spec.budget is None else purse or purse_of(spec.budget, encoder)
     identity = build_id(definition, spec, opened, encoder, [
-        hide.identity if hide else None, purse.identity if purse else None, *_other_inputs(definition, spec)])
+        hide.identity if hide else None, purse.identity if purse else None, *_other_inputs(definition, spec, opened)])
     final = out / identity
     with _lock:
         if final in _building:
@@ -304,9 +303,12 @@ def _labels(definition: Definition, spec: TrainingSpec, opened: Sequence[Opened]
         yield from dict.fromkeys(label_of(definition, item, want.label) for item in stream if item.example is None)
 
 
-def _other_inputs(definition: Definition, spec: TrainingSpec) -> Iterator[object]:
+def _other_inputs(definition: Definition, spec: TrainingSpec, opened: Sequence[Opened]) -> Iterator[object]:
     """Yield what else decides a build: the labels, files of words, strings, and what the set is compared with."""
-    yield strings.fingerprint()
+    if any(one.name == "whatsapp" for one in opened):
+        from pen_backend.dataset.sources.whatsapp import strings  # as late as the reader itself
+
+        yield strings.fingerprint()
     yield definition.class_map.to_json() if definition.class_map is not None else None
     named = [(_STEPS, step.filter.words_file) for step in spec.steps
              if step.filter is not None and step.filter.words_file]

@@ -40,7 +40,7 @@ def context(tmp_path: Path) -> Context:
 
 
 def test_every_reader_has_a_file_here() -> None:
-    assert FILES.keys() == READERS.keys()
+    assert FILES.keys() == set(READERS)
 
 
 @pytest.mark.parametrize("named", [True, False], ids=["named", "auto"])

@@ -25,19 +25,17 @@ chatgpt.py    conversations with ChatGPT
 people.py     whom a source keeps, and whose names it takes out
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
+from importlib import import_module
 
 from pen_backend.dataset.record import Read
-from pen_backend.dataset.sources import auto, chatgpt, jokes, jsonl, org, table, text, transcript, whatsapp
 from pen_backend.dataset.sources.document import Document, Request
 from pen_backend.dataset.sources.streams import fault
 
 Reader = Callable[[Document, Request], Iterator[Read]]
 
-READERS: Mapping[str, Reader] = {
-    "jokes": jokes.read, "jsonl": jsonl.read, "org": org.read, "table": table.read, "text": text.read,
-    "whatsapp": whatsapp.read, "transcript": transcript.read, "chatgpt": chatgpt.read,
-}
+# A reader is imported when a document needs it: all of them take longer than most builds.
+READERS = ("jokes", "jsonl", "org", "table", "text", "whatsapp", "transcript", "chatgpt")
 
 
 def reader(name: str, document: Document) -> tuple[str, Reader]:
@@ -49,8 +47,9 @@ def reader(name: str, document: Document) -> tuple[str, Reader]:
         raise fault("empty-file", f"{document.name} is empty: it holds nothing but white space", document.name,
                     "Name a file or mark a region that holds texts.")
     if name == "auto":
-        name = auto.recognise(document)
+        name = import_module(f"{__name__}.auto").recognise(document)
     if name not in READERS:
         raise fault("unknown-format", f"there is no reader '{name}'", document.name,
                     f"There are auto, {', '.join(READERS)}.")
-    return name, READERS[name]
+    read: Reader = import_module(f"{__name__}.{name}").read
+    return name, read
