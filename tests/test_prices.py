@@ -83,7 +83,8 @@ def test_what_is_known_about_a_price_is_said() -> None:
 
 @pytest.mark.parametrize(("text", "line", "says"), [
     ("[]", 1, "keys and values"), ("", 1, "keys and values"), ("models: {}", 1, "as-of"), ("as-of: 2026", 1, "a day"),
-    ("as-of: 2026-01-01\nmodel: {}", 2, "did you mean 'models'"), ("as-of: 2026-01-01\nmodels: 3", 2, "models. must be"),
+    ("as-of: 2026-01-01\nmodel: {}", 2, "did you mean 'models'"),
+    ("as-of: 2026-01-01\nmodels: 3", 2, "models. must be"),
     ("as-of: 2026-01-01\nmodels:\n  a: {train: -1}", 3, "at least 0"),
     ("as-of: 2026-01-01\nmodels:\n  a: {train: .nan}", 3, "models.a.train"),
     ("as-of: 2026-01-01\nmodels:\n  a: {train: free}", 3, "an amount"),
