@@ -249,7 +249,7 @@ def _run(definition: Definition, spec: TrainingSpec, opened: Sequence[Opened], e
     evaluation = _evaluation(definition, spec, encoder, pulse, hide)
     audited = audit(definition, spec, checks_of(spec), files, lists=want.items is not None and not finished,
                     evaluation=evaluation, labels=writing.labels, encoder=encoder, pulse=pulse)
-    outputs += [lines.close() for lines in (rejected, waiting) if lines.rows]
+    outputs += [one for lines in (rejected, waiting) if lines.rows for one in lines.close()]
     report = writing.report(number, plan, read_manifest(made.final.parent / "latest"))
     report = replace(report, findings=(*report.findings, *audited.findings), overlaps=audited.overlaps)
     refuse(report.findings)

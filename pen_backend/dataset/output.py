@@ -35,14 +35,22 @@ class Written:
 
 
 class Lines:
-    """A file of lines, written through a buffer and hashed on the way."""
+    """Lines of one file, or of numbered ones of about LIMIT bytes; written through a buffer and hashed on the way.
 
-    def __init__(self, path: Path, disk: Disk) -> None:
+    Where files are cut depends on the lines alone.
+    """
+
+    def __init__(self, path: Path, disk: Disk, limit: int | None = None) -> None:
         self._path = path
         self._disk = disk
+        self._limit = limit
+        self._full = _BUFFER if limit is None else max(min(_BUFFER, limit // 8), 1)  # bytes that are held back
         self._buffer = bytearray()
-        self._hash = hashlib.sha256()
         self._descriptor = -1
+        self._written: list[Written] = []  # the files that are finished
+        self._hash = hashlib.sha256()
+        self._held = (0, 0, 0)  # rows, tokens and bytes in the finished files
+        self._flushed = (0, 0)  # rows and tokens in all files
         self.rows = self.tokens = self.size = 0
 
     def write(self, line: bytes, tokens: int = 0) -> None:
@@ -50,15 +58,19 @@ class Lines:
         self._buffer += line
         self.rows += 1
         self.tokens += tokens
-        if len(self._buffer) >= _BUFFER:
+        if len(self._buffer) >= self._full:
             self._flush()
 
-    def close(self) -> Written:
-        """Finish the file and force it to the disk; an empty one is written too."""
+    @property
+    def files(self) -> int:
+        """How many files there are so far."""
+        return len(self._written) + (self._descriptor >= 0)
+
+    def close(self) -> list[Written]:
+        """Finish the files and force them to the disk; one without lines is written too."""
         self._flush()
-        self._disk.sync(self._descriptor)
-        self.abandon()
-        return Written(self._path.name, self.rows, self.tokens, self.size, self._hash.hexdigest())
+        self._finish(self._numbered() if self._written else self._path)
+        return self._written
 
     def abandon(self) -> None:
         """Let go of the file, however far it is."""
@@ -67,15 +79,34 @@ class Lines:
             self._descriptor = -1
 
     def _flush(self) -> None:
+        data = bytes(self._buffer)
+        self._buffer.clear()
+        written = self.size - self._held[2]
+        if self._limit is not None and written and written + len(data) > self._limit:
+            self._finish(self._numbered())
         if self._descriptor < 0:
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
             self._descriptor = os.open(self._path, flags, 0o600)
-        data = bytes(self._buffer)
-        self._buffer.clear()
         if data:
             self._disk.append(self._descriptor, data)
         self._hash.update(data)
         self.size += len(data)
+        self._flushed = (self.rows, self.tokens)
+
+    def _finish(self, path: Path) -> None:
+        """Finish a file under its own name."""
+        self._disk.sync(self._descriptor)
+        self.abandon()
+        if path != self._path:
+            self._path.rename(path)
+        rows, tokens, size = self._held
+        self._held = (*self._flushed, self.size)
+        self._written.append(Written(path.name, self._held[0] - rows, self._held[1] - tokens, self.size - size,
+                                     self._hash.hexdigest()))
+        self._hash = hashlib.sha256()
+
+    def _numbered(self) -> Path:
+        return self._path.with_stem(f"{self._path.stem}-{len(self._written) + 1:05}")
 
 
 class Directory:
@@ -87,9 +118,9 @@ class Directory:
         self.temporary = temporary_name(final)
         self._lines: list[Lines] = []
 
-    def lines(self, name: str) -> Lines:
-        """Open a file of lines."""
-        self._lines.append(Lines(self.temporary / name, self.disk))
+    def lines(self, name: str, limit: int | None = None) -> Lines:
+        """Open a file of lines; what is above LIMIT bytes goes to further ones."""
+        self._lines.append(Lines(self.temporary / name, self.disk, limit))
         return self._lines[-1]
 
     def write(self, name: str, data: bytes) -> None:

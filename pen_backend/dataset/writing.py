@@ -44,7 +44,8 @@ class Writing:
         self._pulse = pulse
         self._weights = weights_of(definition, spec)
         self._make = rows.maker(definition, self._weights, want.texts)
-        self._lines: dict[Side, Lines] = {"train": made.lines("train.jsonl"), "valid": made.lines("valid.jsonl")}
+        limit = spec.output.shard_mb * 1_000_000
+        self._lines: dict[Side, Lines] = {side: made.lines(f"{side}.jsonl", limit) for side in SIDES}
         self._totals: dict[tuple[str, Side], Totals] = {}  # by source and side
         self._rows: dict[Side, list[Row]] = {"train": [], "valid": []}
         self._dialect: Format | None = None
@@ -134,7 +135,7 @@ class Writing:
             raise DataError(f"No example is left to train on{self._ledger.losses()}; nothing was published.",
                             hint="Relax the definition's filters, lengths or checks, or add texts.",
                             findings=self._ledger.findings())
-        return [self._lines[side].close() for side in SIDES]
+        return [one for side in SIDES for one in self._lines[side].close()]
 
     def report(self, kept: int, plan: Sides, previous: Mapping[str, object] | None) -> Report:
         """Put what was counted together."""
@@ -223,10 +224,11 @@ class Writing:
                           "too", level="warning")
         if moved:
             yield Finding("moved", f"{count(moved, 'text')} changed sides since the last build", level="note")
-        largest = max(lines.size for lines in self._lines.values())
-        if largest > self._spec.output.shard_mb * 1_000_000:
-            yield Finding("shard", f"a file has {largest // 1_000_000} MB: this version does not cut it into shards",
-                          level="note")
+        for side in SIDES:
+            if (files := self._lines[side].files) > 1:
+                yield Finding("shards", f"the rows of {side} are in {files} files, of at most about "
+                              f"{self._spec.output.shard_mb} MB each", level="note",
+                              hint="a job takes one file: raise output.shard-mb to train on all of it")
 
 
 def _unlisted(definition: Definition, checks: Checks) -> tuple[tuple[str, tuple[str, ...], str], ...]:

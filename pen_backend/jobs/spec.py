@@ -76,6 +76,9 @@ def from_plan(directory: Path, *, default_model: str, overrides: Mapping[str, An
     outputs = {output["name"]: output for output in manifest["outputs"]}
     train = _verified(directory, "train.jsonl", outputs)
     if train is None:
+        if shards := sum(name.startswith("train-") for name in outputs):
+            raise DataError(f"The training set is in {shards} files, and a job takes one.", where=str(directory),
+                            hint="Raise `output: {shard-mb: …}` in its definition, and build it again.")
         raise DataError("The training set has no train.jsonl.", where=str(directory), hint="Build it again.")
     definition = manifest.get("definition")
     options = _merged(definition.get("job") if isinstance(definition, dict) else None, overrides)

@@ -188,7 +188,9 @@ class Datasets(Appraisal):
 
     def _described(self, definition: "Definition", done: "Build", model: str, n_epochs: object,
                    own: Path | None) -> Plan:
-        report, config = done.report, self._context.config
+        from pen_backend.dataset.published import files_of
+
+        report, config, files = done.report, self._context.config, files_of(done.directory)
         train, valid = report.examples["train"], report.examples["valid"]
         seconds = estimate(report.tokens["train"], n_epochs, train, self._context.ledger.rate(model))
         cost, price = self._bill(done, model, n_epochs)
@@ -204,7 +206,7 @@ class Datasets(Appraisal):
 
         return Plan(
             id=done.id, prompt=definition.name, model=model, directory=done.directory,
-            train_path=done.directory / "train.jsonl", valid_path=done.directory / "valid.jsonl",
+            train_path=files["train"][0], valid_path=files["valid"][0],
             records=train + valid, train=train, valid=valid, table=report.table, summary=summary,
             findings=[PlanFinding(one.level, one.message, at(one.where), one.hint, one.code, one.pointer)
                       for one in (*_warnings(definition), *report.findings)],
