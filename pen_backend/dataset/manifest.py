@@ -30,6 +30,7 @@ def build_id(definition: Definition, spec: TrainingSpec, opened: Sequence[Opened
     identity = {
         "format_version": FORMAT_VERSION,
         "version": __version__,
+        "name": definition.set_name,
         "prompt": definition.name,
         "format": template.hashed(definition),
         "training": _plain(spec),
@@ -49,6 +50,7 @@ def manifest_of(definition: Definition, spec: TrainingSpec, opened: Sequence[Ope
         "build_id": identity,
         "format_version": FORMAT_VERSION,
         "version": __version__,
+        "name": definition.set_name,
         "prompt": definition.name,
         "definition": _plain(spec) if hide is None else hide.plain(_plain(spec)),
         "anonymised": hide is not None,

@@ -466,3 +466,63 @@ def test_a_set_of_its_own_without_sources_is_named_itself(tmp_path: Path) -> Non
     path.write_text("pen: 1\nkind: dataset\nname: empty\nprompt: answers\nsources: []\n")
     with pytest.raises(PromptError, match=r"set.yaml:5:10: empty names no sources.* Add them to `sources:`"):
         build(library.find_training(str(path)), out=tmp_path / "out", encoder=Bytes())
+
+
+def test_a_set_of_its_own_joins_several_sources_and_ignores_its_prompts_training(tmp_path: Path) -> None:
+    definition(tmp_path, ROWS, training="{sources: [{reader: jsonl, path: prompts-own.jsonl}], seed: 9}")
+    (tmp_path / "prompts-own.jsonl").write_text('{"question": "never", "answer": "read"}')
+    lines = QUESTIONS.splitlines()
+    (tmp_path / "one.jsonl").write_text("\n".join(lines[:25]))
+    (tmp_path / "two.csv").write_text("question,answer\n" + "\n".join(f"table question {n},{n}" for n in range(10)))
+    (tmp_path / "held.jsonl").write_text("\n".join(lines[30:34]))
+    (tmp_path / "set.yaml").write_text("""\
+pen: 1
+kind: dataset
+name: from-three
+prompt: answers
+seed: 7
+sources:
+- {id: jokes, reader: jsonl, path: one.jsonl, terms: research only}
+- {reader: table, path: two.csv}
+- {reader: jsonl, path: held.jsonl, side: valid}
+""")
+    done = build(library.find_training(str(tmp_path / "set.yaml")), out=tmp_path / "out", encoder=Bytes())
+    accounted(done)
+    assert [(one.name, one.reader, one.read) for one in done.report.sources] == [
+        ("one.jsonl", "jsonl", 25), ("two.csv", "table", 10), ("held.jsonl", "jsonl", 4)]
+    assert [done.manifest[key] for key in ("name", "prompt", "seed")] == ["from-three", "answers", 7]
+    held = {row.segments[0].text for row in rows(done.directory, "valid")}
+    assert {f"Q: {json.loads(line)['question']}\nA:" for line in lines[30:34]} <= held
+
+
+@pytest.mark.slow
+@pytest.mark.reliability
+def test_a_build_killed_at_any_moment_is_built_again_to_the_same_bytes(tmp_path: Path) -> None:
+    program = """
+import sys
+from pathlib import Path
+from pen_backend.dataset.build import build
+from pen_backend.prompts import library
+from tests.dataset import Bytes
+where = Path(sys.argv[1])
+found = library.find(str(where / "definition.yaml"), project=None, config_dir=None)
+print(build(found, out=where / "out", encoder=Bytes(), progress=lambda at: print(at.stage, flush=True)).id, flush=True)
+"""
+    definition(tmp_path, ROWS, "{sources: [{reader: jsonl, path: rows.jsonl}], steps: [{dedupe: {near: 0.7}}]}")
+    (tmp_path / "rows.jsonl").write_text("\n".join(
+        json.dumps({"question": f"{text} {number}", "answer": "x"}) for number, text in enumerate(puns(3_000))))
+    killed = 0
+    for beats in (1, 8, 20, 32):  # lines of progress before the kill
+        with subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, text=True,
+                              cwd=Path(__file__).parents[2]) as process:
+            assert process.stdout is not None
+            told = [line for _, line in zip(range(beats), process.stdout, strict=False)]
+            killed += len(told) == beats
+            process.kill()
+    assert killed >= 3
+    assert not (tmp_path / "out" / "latest").exists()
+    found = library.find(str(tmp_path / "definition.yaml"), project=None, config_dir=None)
+    done = build(found, out=tmp_path / "out", encoder=Bytes())
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted([done.id, "latest"])
+    other = build(found, out=tmp_path / "other", encoder=Bytes())
+    assert files(done.directory) == files(other.directory)
