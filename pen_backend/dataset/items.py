@@ -101,7 +101,8 @@ def read(opened: Opened, want: Wanted, prompt_loss_weight: float, pulse: Pulse, 
     kept, limit, where = 0, source.limit, source.where
     stream = opened.reader(document, request)
     for done, each in enumerate(stream if want.turns is None else replies(stream, want.turns, source)):
-        pulse.beat("records read", done)
+        if not done % Pulse.EVERY:
+            pulse.beat("records read", done)
         if isinstance(each, Record):
             fields = each.fields
         elif isinstance(each, Example):

@@ -137,7 +137,8 @@ def _place(origin: Origin) -> tuple[str, str, str]:
 
 def _row(one: Example) -> tuple[object, ...]:
     rejected = None if one.rejected is None else list(map(_piece, one.rejected))
-    return (list(map(_piece, one.segments)), rejected, one.tools, one.label, one.group, one.meta, _place(one.origin))
+    return (list(map(_piece, one.segments)), rejected, one.tools, one.label, one.group, dict(one.meta),
+            _place(one.origin))
 
 
 def _piece(segment: Segment) -> tuple[object, ...]:

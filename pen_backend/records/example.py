@@ -3,7 +3,7 @@
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import NamedTuple
 
 import orjson
@@ -14,7 +14,7 @@ _WEIGHT = "a weight is a finite number >= 0"
 _CANONICAL = orjson.OPT_SORT_KEYS
 
 
-# NamedTuples, not frozen dataclasses, which take three times as long to make: every record has an Origin and Segments.
+# NamedTuples, not frozen dataclasses, which take three times as long to make: every record becomes an Example.
 class Segment(NamedTuple):
     """A piece of text and how much its tokens count; `extra` keeps tool_calls and the like verbatim."""
 
@@ -41,11 +41,7 @@ class Origin(NamedTuple):
         return f"{self.source} {self.locator}".rstrip()
 
 
-_NOWHERE = Origin("", "", "")
-
-
-@dataclass(frozen=True, slots=True)
-class Example:
+class Example(NamedTuple):
     """What a model is trained on: loss = sum(weight * nll) / sum(weight) over the segments' tokens."""
 
     segments: tuple[Segment, ...]
@@ -53,8 +49,8 @@ class Example:
     tools: tuple[Mapping[str, object], ...] | None = None
     label: str | None = None
     group: str | None = None
-    meta: Mapping[str, object] = field(default_factory=dict)
-    origin: Origin = _NOWHERE
+    meta: Mapping[str, object] = MappingProxyType({})
+    origin: Origin = Origin("", "", "")
 
     @property
     def id(self) -> str:

@@ -3,7 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from pen_backend.engine.nn.chat import ChatFormat, example_messages
@@ -125,7 +125,7 @@ def chat_example(example: Example, chat: ChatFormat) -> Example:
     """Write the messages of an example as its model does; raises TemplateError if that model cannot."""
     segments = chat.segments(example_messages(example.segments), [segment.weight for segment in example.segments],
                              tools=example.tools)
-    return replace(example, segments=tuple(segments))
+    return example._replace(segments=tuple(segments))
 
 
 def _check_hash(data: Data, name: str, code: Code, param: Param) -> None:

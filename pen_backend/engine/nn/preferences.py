@@ -2,7 +2,7 @@
 
 from array import array
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import takewhile
 
 from pen_backend.engine.nn.tokenise import Encoded, fit
@@ -53,8 +53,8 @@ def both(example: Example) -> tuple[tuple[Dialect, Example], tuple[Dialect, Exam
     """Make of a preference the two examples that it compares; answers have a weight, the prompt has none."""
     prompt = takewhile(lambda segment: segment.weight == 0, example.segments)
     dialect: Dialect = "prompt-completion" if example.segments[0].role is None else "chat"
-    other = replace(example, segments=(*prompt, *(example.rejected or ())), rejected=None)
-    return (dialect, replace(example, rejected=None)), (dialect, other)
+    other = example._replace(segments=(*prompt, *(example.rejected or ())), rejected=None)
+    return (dialect, example._replace(rejected=None)), (dialect, other)
 
 
 def pairs(encoded: Iterable[Encoded]) -> Iterator[Pair]:
