@@ -51,6 +51,17 @@ class Inspector:
         self._note("boundary", example)
         return example
 
+    @property
+    def has_sampled(self) -> bool:
+        """Say whether enough rows were looked at as a whole, so that each further one may be looked at by `passes`."""
+        return self._sampled >= _BOUNDARY_SAMPLE and self._classes is None and not self._min_tokens
+
+    def passes(self, texts: Sequence[str], tokens: Sequence[int]) -> bool:
+        """Say that `inspect` would find nothing in a row of TEXTS without roles, the last of which is learned."""
+        if self._most is not None and sum(tokens) > self._most:
+            return False
+        return tokens[-1] > 0 and (self._end is None or not self._end_inside(texts, self._end))
+
     def inspect(self, example: Example, item: Item, side: Side) -> list[Counted] | Rejected:
         """Return an example with the tokens of its segments, as one or several that fit, or why it is dropped."""
         if self._end is not None and self._ends_inside(example, self._end, finished=item.example is not None):
@@ -123,8 +134,11 @@ class Inspector:
             text = segments[-1].text
             return (self._boundary != "keep" and len(segments) > 1 and segments[0].role is None
                     and text.find(end) not in (-1, len(text) - len(end)))
+        return self._end_inside([segment.text for segment in segments], end)
+
+    def _end_inside(self, texts: Sequence[str], end: str) -> bool:
         for index, last in self._written:
-            text = segments[index].text
+            text = texts[index]
             if text.find(end) != len(text) - len(end) if last else end in text:
                 return True
         return False

@@ -52,8 +52,11 @@ class Counter:
 
     def __call__(self, segments: Sequence[Segment]) -> list[int]:
         """Return the tokens of each segment."""
-        return [self._count(text) if len(text := segment.text) > self.SHORT else self._short(text)
-                for segment in segments]
+        return self.texts([segment.text for segment in segments])
+
+    def texts(self, texts: Sequence[str]) -> list[int]:
+        """Return the tokens of each text."""
+        return [self._count(text) if len(text) > self.SHORT else self._short(text) for text in texts]
 
     def _short(self, text: str) -> int:
         number = self._known.get(text)

@@ -24,7 +24,7 @@ from pen_backend.errors import DataError, Finding
 from pen_backend.prompts import rows
 from pen_backend.prompts.definition import Definition
 from pen_backend.prompts.training import TrainingSpec
-from pen_backend.records import Example, Format, to_line
+from pen_backend.records import Example, Format, text_list_line, to_line
 from pen_backend.tokens import Encoder
 
 _VALID_SHOWN = 10
@@ -44,6 +44,9 @@ class Writing:
         self._pulse = pulse
         self._weights = weights_of(definition, spec)
         self._make = rows.maker(definition, self._weights, want.texts)
+        self._texts_of = rows.texter(definition, self._weights) if self._weights[-1] > 0 else None
+        self._plain_weights = [float(weight) for weight in self._weights]
+        self._is_quick = False  # rows of texts alone are written without making examples of them
         limit = spec.output.shard_mb * 1_000_000
         self._lines: dict[Side, Lines] = {side: made.lines(f"{side}.jsonl", limit) for side in SIDES}
         self._totals: dict[tuple[str, Side], Totals] = {}  # by source and side
@@ -58,7 +61,8 @@ class Writing:
         self._chosen: Chosen | None = None
         self._asked = 0  # examples to train on that the budget has been asked about
         self._checks = checks_of(spec)
-        self._inspector = Inspector(definition, spec, encoder, self._checks, Counter(encoder))
+        self._count = Counter(encoder)
+        self._inspector = Inspector(definition, spec, encoder, self._checks, self._count)
         self._is_list = spec.example.build == "continuation"
         self._unlisted = _unlisted(definition, self._checks) if self._is_list else ()
 
@@ -86,8 +90,11 @@ class Writing:
     def add(self, side: Side, item: Item) -> None:
         """Build and write the example of one item."""
         self._used += 1
-        for example, tokens in self._ready(side, item, None):
-            self._write(side, example, tokens)
+        if not self._is_quick or not self._add_texts(side, item):
+            for example, tokens in self._ready(side, item, None):
+                self._write(side, example, tokens)
+            self._is_quick = (self._texts_of is not None and self._chosen is None and self._dialect == "text-list"
+                              and self._inspector.has_sampled)
 
     def write(self, kept: Kept, plan: Sides, chosen: Chosen | None = None) -> None:
         """Build all examples and write them: finished ones and rows in input order, then the bundles of each side.
@@ -96,6 +103,9 @@ class Writing:
         """
         self._chosen = chosen
         for side, item, used, make in self._examples(kept, plan):
+            if make is None:
+                self.add(side, item)
+                continue
             self._used += used
             for example, tokens in self._ready(side, item, make):
                 self._write(side, example, tokens)
@@ -190,16 +200,39 @@ class Writing:
         self._built += len(ready) - 1  # a text that is too long may become several
         return ready
 
+    def _add_texts(self, side: Side, item: Item) -> bool:
+        """Write a row of texts about which there is nothing to say; most of a large set are such, at half the cost."""
+        if item.example is not None or item.weights or self._texts_of is None or len(self._rows[side]) < ROWS_SHOWN:
+            return False
+        texts = self._texts_of(item.fields)
+        if texts is None:
+            return False
+        tokens = self._count.texts(texts)
+        if not self._inspector.passes(texts, tokens):
+            return False
+        try:
+            line = text_list_line(texts, self._plain_weights)
+        except TypeError:
+            return False
+        if not self._built % Pulse.EVERY:
+            self._pulse.beat("rows written", self._built)
+        self._built += 1
+        self._enter(side, item.origin.source, line, sum(tokens), texts)
+        return True
+
+    def _enter(self, side: Side, source: str, line: bytes, tokens: int, texts: list[str]) -> None:
+        """Write a line and count it."""
+        self._lines[side].write(line, tokens)
+        totals = self._totals.get((source, side))
+        if totals is None:
+            totals = self._totals[source, side] = Totals()
+        totals.add(tokens, "".join(texts))
+
     def _write(self, side: Side, example: Example, tokens: Sequence[int]) -> None:
         if self._dialect is None:
             self._dialect = _dialect(example, self._spec)
-        total, text = sum(tokens), "".join([segment.text for segment in example.segments])
-        self._lines[side].write(to_line(example, self._dialect, prompt_loss_weight=self._prompt_loss_weight,
-                                        lossy=self._lossy), total)
-        totals = self._totals.get((example.origin.source, side))
-        if totals is None:
-            totals = self._totals[example.origin.source, side] = Totals()
-        totals.add(total, text)
+        line = to_line(example, self._dialect, prompt_loss_weight=self._prompt_loss_weight, lossy=self._lossy)
+        self._enter(side, example.origin.source, line, sum(tokens), [segment.text for segment in example.segments])
         if len(self._rows[side]) < ROWS_SHOWN:
             segments = tuple(RowSegment(segment.text, segment.weight, number)
                              for segment, number in zip(example.segments, tokens, strict=True))

@@ -15,7 +15,8 @@ from pen_backend.prompts.variables import Variable
 from pen_backend.records import Example, Origin, Segment
 
 Make = Callable[[Mapping[str, object], Origin, Sequence[float] | None], Example]
-_Write = Callable[[Mapping[str, object]], Segment | None]
+Texts = Callable[[Mapping[str, object]], list[str] | None]
+_Write = Callable[[Mapping[str, object]], str | None]
 
 
 def maker(definition: Definition, weights: Sequence[float], names: Sequence[str]) -> Make:
@@ -28,35 +29,57 @@ def maker(definition: Definition, weights: Sequence[float], names: Sequence[str]
         given = {name: values[name] for name in names if name in values}
         return template.example(definition, given, own or weights, origin=origin)
 
-    if not _is_plain(definition) or weights_problem(tuple(weights), len(definition.pieces)):
+    texts_of = texter(definition, weights)
+    if texts_of is None:
         return by_template
-    writers = [_writer(definition, piece, float(weight))
-               for piece, weight in zip(definition.pieces, weights, strict=True)]
+    numbers = [float(weight) for weight in weights]
 
-    def by_parts(values: Mapping[str, object], origin: Origin, own: Sequence[float] | None) -> Example:
-        segments = []
-        for constant, write in writers:
-            segment = constant or write(values)
-            if segment is None or own:
-                return by_template(values, origin, own)
-            segments.append(segment)
-        return Example(tuple(segments), None, None, None, None, {}, origin)
+    def by_texts(values: Mapping[str, object], origin: Origin, own: Sequence[float] | None) -> Example:
+        texts = None if own else texts_of(values)
+        if texts is None:
+            return by_template(values, origin, own)
+        return Example(tuple(map(Segment, texts, numbers)), None, None, None, None, {}, origin)
 
-    return by_parts
+    return by_texts
+
+
+def texter(definition: Definition, weights: Sequence[float]) -> Texts | None:
+    """Return a function that writes the texts of a row; it gives None for values that `template` has to look at.
+
+    None if that is so for all: the definition does more to values than to put its own words around them, or the
+    weights are wrong.
+    """
+    if not _is_plain(definition) or weights_problem(tuple(weights), len(definition.pieces)):
+        return None
+    return _texter(definition, definition.pieces)
 
 
 def asker(definition: Definition) -> Callable[[Mapping[str, object]], str | None]:
     """Return a function that writes what is asked with a record's values; None where `template` has to look at them."""
     if not _is_plain(definition):
         return lambda values: None
-    writers = [_writer(definition, piece, 1.0) for piece in definition.pieces[:definition.asking]]
+    texts_of = _texter(definition, definition.pieces[:definition.asking])
 
     def ask(values: Mapping[str, object]) -> str | None:
-        segments = [constant or write(values) for constant, write in writers]
-        texts = [segment.text for segment in segments if segment is not None]
-        return "".join(texts) if len(texts) == len(segments) else None
+        texts = texts_of(values)
+        return None if texts is None else "".join(texts)
 
     return ask
+
+
+def _texter(definition: Definition, pieces: Sequence[Piece]) -> Texts:
+    writers = [_writer(definition, piece) for piece in pieces]
+
+    def texts_of(values: Mapping[str, object]) -> list[str] | None:
+        texts = []
+        for constant, write in writers:
+            text = constant or write(values)
+            if text is None:
+                return None
+            texts.append(text)
+        return texts
+
+    return texts_of
 
 
 def _is_plain(definition: Definition) -> bool:
@@ -67,11 +90,8 @@ def _is_plain(definition: Definition) -> bool:
             and not any(one.preprocessor or one.type not in ("string", "text") for one in variables))
 
 
-def _writer(definition: Definition, piece: Piece, weight: float) -> tuple[Segment | None, _Write]:
-    """Return one piece if it is always the same, and what writes it.
-
-    That gives None instead of a segment for values that `template` has to look at.
-    """
+def _writer(definition: Definition, piece: Piece) -> tuple[str | None, _Write]:
+    """Return the text of one piece if it is always the same, and what writes it."""
     form = definition.format
     ends = piece.last and piece.bounded
     keep_end = piece.generate and definition.no_trim_end
@@ -81,7 +101,7 @@ def _writer(definition: Definition, piece: Piece, weight: float) -> tuple[Segmen
     after = ((form.completion_end or "") if piece.last else "") if piece.generate else form.prompt_end if ends else ""
     fill, may_be_empty = _filler(piece.parts, keep_end), piece.first
 
-    def write(values: Mapping[str, object]) -> Segment | None:
+    def write(values: Mapping[str, object]) -> str | None:
         text = fill(values)
         if text is None:
             return None
@@ -90,7 +110,7 @@ def _writer(definition: Definition, piece: Piece, weight: float) -> tuple[Segmen
         elif strip_start:
             text = text.lstrip()
         if text or may_be_empty:  # else the white space before it stands at the end of another text
-            return Segment(before + text + after, weight)
+            return before + text + after
         return None
 
     constant = None if any(isinstance(part, Variable) for part in piece.parts) else write({})
@@ -98,7 +118,8 @@ def _writer(definition: Definition, piece: Piece, weight: float) -> tuple[Segmen
 
 
 def _filler(parts: Parts, keep_end: bool) -> Callable[[Mapping[str, object]], str | None]:
-    """Return what puts texts between a piece's own words; None for a value that is no ordinary text."""
+    """Return what puts texts between a piece's own words; it gives None for a value that is no ordinary text."""
+
     def value_of(values: Mapping[str, object], name: str, one_line: bool) -> str | None:
         text = values.get(name)
         if type(text) is not str or "\r" in text:

@@ -11,7 +11,7 @@ hyperparameters.py  the one table of job options, for definitions, the command l
 
 from pen_backend.records.dialects import DIALECTS, FORMATS, Dialect, Format, parse_object
 from pen_backend.records.example import Example, Origin, Segment, bad, example_id, make_example
-from pen_backend.records.formats import Lossy, to_line
+from pen_backend.records.formats import Lossy, text_list_line, to_line
 from pen_backend.records.hyperparameters import HYPERPARAMETERS, Hyperparameter, auto_epochs, check_hyperparameters
 from pen_backend.records.lines import (
     LINE_LIMIT,
@@ -45,5 +45,6 @@ __all__ = [
     "raw_lines",
     "read_lines",
     "refuse_forgotten_data",
+    "text_list_line",
     "to_line",
 ]

@@ -26,12 +26,21 @@ def to_line(example: Example, dialect: Format, *, prompt_loss_weight: float = 0.
                   hint="remove the half of a surrogate pair from the text") from error
 
 
+def text_list_line(texts: list[str], weights: list[float]) -> bytes:
+    """Write texts with their weights as one line of a text-list; TypeError for what JSON cannot hold."""
+    return orjson.dumps(_text_list(texts, weights), option=orjson.OPT_APPEND_NEWLINE)
+
+
+def _text_list(texts: list[str], weights: list[float]) -> dict[str, object]:
+    return {"data": {"text_list": texts, "loss_weights": weights}}
+
+
 def _to_object(example: Example, dialect: Format, prompt_loss_weight: float, lossy: Lossy) -> dict[str, object]:
     segments = example.segments
     if dialect == "text-list" and example.rejected is None and not example.tools:  # most sets
         weights = [segment.weight for segment in segments if segment.role is None]
         if len(weights) == len(segments):
-            return {"data": {"text_list": [segment.text for segment in segments], "loss_weights": weights}}
+            return _text_list([segment.text for segment in segments], weights)
     roles = any(segment.role is not None for segment in segments)
     if dialect == "chat":
         if example.rejected is not None:
