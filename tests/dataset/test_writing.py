@@ -16,8 +16,9 @@ ODD: dict[int, dict[str, object]] = {
 
 
 def test_every_row_is_the_templates_however_many_came_before(tmp_path: Path) -> None:
-    records: list[dict[str, object]] = [ODD.get(number, {"question": f"question {number}", "answer": f"answer {number} it is"})
-               for number in range(1_300)]
+    plain: list[dict[str, object]] = [{"question": f"question {number}", "answer": f"answer {number} it is"}
+                                      for number in range(1_300)]
+    records = [ODD.get(number, record) for number, record in enumerate(plain)]
     training = ("{steps: [], split: {valid: 0.1, by: [record]}, on-bad: skip, "
                 "example: {max-tokens: 200, overlong: truncate}}")
     done = run(tmp_path, "\n".join(map(json.dumps, records)), prompt=ROWS, reader_name="jsonl", training=training)
