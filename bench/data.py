@@ -36,7 +36,7 @@ TOKENIZER = Path(pen_backend.__file__).parent / "engine/base/pen-tiny/tokenizer.
 PEER = ROOT / "build/bench-prepare"
 PEER_VERSION = "openai[datalib]==2.34.0"
 ROUNDS = 3
-PARTS = (16, 4, 1)  # the parts of the input whose cost a record is compared
+PARTS = (16, 4, 1)  # the parts of the input whose cost a record is compared, each with all duplicates of its texts
 LONG = 10_000  # characters above which prepare_data drops a record, and then fails
 
 Rounds = dict[str, list[Cost]]
@@ -160,10 +160,11 @@ def make_input(work: Path) -> str:
                 pair = {"prompt": joke["title"], "completion": joke["body"]}
                 pairs.write(json.dumps(pair, ensure_ascii=False) + "\n")
     with (work / "texts.jsonl").open("w") as texts:
-        distinct = {folded_key(text): text for joke in records if (text := f"{joke['title']} {joke['body']}")}
+        distinct = {key(text): text for text in (f"{joke['title']} {joke['body']}" for joke in records)}
         texts.writelines(json.dumps(text) + "\n" for text in distinct.values())
     for part in PARTS[:-1]:
-        (work / f"jokes{part}.json").write_text(json.dumps(records[:len(records) // part], indent=4))
+        some = [joke for joke in records if key(joke["title"], " ", joke["body"])[0] % part == 0]  # with all duplicates
+        (work / f"jokes{part}.json").write_text(json.dumps(some, indent=4))
         definition = (ARMS / "core.yaml").read_text().replace("jokes.json", f"jokes{part}.json")
         (work / f"part{part}.yaml").write_text(definition)
     for name in ("core", "whole", "pairs"):
