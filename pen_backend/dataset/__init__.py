@@ -7,9 +7,13 @@ anonymise.py   people, phone numbers and addresses replaced before anything is w
 steps.py       the definition's steps, in order
 normalise.py   one spelling of every text
 filters.py     keep the records that fit
+keys.py        hashes of texts
 dedupe.py      drop equal and nearly equal records
 near.py        find nearly equal texts, exactly
+nearness.py    what dedupe found near, for the split
 unlabelled.py  rows that wait for their completion
+spool.py       items on disk while a build decides about them
+kept.py        the items that stay, and what the split needs of each
 sides.py       keep what belongs together on one side
 split.py       decide by hash what is held out
 turns.py       a chat as replies, each with what was said before it
