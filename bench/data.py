@@ -5,9 +5,9 @@ Run it: python -m bench data
 The input is the file of 194,553 jokes that shared/data/jokes/build_bench_input.py makes; without it one is generated,
 and the rows say so. Every arm is a process of its own, imports included, and the arms take turns: a row's value is the
 median of the rounds' ratios, its `values` are the rounds. Times are CPU seconds, or of the clock where the row says so;
-memory is the most an arm held. The rows that the arms write are compared one by one. prepare_data is that of openai
-2.34.0, installed once into build/bench-prepare; where it cannot be, its rows are left out. It counts no tokens, and
-cannot finish the five longest records, which are left out for both.
+memory is the most an arm held. The rows that the arms write are compared one by one. Where prepare_data cannot be
+installed, its rows are left out. It counts no tokens, and cannot finish the five longest records, which are left out
+for both.
 """
 
 import hashlib
@@ -19,12 +19,12 @@ import subprocess
 import sys
 import tempfile
 import unicodedata
-import venv
 from collections.abc import Iterator, Mapping
 from itertools import zip_longest
 from pathlib import Path
 
 import pen_backend
+from bench import prepare_data
 from bench.measured import Cost, measured
 from bench.row import Row
 from pen_backend.dataset.keys import folded_key
@@ -33,11 +33,8 @@ ROOT = Path(__file__).resolve().parents[1]
 ARMS = ROOT / "bench/data"
 JOKES = Path(os.environ.get("PEN_SHARED", ROOT.parent / "shared")) / "data/jokes/build_bench_input.py"
 TOKENIZER = Path(pen_backend.__file__).parent / "engine/base/pen-tiny/tokenizer.json"
-PEER = ROOT / "build/bench-prepare"
-PEER_VERSION = "openai[datalib]==2.34.0"
 ROUNDS = 3
 PARTS = (16, 4, 1)  # the parts of the input whose cost a record is compared, each with all duplicates of its texts
-LONG = 10_000  # characters above which prepare_data drops a record, and then fails
 
 Rounds = dict[str, list[Cost]]
 
@@ -47,10 +44,10 @@ def rows() -> list[Row]:
     with tempfile.TemporaryDirectory(prefix="pen-bench-") as name:
         work = Path(name)
         said = make_input(work)
-        costs, parts = run(work, prepare=install_peer())
+        costs, parts = run(work)
         compare(work)
         counted = list(of_core(costs, said))
-        if costs["prepare"]:
+        if costs["prepare_data"]:
             counted += of_prepare(costs, said)
         return [*counted, *of_near(costs, said), *of_growth(costs, parts, said)]
 
@@ -69,7 +66,7 @@ def of_prepare(costs: Rounds, said: str) -> Iterator[Row]:
     """Compare a build that counts tokens with prepare_data, which does not."""
     for name, key, goal in (("cpu", "cpu", 0.60), ("memory", "peak", 0.35), ("wall", "wall", None)):
         yield ratio(f"data-prepare-{name}", f"{name} of prepare_data, openai 2.34.0{said}", goal, costs["pairs"],
-                    costs["prepare"], key)
+                    costs["prepare_data"], key)
 
 
 def of_near(costs: Rounds, said: str) -> Iterator[Row]:
@@ -107,7 +104,7 @@ def absolute(name: str, against: str, goal: float, ours: list[Cost]) -> Row:
             "values": values}
 
 
-def run(work: Path, *, prepare: bool) -> tuple[Rounds, dict[int, list[tuple[float, int]]]]:
+def run(work: Path) -> tuple[Rounds, dict[int, list[tuple[float, int]]]]:
     """Run every arm in turn, some rounds; return the costs, and what the builds of each part took by themselves."""
     python = sys.executable
     arms = {
@@ -119,16 +116,16 @@ def run(work: Path, *, prepare: bool) -> tuple[Rounds, dict[int, list[tuple[floa
         "strings": [python, str(ARMS / "strings.py"), "texts.jsonl", "0.7", "strings.json"],
         **{f"part {part}": [python, str(ARMS / "ours.py"), f"part{part}.yaml", f"part{part}"] for part in PARTS[:-1]},
     }
-    if prepare:
-        arms["prepare"] = [str(PEER / "bin/openai"), "tools", "fine_tunes.prepare_data", "-f", "pairs.jsonl", "-q"]
-    costs: Rounds = {name: [] for name in (*arms, "prepare")}
+    if (prepare := prepare_data.command("pairs.jsonl")) is not None:
+        arms["prepare_data"] = prepare
+    costs: Rounds = {name: [] for name in (*arms, "prepare_data")}
     parts: dict[int, list[tuple[float, int]]] = {part: [] for part in PARTS}
     for _ in range(ROUNDS):
         for name, command in arms.items():
             clear(work, name)
             cost = measured(command, work)
             costs[name].append(cost)
-            print(f"  {name:8} {cost['cpu']:6.2f} s CPU, {cost['wall']:6.2f} s, {cost['peak']:4.0f} MB",
+            print(f"  {name:12} {cost['cpu']:6.2f} s CPU, {cost['wall']:6.2f} s, {cost['peak']:4.0f} MB",
                   file=sys.stderr, flush=True)
             if name == "core" or name.startswith("part"):
                 part = 1 if name == "core" else int(name.removeprefix("part "))
@@ -141,7 +138,7 @@ def clear(work: Path, name: str) -> None:
     """Remove what an arm has written in the round before."""
     name = name.replace(" ", "")
     shutil.rmtree(work / name, ignore_errors=True)
-    for path in (work / f"{name}.json", *(work.glob("*_prepared*") if name == "prepare" else ())):
+    for path in (work / f"{name}.json", *(work.glob("*_prepared*") if name == "prepare_data" else ())):
         path.unlink(missing_ok=True)
 
 
@@ -154,11 +151,7 @@ def make_input(work: Path) -> str:
         jokes.write_text(json.dumps(list(generated(194_553)), indent=4))
         said = " (generated jokes)"
     records: list[dict[str, str]] = json.loads(jokes.read_text())
-    with (work / "pairs.jsonl").open("w") as pairs:
-        for joke in records:
-            if len(joke["title"]) + len(joke["body"]) <= LONG:
-                pair = {"prompt": joke["title"], "completion": joke["body"]}
-                pairs.write(json.dumps(pair, ensure_ascii=False) + "\n")
+    prepare_data.write_rows(records, work / "pairs.jsonl")
     with (work / "texts.jsonl").open("w") as texts:
         distinct = {key(text): text for text in (f"{joke['title']} {joke['body']}" for joke in records)}
         texts.writelines(json.dumps(text) + "\n" for text in distinct.values())
@@ -181,19 +174,6 @@ def generated(count: int) -> Iterator[dict[str, object]]:
         text = [words[int.from_bytes(drawn[at:at + 2], "big") ** 2 % 20_000] for at in range(0, 64, 2)]
         yield {"body": "" if drawn[0] < 26 else " ".join(text[10:]) + ".", "id": f"{number:06x}", "score": drawn[1],
                "title": " ".join(text[:10]) + "?"}
-
-
-def install_peer() -> bool:
-    """Install prepare_data into an environment of its own; say whether it is there."""
-    if (PEER / "bin/openai").exists():
-        return True
-    venv.create(PEER, with_pip=True, clear=True)
-    done = subprocess.run([str(PEER / "bin/python"), "-m", "pip", "install", "-q", PEER_VERSION], stdout=sys.stderr,
-                          check=False)
-    if done.returncode != 0:
-        shutil.rmtree(PEER)
-        print(f"  {PEER_VERSION} cannot be installed: its rows are left out", file=sys.stderr)
-    return done.returncode == 0
 
 
 def compare(work: Path) -> None:

@@ -1,7 +1,7 @@
 """prepare_data of openai 2.34.0, the last release that had it, as a peer of the data benchmarks.
 
-It is installed once from the package index into a virtual environment of its own, below build/, and nothing of pen's is
-in its process. It counts no tokens, and dies on a row of more than 10,000 characters if an equal row stands before it.
+It is installed once from the package index into a virtual environment of its own, below build/, and run by its own
+command line. It counts no tokens, and dies on a row of more than 10,000 characters if an equal row stands before it.
 """
 
 import json
@@ -9,40 +9,28 @@ import subprocess
 import sys
 import venv
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 HOME = ROOT / "build/bench/prepare_data"
-PROGRAM = ROOT / "bench/prepare_data_peer.py"
 REQUIREMENT = "openai[datalib]==2.34.0"
 LONGEST = 10_000  # characters of a row that it can finish with
 DEADLINE = 600.0
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """What one run took: seconds by the clock and of the processor, and the most memory it had, in bytes."""
-
-    wall: float
-    cpu: float
-    peak: int
-
-
-def installed() -> Path | None:
-    """Return the Python that has prepare_data, installed if need be; None where the package index cannot be reached."""
-    python = HOME / "bin/python"
+def command(rows: str) -> list[str] | None:
+    """Return the command that prepares a file of rows, installed if need be; None without the package index."""
     done = HOME / REQUIREMENT.replace("/", "-")
     if not done.exists():
         venv.create(HOME, clear=True, with_pip=True)
-        answer = subprocess.run([python, "-m", "pip", "install", "--quiet", REQUIREMENT], check=False, text=True,
-                                stderr=subprocess.PIPE, timeout=DEADLINE)
+        answer = subprocess.run([HOME / "bin/python", "-m", "pip", "install", "--quiet", REQUIREMENT], check=False,
+                                text=True, stderr=subprocess.PIPE, timeout=DEADLINE)
         if answer.returncode:
             print(f"{REQUIREMENT} cannot be installed; its figures are left out: {answer.stderr[-300:]}",
                   file=sys.stderr)
             return None
         done.touch()
-    return python
+    return [str(HOME / "bin/openai"), "tools", "fine_tunes.prepare_data", "-f", rows, "-q"]
 
 
 def write_rows(jokes: Iterable[Mapping[str, str]], target: Path) -> int:
@@ -55,11 +43,3 @@ def write_rows(jokes: Iterable[Mapping[str, str]], target: Path) -> int:
                 stream.write(json.dumps(row, ensure_ascii=False) + "\n")
                 count += 1
     return count
-
-
-def run(python: Path, rows: Path) -> Cost:
-    """Prepare a file of rows in a process of its own; what it writes is removed."""
-    answer = subprocess.run([python, PROGRAM, rows], check=True, text=True, stdout=subprocess.PIPE, timeout=DEADLINE)
-    for written in rows.parent.glob(f"{rows.stem}_prepared*.jsonl"):
-        written.unlink()
-    return Cost(**json.loads(answer.stdout))
