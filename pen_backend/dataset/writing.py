@@ -80,7 +80,8 @@ class Writing:
         """Choose the examples to train on that a budget pays for, without writing anything."""
         count = Counter(purse.encoder)
         lengths, keys = array("Q"), array("Q")
-        for side, item, _, make in self._examples(kept, plan):
+        for done, (side, item, _, make) in enumerate(self._examples(kept, plan)):
+            self._pulse.beat("rows counted", done, None if self._is_list else len(kept))
             if side == "train":
                 ready = self._ready(side, item, make)
                 lengths.append(sum(billed_length(example, count(example.segments), count) for example, _ in ready))
@@ -88,7 +89,7 @@ class Writing:
         return purse.choose(lengths, keys, self._spec.seed)
 
     def add(self, side: Side, item: Item) -> None:
-        """Build and write the example of one item."""
+        """Build and write the example of one item; whoever reads the items says how far that is."""
         self._used += 1
         if not self._is_quick or not self._add_texts(side, item):
             for example, tokens in self._ready(side, item, None):
@@ -102,7 +103,8 @@ class Writing:
         With a budget, of those to train on only the CHOSEN ones.
         """
         self._chosen = chosen
-        for side, item, used, make in self._examples(kept, plan):
+        for done, (side, item, used, make) in enumerate(self._examples(kept, plan)):
+            self._pulse.beat("rows written", done, None if self._is_list else len(kept))
             if make is None:
                 self.add(side, item)
                 continue
@@ -175,8 +177,6 @@ class Writing:
 
         Its own faults reject it, faults of the build end it.
         """
-        if not self._built % Pulse.EVERY:
-            self._pulse.beat("rows written", self._built)
         self._built += 1
         if side == "train" and self._chosen is not None:
             self._asked += 1
@@ -214,8 +214,6 @@ class Writing:
             line = text_list_line(texts, self._plain_weights)
         except TypeError:
             return False
-        if not self._built % Pulse.EVERY:
-            self._pulse.beat("rows written", self._built)
         self._built += 1
         self._enter(side, item.origin.source, line, sum(tokens), texts)
         return True

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pen_backend.dataset.build import Build
+from pen_backend.dataset.build import Build, build
 from pen_backend.dataset.manifest import sides_of
-from pen_backend.dataset.record import SIDES
-from pen_backend.errors import DataError
-from tests.dataset import ROWS, files, run
+from pen_backend.dataset.record import SIDES, Progress
+from pen_backend.errors import CancelledError, DataError
+from tests.dataset import ROWS, Bytes, definition, files, run
 
 TEXTS = st.lists(st.text("abc ", min_size=1, max_size=6), min_size=1, max_size=30)
 
@@ -47,3 +47,14 @@ def test_a_record_whose_source_demands_a_side_is_there(by: str, tmp_path: Path) 
                reader_name="org", training=f"{{split: {{by: [{by}]}}}}")
     assert b"Held out" in files(done.directory)["valid.jsonl"]
     assert b"Held out" not in files(done.directory)["train.jsonl"]
+
+
+def test_rows_that_are_written_as_they_come_can_be_cancelled_and_say_how_far_they_are(tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").write_text("\n".join(
+        f'{{"question": "question {number}", "answer": "x"}}' for number in range(2_000)))
+    found = definition(tmp_path, ROWS, "{sources: [{reader: jsonl, path: rows.jsonl}], split: {by: [record]}}")
+    seen: list[Progress] = []
+    with pytest.raises(CancelledError):
+        build(found, out=tmp_path / "out", encoder=Bytes(), progress=seen.append, cancelled=lambda: len(seen) > 5)
+    assert [(one.stage, one.done) for one in seen] == [("records read", 256 * number) for number in range(6)]
+    assert not (tmp_path / "out").exists()
