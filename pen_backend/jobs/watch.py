@@ -15,7 +15,7 @@ RECONNECTS = 3                            # in a row
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """One step's figures; what was not measured is None. AT is when, in seconds since 1970."""
+    """One step's figures; what was not measured is None. TOKENS were trained on so far; AT is seconds since 1970."""
 
     step: int
     steps: int | None = None
@@ -26,6 +26,7 @@ class Progress:
     tokens_per_second: float | None = None
     eta: float | None = None
     at: float = 0.0
+    tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,8 @@ def read_event(event: Mapping[str, Any]) -> Progress | Note | None:
             loss=_float(data.get("train_loss")),
             valid_loss=_float(data.get("full_valid_loss", data.get("valid_loss"))),
             learning_rate=_float(data.get("learning_rate")),
-            tokens_per_second=_float(data.get("tokens_per_second")), at=float(event.get("created_at") or 0))
+            tokens_per_second=_float(data.get("tokens_per_second")), at=float(event.get("created_at") or 0),
+            tokens=_int(data.get("elapsed_tokens")))
     if kind == "sample":
         return Note("sample", str(data.get("completion") or ""), level, dict(data))
     if kind == "checkpoint":

@@ -20,6 +20,7 @@ PAUSE = 0.030         # seconds between two frames of deltas
 EARLY = 1024          # characters that need not wait for it
 HELD = 1024 * 1024    # characters a request may hold
 LOGS = 1000           # log events a request may hold
+POINTS = 10_000       # steps a progress event may tell of, its own apart
 GRACE = 0.9           # seconds a cancelled method has to return what it has
 
 SYMBOLS: Final[Mapping[str, frozenset[str]]] = {  # words that are symbols on the wire
@@ -27,17 +28,23 @@ SYMBOLS: Final[Mapping[str, frozenset[str]]] = {  # words that are symbols on th
     "level": frozenset({"error", "warning", "note", "info", "debug"}),
 }
 KINDS = frozenset({"delta", "progress", "log"})
+POINT = ("step", "loss", "valid_loss", "tokens")  # what a curve needs of a step
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class _Pending:
-    """One event that waits; of deltas, a group by candidate."""
+    """One event that waits; of deltas, a group by candidate.
+
+    Of progress, POINT is its step for a curve, and POINTS are those of the events that it stands for.
+    """
 
     kind: str
     text: str = ""
     deltas: dict[int, list[str]] = field(default_factory=dict)
+    point: str = ""
+    points: list[str] = field(default_factory=list)
 
 
 class Stream:
@@ -75,16 +82,18 @@ class Stream:
             return
         if kind not in KINDS:
             raise InternalError(f"A method cannot send the event {kind}.")
-        text = _data(kind, data)
+        event = _Pending(kind, _data(kind, data))
+        if kind == "progress" and "step" in data:
+            event.point = plist({name: data[name] for name in POINT if data.get(name) is not None})
         with self._changed:
             if self._ended:
                 return
-            if kind == "progress":  # only the newest counts
-                self._pending = deque(one for one in self._pending if one.kind != "progress")
+            if kind == "progress":
+                self._replace_progress(event)
             elif self._logs >= LOGS:
                 self._drop_log()
             self._logs += kind == "log"
-            self._pending.append(_Pending(kind, text))
+            self._pending.append(event)
             self._changed.notify_all()
 
     def on_cancel(self, function: Callable[[], object]) -> None:
@@ -164,6 +173,8 @@ class Stream:
                 self._pending.popleft()
         else:
             body = self._pending.popleft().text
+            if head.points:
+                body = f"{body[:-1]} :points ({' '.join(head.points)}))"
             if head.kind == "log":
                 self._logs -= 1
                 if self._dropped:
@@ -201,6 +212,16 @@ class Stream:
             self._held += len(text)
             self._changed.notify_all()
 
+    def _replace_progress(self, event: _Pending) -> None:
+        """Drop the progress that waits: only the newest counts, but a curve loses no step by it."""
+        for one in self._pending:
+            if one.kind == "progress":
+                event.points = one.points
+                if one.point and len(event.points) < POINTS:
+                    event.points.append(one.point)
+                self._pending.remove(one)
+                return
+
     def _drop_log(self) -> None:
         oldest = next(one for one in self._pending if one.kind == "log")
         self._pending.remove(oldest)
@@ -236,6 +257,7 @@ class Flusher:
         self._write = write
         self._streams: dict[str, Stream] = {}
         self._thread: threading.Thread | None = None
+        self._closed = False
 
     def stream(self, name: str) -> Stream:
         """Begin a request's events; none leaves before it is opened."""
@@ -264,13 +286,19 @@ class Flusher:
         for stream in streams:
             stream.cancel()
 
-    def _run(self) -> None:
-        while True:
-            self._write(self._next())
-
-    def _next(self) -> bytes:
+    def close(self) -> None:
+        """Send nothing any more, and let the thread end."""
         with self.changed:
-            while True:
+            self._closed = True
+            self.changed.notify_all()
+
+    def _run(self) -> None:
+        while (data := self._next()) is not None:
+            self._write(data)
+
+    def _next(self) -> bytes | None:
+        with self.changed:
+            while not self._closed:
                 now = time.monotonic()
                 soonest: float | None = None
                 for name, stream in self._streams.items():
@@ -285,6 +313,7 @@ class Flusher:
                     if due is not None and (soonest is None or due < soonest):
                         soonest = due
                 self.changed.wait(None if soonest is None else soonest - now)
+            return None
 
 
 def _data(kind: str, data: Mapping[str, object]) -> str:

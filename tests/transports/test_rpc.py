@@ -163,6 +163,13 @@ class Service:
         return count
 
     @rpc(stream=True)
+    def steps(self, count: int, *, events: Events) -> int:
+        """Send the progress of COUNT steps."""
+        for step in range(1, count + 1):
+            events.send("progress", step=step, steps=count, loss=float(step), valid_loss=None, tokens=10 * step)
+        return count
+
+    @rpc(stream=True)
     def wrong(self, *, events: Events) -> int:
         """Send what cannot be sent."""
         events.send("log", text=object())
@@ -273,6 +280,22 @@ def test_a_blocked_wire_keeps_the_newest_logs_and_counts_the_rest(wire: Wire) ->
     assert len(logs) == 1000
     assert (logs[0]["text"], logs[0]["dropped"], logs[-1]["text"]) == ("500", 500, "1499")
     assert [data["done"] for _, kind, data in events if kind == "progress"] == [1499]
+
+
+def test_the_newest_progress_has_the_points_of_those_it_replaces(wire: Wire) -> None:
+    wire.flow.clear()
+    caller = threading.Thread(target=wire.dispatcher.call, args=(1, "s-steps", [Symbol(":count"), 300]))
+    caller.start()
+    deadline = time.monotonic() + 10
+    while not any(stream._ended for stream in wire.dispatcher._flusher._streams.values()):
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    wire.flow.set()
+    caller.join(10)
+    (_, kind, data), (_, last, _) = wire.events()
+    assert (kind, last, data["step"]) == ("progress", "done", 300)
+    points = [dict(zip((str(key) for key in one[::2]), one[1::2], strict=True)) for one in data["points"]]
+    assert points == [{":step": step, ":loss": float(step), ":tokens": 10 * step} for step in range(1, 300)]
 
 
 def test_an_event_that_cannot_be_sent_ends_the_request(wire: Wire) -> None:
