@@ -11,7 +11,8 @@ from typing import Any
 
 from pen_backend.errors import BadParamsError, DataError, Finding
 from pen_backend.files import instead_of_file
-from pen_backend.records import HYPERPARAMETERS, check_hyperparameters, read_lines
+from pen_backend.jobs.options import check_together, counted, merged
+from pen_backend.records import check_hyperparameters, read_lines
 
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _FILE_ID = re.compile(r"file-[A-Za-z0-9]+")
@@ -38,6 +39,7 @@ class JobSpec:
     def __post_init__(self) -> None:
         """Refuse options that are not in the table or do not fit together."""
         check_hyperparameters(self.options)
+        check_together(self.options, method=self.method, has_valid=self.valid is not None)
 
     def on(self, model: str) -> "JobSpec":
         """Return the same job from another model."""
@@ -70,8 +72,14 @@ class JobSpec:
         return body
 
 
-def from_plan(directory: Path, *, default_model: str, overrides: Mapping[str, Any] | None = None) -> JobSpec:
-    """Make the job of a published training set; OVERRIDES win over its `job:` block, None means not given."""
+def from_plan(directory: Path, *, default_model: str, valid: Path | None = None,
+              overrides: Mapping[str, Any] | None = None) -> JobSpec:
+    """Make the job of a published training set; OVERRIDES win over its `job:` block, None means not given.
+
+    VALID is validated on instead of what the training set holds out.
+    """
+    if valid is not None:
+        _exists(valid)
     manifest_bytes, manifest = _manifest(directory)
     outputs = {output["name"]: output for output in manifest["outputs"]}
     train = _verified(directory, "train.jsonl", outputs)
@@ -81,15 +89,15 @@ def from_plan(directory: Path, *, default_model: str, overrides: Mapping[str, An
                             hint="Raise `output: {shard-mb: …}` in its definition, and build it again.")
         raise DataError("The training set has no train.jsonl.", where=str(directory), hint="Build it again.")
     definition = manifest.get("definition")
-    options = _merged(definition.get("job") if isinstance(definition, dict) else None, overrides)
+    options = merged(definition.get("job") if isinstance(definition, dict) else None, overrides)
     prompt = manifest.get("prompt")
     metadata = {"pen.format_hash": manifest.get("format_hash"), "pen.prompt": prompt,
                 "pen.dataset": hashlib.sha256(manifest_bytes).hexdigest()}
     return JobSpec(
         model=str(options.pop("model", default_model)),
         train=train,
-        valid=_verified(directory, "valid.jsonl", outputs),
-        options=options,
+        valid=valid or _verified(directory, "valid.jsonl", outputs),
+        options=counted(options, train),
         metadata={key: str(value) for key, value in metadata.items() if value},
         prompt=prompt,
         plan=directory,
@@ -101,17 +109,20 @@ def from_files(train: Path | str, valid: Path | str | None, *, default_model: st
                overrides: Mapping[str, Any] | None = None, metadata: Mapping[str, str] | None = None) -> JobSpec:
     """Make the job of training files that no definition has built."""
     for path in (train, valid):
-        if not isinstance(path, Path):
-            continue
-        if odd := instead_of_file(path):
-            raise DataError(f"The training file {odd}.", where=str(path))
-        if not path.is_file():
-            raise DataError("There is no such training file.", where=str(path))
-    options = _merged({}, overrides)
+        if isinstance(path, Path):
+            _exists(path)
+    options = merged({}, overrides)
     known = {"pen.dataset": hashlib.sha256(_bytes(train)).hexdigest()} if isinstance(train, Path) else {}
-    return JobSpec(model=str(options.pop("model", default_model)), train=train, valid=valid, options=options,
-                   metadata={**known, **(metadata or {})},
+    return JobSpec(model=str(options.pop("model", default_model)), train=train, valid=valid,
+                   options=counted(options, train), metadata={**known, **(metadata or {})},
                    method=_method(train) if isinstance(train, Path) else "supervised")
+
+
+def _exists(path: Path) -> None:
+    if odd := instead_of_file(path):
+        raise DataError(f"The training file {odd}.", where=str(path))
+    if not path.is_file():
+        raise DataError("There is no such training file.", where=str(path))
 
 
 def source_file(given: str) -> Path | str:
@@ -130,21 +141,6 @@ def _manifest(directory: Path) -> tuple[bytes, dict[str, Any]]:
         if all(isinstance(output["name"], str) for output in manifest["outputs"]):
             return data, manifest
     raise DataError("The training set's manifest cannot be read.", where=str(path), hint="Build it again.")
-
-
-def _merged(defaults: Mapping[str, Any] | None, overrides: Mapping[str, Any] | None) -> dict[str, Any]:
-    given = {name.replace("-", "_"): value for name, value in (defaults or {}).items() if value is not None}
-    wanted = {name: value for name, value in (overrides or {}).items() if value is not None}
-    if {"learning_rate", "learning_rate_multiplier"} <= wanted.keys():
-        raise BadParamsError("learning_rate and learning_rate_multiplier exclude each other.", hint="Give one of them.")
-    # A rate given now replaces whichever of the two the definition has.
-    if "learning_rate" in wanted:
-        given.pop("learning_rate_multiplier", None)
-    if "learning_rate_multiplier" in wanted:
-        given.pop("learning_rate", None)
-    merged = {**given, **wanted}
-    unset = [name for name, value in merged.items() if name in HYPERPARAMETERS and value == "auto"]
-    return {name: value for name, value in merged.items() if name not in unset}
 
 
 def _verified(directory: Path, name: str, outputs: Mapping[str, Any]) -> Path | None:

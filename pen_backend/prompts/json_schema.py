@@ -16,7 +16,7 @@ from pen_backend.prompts.ancestor.reading import NEWER, RENAMED
 from pen_backend.prompts.dataset import DatasetSpec
 from pen_backend.prompts.definition import Definition
 from pen_backend.prompts.forms import FORMS
-from pen_backend.records import HYPERPARAMETERS
+from pen_backend.records import HYPERPARAMETERS, Hyperparameter
 
 Schema = dict[str, Any]
 
@@ -133,17 +133,24 @@ def _variables(models: Schema, parts: Schema) -> None:
 
 def _job() -> Schema:
     """Describe the job's options from their one table."""
+    options = {name.replace("_", "-"): value for name, value in _options(HYPERPARAMETERS).items()}
+    return {"additionalProperties": False, "properties": options, "type": "object"}
+
+
+def _options(table: Mapping[str, Hyperparameter]) -> Schema:
     kinds = {"int": "integer", "float": "number", "text": "string", "choice": "string", "texts": "array",
-             "mapping": "object"}
+             "numbers": "array", "mapping": "object"}
     options: Schema = {}
-    for option in HYPERPARAMETERS.values():
+    for option in table.values():
         value: Schema = {"enum": list(option.choices)} if option.choices else {"type": kinds[option.kind]}
         if option.kind in ("int", "float"):
             bounds = {"minimum": option.minimum, "maximum": option.maximum, "exclusiveMinimum": option.above}
             value |= {key: bound for key, bound in bounds.items() if bound is not None}
-        options[option.name.replace("_", "-")] = {
+        if option.inner:
+            value |= {"properties": _options(option.inner)}
+        options[option.name] = {
             **({"anyOf": [value, {"const": "auto"}]} if option.auto else value), "description": option.meaning}
-    return {"additionalProperties": False, "properties": options, "type": "object"}
+    return options
 
 
 def _older(prompt: Schema) -> Schema:

@@ -9,6 +9,7 @@ from pen_backend.engine.wire.errors import invalid_value, unsupported_parameter
 from pen_backend.engine.wire.sampling import SamplingRequest, refuse_foreign, worker_sampling
 
 PROMPT_LIMIT = 2048
+CANDIDATE_LIMIT = 2048  # texts that one request may have written: its prompts, each with all its candidates
 
 
 class CompletionRequest(SamplingRequest):
@@ -57,6 +58,11 @@ def worker_request(request: CompletionRequest, *, bos: int | None, vocab_size: i
         raise unsupported_parameter("suffix", "'suffix' is not supported; pen's models continue a text, they do not "
                                               "fill a gap.")
     listed = prompts(request, bos=bos)
+    candidates = request.best_of or request.n or 1
+    if len(listed) * candidates > CANDIDATE_LIMIT:
+        raise invalid_value("best_of" if request.best_of else "n", (
+            f"{len(listed):,} prompts with {candidates} candidates each are {len(listed) * candidates:,} texts; at most "
+            f"{CANDIDATE_LIMIT:,} are allowed in a request."))
     for tokens in listed:
         if vocab_size is not None and isinstance(tokens, list):
             refuse_foreign("prompt", tokens, vocab_size)
@@ -64,7 +70,7 @@ def worker_request(request: CompletionRequest, *, bos: int | None, vocab_size: i
         **worker_sampling(request, vocab_size=vocab_size),
         "prompts": listed,
         "max_tokens": 16 if request.max_tokens is None else request.max_tokens,
-        "best_of": request.best_of or request.n or 1,
+        "best_of": candidates,
         "logprobs": request.logprobs,
         "echo": bool(request.echo),
     }

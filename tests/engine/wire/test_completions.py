@@ -49,6 +49,15 @@ def test_2048_prompts_are_allowed() -> None:
     assert len(ask(prompt=["a"] * 2048)["prompts"]) == 2048
 
 
+@pytest.mark.parametrize(("prompts", "counts", "param"), [
+    (16, {"n": 128}, "n"), (512, {"n": 4}, "n"), (128, {"best_of": 16}, "best_of")])
+def test_a_request_has_at_most_2048_texts_of_all_its_prompts(prompts: int, counts: dict[str, int], param: str) -> None:
+    assert len(ask(prompt=["a"] * prompts, **counts)["prompts"]) == prompts
+    with pytest.raises(ApiError, match="at most 2,048") as caught:
+        ask(prompt=["a"] * (prompts + 1), **counts)
+    assert (caught.value.status, caught.value.code, caught.value.param) == (400, "invalid_value", param)
+
+
 @pytest.mark.parametrize("changes", [
     {"stream": True, "best_of": 2}, {"stop": list("abcde")}, {"stream_options": {"include_usage": True}}])
 def test_rules_between_two_fields(changes: dict[str, Any]) -> None:
