@@ -18,6 +18,7 @@ from pen_backend.dataset.audit import Evaluation, audit
 from pen_backend.dataset.budget import Purse, purse_of
 from pen_backend.dataset.checks import checks_of, refuse
 from pen_backend.dataset.classes import label_of, with_new_labels
+from pen_backend.dataset.edits import Edit, Edits
 from pen_backend.dataset.examples import lists_of
 from pen_backend.dataset.items import Opened, Wanted
 from pen_backend.dataset.kept import Kept
@@ -63,26 +64,28 @@ class Build:
 
 def build(definition: Definition, *, sources: Sequence[Source] | None = None, out: Path, encoder: Encoder,
           seed: int | None = None, overrides: Mapping[str, object] | None = None, purse: Purse | None = None,
-          disk: Disk | None = None,
+          disk: Disk | None = None, edits: Iterable[Edit] = (),
           progress: Callable[[Progress], None] | None = None, cancelled: Callable[[], bool] | None = None) -> Build:
     """Build the training set of a definition into OUT/ID, or return the one that is there already.
 
     SOURCES replace the definition's own. OVERRIDES may hold `valid_share`, `job` and `max_tokens` (for a
     definition that sets none: what the model can read at once). PURSE has the price for a definition's budget, by
-    default that of pen's list, with ENCODER. The same inputs give the same bytes. DataError says what is wrong with
-    the data; nothing half-built is ever published.
+    default that of pen's list, with ENCODER. EDITS are laid over the records; the sources stay as they are. The same
+    inputs give the same bytes. DataError says what is wrong with the data; nothing half-built is ever published.
     """
     disk = disk or Disk()
+    by_hand = Edits(edits)
     spec = effective(definition, sources, seed, overrides or {})
     opened = _open(definition, spec, trusted=sources is not None)
     pulse = Pulse(progress, cancelled)
     hide = anonymise.prepare(spec, opened, reading.wanted(definition, spec), partial(_key_place, definition, out), disk,
                              pulse)
     if definition.labels_path is not None:
-        definition = with_new_labels(definition, _labels(definition, spec, opened, encoder, pulse, hide), disk)
+        definition = with_new_labels(definition, _labels(definition, spec, opened, encoder, pulse, hide, by_hand), disk)
     purse = None if spec.budget is None else purse or purse_of(spec.budget, encoder)
     identity = build_id(definition, spec, opened, encoder, [
-        hide.identity if hide else None, purse.identity if purse else None, *_other_inputs(definition, spec, opened)])
+        hide.identity if hide else None, purse.identity if purse else None, *_other_inputs(definition, spec, opened),
+        *([by_hand.identity] if by_hand else [])])
     final = out / identity
     with _lock:
         if final in _building:
@@ -96,7 +99,7 @@ def build(definition: Definition, *, sources: Sequence[Source] | None = None, ou
             if out.is_dir():
                 sweep(out, disk)
             with directory(final, disk) as made:
-                manifest, report = _run(definition, spec, opened, encoder, made, pulse, hide, purse)
+                manifest, report = _run(definition, spec, opened, encoder, made, pulse, hide, purse, by_hand)
                 manifest, report = _publish(made, manifest, report)
         link_latest(final, disk)
         return Build(identity, final, manifest, report)
@@ -213,16 +216,19 @@ def _refuse_full_disk(opened: Iterable[Opened], out: Path, disk: Disk) -> None:
 
 
 def _run(definition: Definition, spec: TrainingSpec, opened: Sequence[Opened], encoder: Encoder, made: Directory,
-         pulse: Pulse, hide: Anonymiser | None, purse: Purse | None) -> tuple[Mapping[str, object], Report]:
+         pulse: Pulse, hide: Anonymiser | None, purse: Purse | None,
+         edits: Edits) -> tuple[Mapping[str, object], Report]:
     want = reading.wanted(definition, spec)
     waiting, rejected = made.lines("unlabelled.jsonl"), made.lines("rejected.jsonl")
     ledger = Ledger(opened, rejected, spec.on_bad, raw=hide is None)
-    spool, nearness = partial(Spool, made.temporary, made.disk), nearness_of(spec)
-    stream = _stream(definition, spec, opened, encoder, want, ledger, pulse, hide, spool=spool, nearness=nearness)
+    spool = partial(Spool, made.temporary, made.disk)
+    nearness = None if edits.changes_texts else nearness_of(spec)
+    stream = _stream(definition, spec, opened, encoder, want, ledger, pulse, hide, spool=spool, nearness=nearness,
+                     edits=edits)
     write_waiting = unlabelled.liner(definition)
     stream = labelled(stream, want, partial(ledger.reject, step="unlabelled"),
                       lambda item: waiting.write(write_waiting(item)))
-    writing = Writing(definition, spec, want, encoder, made, ledger, pulse)
+    writing = Writing(definition, spec, want, encoder, made, ledger, pulse, partial(edits.member, want=want))
     straight = Straight.of(spec) if purse is None else None
     with contextlib.closing(Kept(spec, partial(label_of, definition, variable=want.label), made.temporary,
                                  made.disk)) as kept:
@@ -251,7 +257,8 @@ def _run(definition: Definition, spec: TrainingSpec, opened: Sequence[Opened], e
                     evaluation=evaluation, labels=writing.labels, encoder=encoder, pulse=pulse)
     outputs += [one for lines in (rejected, waiting) if lines.rows for one in lines.close()]
     report = writing.report(number, plan, read_manifest(made.final.parent / "latest"))
-    report = replace(report, findings=(*report.findings, *audited.findings), overlaps=audited.overlaps)
+    report = replace(report, overlaps=audited.overlaps,
+                     findings=(*report.findings, *audited.findings, *edits.findings()))
     refuse(report.findings)
     if hide is not None:
         report = replace(report, anonymised=hide.summary(), findings=(
@@ -259,7 +266,7 @@ def _run(definition: Definition, spec: TrainingSpec, opened: Sequence[Opened], e
     made.write("report.json", pretty(report.to_json()))
     made.write("report.txt", report.to_text().encode())
     return manifest_of(definition, spec, opened, encoder, report, outputs, plan.units, made.final.name,
-                       writing.labels, hide), report
+                       writing.labels, hide, edits), report
 
 
 def _gather(items: Iterable[Item], kept: Kept, straight: Straight | None, writing: Writing) -> bool:
@@ -280,8 +287,8 @@ def _gather(items: Iterable[Item], kept: Kept, straight: Straight | None, writin
 
 def _stream(definition: Definition, spec: TrainingSpec, opened: Sequence[Opened], encoder: Encoder, want: Wanted,
             ledger: Ledger, pulse: Pulse, hide: Anonymiser | None, *, spool: Callable[[], Spool] = Spool,
-            nearness: Nearness | None = None) -> Iterator[Item]:
-    """Read all sources and send the items through the steps."""
+            nearness: Nearness | None = None, edits: Edits | None = None) -> Iterator[Item]:
+    """Read all sources and send the items through the steps, then what was changed by hand."""
     weight = spec.hyperparameters.get("prompt_loss_weight")
     stream: Iterator[Item] = chain.from_iterable(
         reading.read(one, want, float(weight or 0), pulse, ledger.reject, ledger.count, ledger.warn,
@@ -291,15 +298,17 @@ def _stream(definition: Definition, spec: TrainingSpec, opened: Sequence[Opened]
         stream = steps.apply(step, stream, steps.Surroundings(
             definition, want, encoder, definition.directory_of(*_STEPS), spec.seed, reject, pulse, spool,
             nearness))
-    return stream
+    return edits.apply(stream, want, partial(ledger.reject, step="by hand"), hide.item if hide else None) if (
+        edits) else stream
 
 
 def _labels(definition: Definition, spec: TrainingSpec, opened: Sequence[Opened], encoder: Encoder, pulse: Pulse,
-            hide: Anonymiser | None) -> Iterator[str]:
+            hide: Anonymiser | None, edits: Edits) -> Iterator[str]:
     """Go through the sources once for the labels alone, so that each has its number before the first row is written."""
     want = reading.wanted(definition, spec)
     with hide.uncounted() if hide is not None else contextlib.nullcontext():
-        stream = _stream(definition, spec, opened, encoder, want, Ledger(opened, None, "skip"), pulse, hide)
+        stream = _stream(definition, spec, opened, encoder, want, Ledger(opened, None, "skip"), pulse, hide,
+                         edits=edits)
         yield from dict.fromkeys(label_of(definition, item, want.label) for item in stream if item.example is None)
 
 

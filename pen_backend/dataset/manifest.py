@@ -12,6 +12,7 @@ import orjson
 from pen_backend import __version__
 from pen_backend.dataset.anonymise import Anonymiser
 from pen_backend.dataset.classes import Counts, to_manifest
+from pen_backend.dataset.edits import Edits
 from pen_backend.dataset.items import Opened
 from pen_backend.dataset.output import Written
 from pen_backend.dataset.record import Side
@@ -21,7 +22,7 @@ from pen_backend.prompts.definition import Definition
 from pen_backend.prompts.training import TrainingSpec
 from pen_backend.tokens import Encoder, fingerprint
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 
 
 def build_id(definition: Definition, spec: TrainingSpec, opened: Sequence[Opened], encoder: Encoder,
@@ -43,7 +44,7 @@ def build_id(definition: Definition, spec: TrainingSpec, opened: Sequence[Opened
 
 def manifest_of(definition: Definition, spec: TrainingSpec, opened: Sequence[Opened], encoder: Encoder,
                 report: Report, outputs: Sequence[Written], units: Mapping[Side, Sequence[int]],
-                identity: str, labels: Counts, hide: Anonymiser | None = None) -> dict[str, object]:
+                identity: str, labels: Counts, hide: Anonymiser | None, edits: Edits) -> dict[str, object]:
     """Collect the manifest of a build; names that it must HIDE are not in it."""
     sources = {one.name: one for one in report.sources}
     return {
@@ -58,6 +59,7 @@ def manifest_of(definition: Definition, spec: TrainingSpec, opened: Sequence[Ope
         "format": template.hashed(definition),
         "classes": to_manifest(definition, labels),
         "seed": spec.seed,
+        "edits": edits.to_manifest(),
         "tokenizer": {"name": encoder.name, "fingerprint": fingerprint(encoder)},
         "sources": [{"path": one.document.name, "reader": one.name, "bytes": one.document.size,
                      "sha256": one.document.sha256, "records": sources[one.document.name].read,

@@ -14,7 +14,7 @@ SYSTEM = ("system", "developer")  # the roles whose messages say how to answer
 # Losses that are no fault of the file: counted, never limited by `max-bad` (datasets.md, section 7).
 CONTENT_CODES = frozenset(("empty", "unlabelled", "duplicate", "near-duplicate", "filtered", "too-long", "too-short",
                            "end-inside", "join-inside", "boundary", "label-unknown", "sampled", "weights-zero",
-                           "all-masked", "budget"))
+                           "all-masked", "budget", "excluded"))
 
 
 @dataclass(slots=True)  # not frozen, nor is Item: a build makes one for every record, and freezing triples its cost

@@ -22,12 +22,22 @@ class RowSegment:
 
 
 @dataclass(frozen=True, slots=True)
+class Member:
+    """One record of a row, as it can be changed by hand: its key, its place, and its texts by name."""
+
+    key: str
+    where: str
+    parts: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
-    """One of the first rows: its side, segments, and the place of its first record."""
+    """One of the first rows: its side, segments, the place of its first record, and what it was made of."""
 
     side: Side
     segments: tuple[RowSegment, ...]
     where: str
+    members: tuple[Member, ...] = ()
 
 
 @dataclass(slots=True)
@@ -84,7 +94,8 @@ class Report:
             "table": self.table, "cost": dict(self.cost),
             "statistics": [{"source": one.source, "side": one.side, **asdict(one.totals)} for one in self.statistics],
             "rows": [{"side": one.side, "where": one.where,
-                      "segments": [[part.text, part.weight, part.tokens] for part in one.segments]}
+                      "segments": [[part.text, part.weight, part.tokens] for part in one.segments],
+                      "members": [[each.key, each.where, each.parts] for each in one.members]}
                      for one in self.rows],
             **({} if self.anonymised is None else {"anonymised": dict(self.anonymised)}),
         }
@@ -101,7 +112,9 @@ class Report:
                                    one.get("pointer"))
                            for one in data["findings"]),
             table=data["table"], tokens=data["tokens"], moved=data["moved"],
-            rows=tuple(Row(one["side"], tuple(RowSegment(*part) for part in one["segments"]), one["where"])
+            rows=tuple(Row(one["side"], tuple(RowSegment(*part) for part in one["segments"]), one["where"],
+                           tuple(Member(key, where, tuple((name, text) for name, text in parts))
+                                 for key, where, parts in one.get("members", ())))
                        for one in data["rows"]),
             steps=data.get("steps", {}), overlaps=data.get("overlaps", {}),
             statistics=tuple(Part(one.pop("source"), one.pop("side"), Totals(**one))

@@ -17,7 +17,7 @@ from pen_backend.dataset.lengths import Counted
 from pen_backend.dataset.manifest import sides_of
 from pen_backend.dataset.output import Directory, Lines, Written
 from pen_backend.dataset.record import SIDES, Item, Pulse, Rejected, Side, place, rejected
-from pen_backend.dataset.report import ROWS_SHOWN, Report, Row, RowSegment, count
+from pen_backend.dataset.report import ROWS_SHOWN, Member, Report, Row, RowSegment, count
 from pen_backend.dataset.sides import Sides
 from pen_backend.dataset.statistics import Counter, Part, Totals, table
 from pen_backend.errors import DataError, Finding
@@ -30,18 +30,21 @@ from pen_backend.tokens import Encoder
 _VALID_SHOWN = 10
 
 Make = Callable[[], Example]
+Describe = Callable[[Item], Member]
 
 
 class Writing:
     """The two files of a build, and what is counted on the way into them."""
 
     def __init__(self, definition: Definition, spec: TrainingSpec, want: Wanted, encoder: Encoder, made: Directory,
-                 ledger: Ledger, pulse: Pulse) -> None:
+                 ledger: Ledger, pulse: Pulse, member: Describe | None = None) -> None:
+        """MEMBER describes the records of the rows that are shown, for whoever wants to change them."""
         self._definition = definition
         self._spec = spec
         self._encoder = encoder
         self._ledger = ledger
         self._pulse = pulse
+        self._member = member
         self._weights = weights_of(definition, spec)
         self._make = rows.maker(definition, self._weights, want.texts)
         self._texts_of = rows.texter(definition, self._weights) if self._weights[-1] > 0 else None
@@ -93,7 +96,7 @@ class Writing:
         self._used += 1
         if not self._is_quick or not self._add_texts(side, item):
             for example, tokens in self._ready(side, item, None):
-                self._write(side, example, tokens)
+                self._write(side, example, tokens, lambda: [item])
             self._is_quick = (self._texts_of is not None and self._chosen is None and self._dialect == "text-list"
                               and self._inspector.has_sampled)
 
@@ -103,17 +106,18 @@ class Writing:
         With a budget, of those to train on only the CHOSEN ones.
         """
         self._chosen = chosen
-        for done, (side, item, used, make) in enumerate(self._examples(kept, plan)):
+        for done, (side, item, bundled, make) in enumerate(self._examples(kept, plan)):
             self._pulse.beat("rows written", done, None if self._is_list else len(kept))
             if make is None:
                 self.add(side, item)
                 continue
-            self._used += used
+            self._used += len(bundled)
+            members = partial(_items_at, kept, bundled)
             for example, tokens in self._ready(side, item, make):
-                self._write(side, example, tokens)
+                self._write(side, example, tokens, members)
 
-    def _examples(self, kept: Kept, plan: Sides) -> Iterator[tuple[Side, Item, int, Make | None]]:
-        """Yield the side of each example, its first item, how many it has, and what makes it of more than one."""
+    def _examples(self, kept: Kept, plan: Sides) -> Iterator[tuple[Side, Item, Sequence[int], Make | None]]:
+        """Yield the side of each example, its first item, the places of a bundle's items, and what makes it of them."""
         definition, spec, weights = self._definition, self._spec, self._weights
         members: dict[Side, list[int]] = {side: [] for side in SIDES}  # of the bundles
         lengths = array("I")
@@ -124,7 +128,7 @@ class Writing:
             if self._is_list and item.example is None:
                 members[side].append(index)
             else:
-                yield side, item, 1, None
+                yield side, item, (), None
         if not self._is_list:
             return
         items, keys, groups = kept.items, [plan.name(index) for index in range(len(kept))], kept.groups or ()
@@ -133,7 +137,7 @@ class Writing:
                                   lengths if spec.example.max_tokens else None)
             self._left[side] = len(left)
             for bundle in found:
-                yield (side, items[bundle.items[0]], len(bundle.items),
+                yield (side, items[bundle.items[0]], bundle.items,
                        partial(continuation, definition, items, bundle, weights))
 
     @property
@@ -226,7 +230,7 @@ class Writing:
             totals = self._totals[source, side] = Totals()
         totals.add(tokens, "".join(texts))
 
-    def _write(self, side: Side, example: Example, tokens: Sequence[int]) -> None:
+    def _write(self, side: Side, example: Example, tokens: Sequence[int], items: Callable[[], Sequence[Item]]) -> None:
         if self._dialect is None:
             self._dialect = _dialect(example, self._spec)
         line = to_line(example, self._dialect, prompt_loss_weight=self._prompt_loss_weight, lossy=self._lossy)
@@ -234,7 +238,8 @@ class Writing:
         if len(self._rows[side]) < ROWS_SHOWN:
             segments = tuple(RowSegment(segment.text, segment.weight, number)
                              for segment, number in zip(example.segments, tokens, strict=True))
-            self._rows[side].append(Row(side, segments, place(example.origin)))
+            members = tuple(map(self._member, items())) if self._member is not None else ()
+            self._rows[side].append(Row(side, segments, place(example.origin), members))
 
     def _findings_of(self, plan: Sides, moved: int) -> Iterator[Finding]:
         share = self._spec.split.valid.share
@@ -261,6 +266,11 @@ class Writing:
                 yield Finding("shards", f"the rows of {side} are in {files} files, of at most about "
                               f"{self._spec.output.shard_mb} MB each", level="note",
                               hint="a job takes one file: raise output.shard-mb to train on all of it")
+
+
+def _items_at(kept: Kept, places: Sequence[int]) -> list[Item]:
+    """Read the items of a bundle."""
+    return [kept.items[index] for index in places]
 
 
 def _unlisted(definition: Definition, checks: Checks) -> tuple[tuple[str, tuple[str, ...], str], ...]:
