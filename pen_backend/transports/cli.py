@@ -17,6 +17,7 @@ from pen_backend.service.context import Context
 from pen_backend.transports import cli_classic, cli_dataset, cli_engine, cli_jobs, cli_models, cli_prepare, cli_prompts
 from pen_backend.transports.arguments import Parser, command, read
 from pen_backend.transports.attempt import attempt
+from pen_backend.transports.serve import add_options
 from pen_backend.transports.terminal import Printed, Terminal, one_line
 
 
@@ -44,7 +45,7 @@ def parser() -> argparse.ArgumentParser:
     top = Parser(prog="pen", description="Fine-tune and prompt language models on your own machine.")
     top.add_argument("--version", action="version", version=f"pen {__version__}")
     commands = top.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
-    command(commands, "serve", lambda *_: 0, "Serve Emacs over EPC on stdin and stdout.")
+    add_options(command(commands, "serve", lambda *_: 0, "Serve Emacs over EPC on stdin and stdout, or on a port."))
 
     cli_prompts.add(commands)
     cli_dataset.add(commands)

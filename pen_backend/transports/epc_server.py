@@ -1,5 +1,7 @@
 """EPC over two descriptors: the `epc` package's handler and server with a reader that cannot fall out of step.
 
+`Link` and `LinkServer` are shared with epc_tcp.py.
+
 What is replaced and why: `encode_message` prints seven digits above 16 MB; `_recv` raises StopIteration in a
 generator; sending had no lock, so large replies of two threads mixed; `autolog` formats every payload even when off.
 """
@@ -9,7 +11,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 from epc.core import EPCCore
 from epc.handler import EPCHandler
@@ -17,7 +19,7 @@ from epc.server import EPCClientManager
 
 from pen_backend.errors import BadParamsError
 from pen_backend.service.registry import Registry
-from pen_backend.transports.epc_codec import Symbol, decode, frame, recover_uid, unframe_length
+from pen_backend.transports.epc_codec import MAX_FRAME, Symbol, decode, frame, recover_uid, unframe_length
 from pen_backend.transports.rpc import Dispatcher, LogLine, envelope, log_line
 
 CLOSING = 0.2  # seconds for closing HTTP streams once Emacs is gone
@@ -29,22 +31,35 @@ class ProtocolFault(Exception):  # noqa: N818 - not an error anybody is told: th
     """The stream is out of step; nothing after this point can be trusted."""
 
 
-class Link(EPCHandler):
-    """One connection; REQUEST is its pair of unbuffered reader and descriptor to write to."""
+class Reader(Protocol):
+    """What frames are read from."""
 
-    server: "PipeServer"
-    request: tuple[BinaryIO, int]
+    def read(self, size: int, /) -> bytes:
+        """Read SIZE bytes, and fewer only at the end."""
+
+
+class Link(EPCHandler):
+    """One connection; REQUEST is its pair of reader and descriptor to write to."""
+
+    server: "LinkServer"
+    request: Any
+    most = MAX_FRAME  # bytes of a message
 
     def setup(self) -> None:
-        """Take the two ends; nothing here is a socket."""
-        self.rfile, self._out = self.request
+        """Take the two ends."""
+        self.rfile = self.reader()
         self._sending = threading.Lock()
         self.dispatcher = Dispatcher(self.server.registry, self.write, pid=os.getpid(), log=self.server.note)
         self.server.add_client(self)
 
+    def reader(self) -> "Reader":
+        """Return what frames are read from."""
+        stream: BinaryIO = self.request[0]
+        return stream
+
     def finish(self) -> None:
         """Stop what the peer had asked for."""
-        self.dispatcher.cancel_all()
+        self.dispatcher.close()
         self.server.remove_client(self)
 
     def handle(self) -> None:
@@ -56,11 +71,16 @@ class Link(EPCHandler):
         """Send one frame, whole; the lock is held for exactly one."""
         with self._sending:
             try:
-                sent = os.write(self._out, data)
-                while sent < len(data):
-                    sent += os.write(self._out, memoryview(data)[sent:])
+                self.put(data)
             except OSError:
-                self.server.peer_gone()
+                self.server.lost(self)
+
+    def put(self, data: bytes) -> None:
+        """Write all of DATA; OSError if the peer is gone."""
+        out: int = self.request[1]
+        sent = os.write(out, data)
+        while sent < len(data):
+            sent += os.write(out, memoryview(data)[sent:])
 
     def _recv(self) -> Iterator[bytes]:
         read = self.rfile.read
@@ -72,6 +92,8 @@ class Link(EPCHandler):
                 length = unframe_length(header)
             except ValueError as error:
                 raise ProtocolFault(str(error)) from None
+            if length > self.most:
+                raise ProtocolFault(f"a message of {length} bytes where {self.most} are allowed")
             payload = read(length)
             if len(payload) < length:
                 return  # Emacs died while it wrote
@@ -108,8 +130,8 @@ class Link(EPCHandler):
         raise ValueError("it is no call that can be understood")
 
 
-class PipeServer(EPCClientManager, EPCCore):
-    """Serves one registry over a pair of descriptors, until the reading one ends."""
+class LinkServer(EPCClientManager, EPCCore):
+    """Serves one registry; what pipes and sockets share."""
 
     def __init__(self, registry: Registry, *, note: LogLine = log_line,
                  leave: Callable[[int], object] = os._exit) -> None:
@@ -123,6 +145,10 @@ class PipeServer(EPCClientManager, EPCCore):
         for name, method in registry.items():
             EPCCore.register_function(self, method.function, name)
 
+    def lost(self, handler: Link) -> None:
+        """Act on a peer that cannot be written to."""
+        raise NotImplementedError
+
     def add_client(self, handler: Link) -> None:
         """Remember a connection."""
         EPCClientManager.add_client(self, handler)
@@ -130,20 +156,6 @@ class PipeServer(EPCClientManager, EPCCore):
     def remove_client(self, handler: Link) -> None:
         """Forget a connection."""
         EPCClientManager.remove_client(self, handler)
-
-    def serve(self, reader: int, writer: int) -> None:
-        """Answer calls from READER on WRITER, then leave."""
-        status = 0
-        try:
-            with os.fdopen(reader, "rb", closefd=False) as stream:
-                Link((stream, writer), None, self)
-        except ProtocolFault as fault:
-            _log.error("the connection is out of step and closes: %s", fault)
-            status = 3
-        except BaseException as error:
-            self.note(error, "the reader")
-            status = 3
-        self.peer_gone(status)
 
     def peer_gone(self, status: int = 0) -> None:
         """End the process; what is still open towards providers has a moment to close."""
@@ -163,6 +175,28 @@ class PipeServer(EPCClientManager, EPCCore):
             self.peer_gone()
 
         threading.Thread(target=watch, name="parent", daemon=True).start()
+
+
+class PipeServer(LinkServer):
+    """Serves over a pair of descriptors, until the reading one ends."""
+
+    def serve(self, reader: int, writer: int) -> None:
+        """Answer calls from READER on WRITER, then leave."""
+        status = 0
+        try:
+            with os.fdopen(reader, "rb", closefd=False) as stream:
+                Link((stream, writer), None, self)
+        except ProtocolFault as fault:
+            _log.error("the connection is out of step and closes: %s", fault)
+            status = 3
+        except BaseException as error:
+            self.note(error, "the reader")
+            status = 3
+        self.peer_gone(status)
+
+    def lost(self, handler: Link) -> None:
+        """Leave: Emacs is the only peer there is."""
+        self.peer_gone()
 
 
 def _settle(until: float) -> None:

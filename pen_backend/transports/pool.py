@@ -17,7 +17,7 @@ class Pool:
         self._name = name
         self._size = size
         self._limit = limit
-        self._work: queue.SimpleQueue[Callable[[], object]] = queue.SimpleQueue()
+        self._work: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._unfinished = 0
         self._threads = 0
@@ -37,9 +37,15 @@ class Pool:
         if start:
             threading.Thread(target=self._run, name=f"{self._name}-{number}", daemon=True).start()
 
+    def close(self) -> None:
+        """Let every thread end once it has nothing to do; nothing may be submitted any more."""
+        with self._lock:
+            threads = self._threads
+        for _ in range(threads):
+            self._work.put(None)
+
     def _run(self) -> None:
-        while True:
-            work = self._work.get()
+        while (work := self._work.get()) is not None:
             try:
                 work()
             finally:

@@ -118,6 +118,13 @@ class Dispatcher:
         """Stop every stream: nobody listens any more."""
         self._flusher.cancel_all()
 
+    def close(self) -> None:
+        """Stop every stream and let the threads end."""
+        self.cancel_all()
+        self._flusher.close()
+        self._calls.close()
+        self._stream_pool.close()
+
     def methods(self, uid: int) -> None:
         """Answer with the table of methods: name, arguments, documentation."""
         rows = [f"({name} ({' '.join(one.key for one in method.parameters)}) {quote(method.doc)})"

@@ -1,11 +1,11 @@
 """A service whose methods misbehave on request; a real child process on the real transport.
 
-python -P tests/transports/peer.py [--state DIR] [--noise] [--mute]
+python -P tests/transports/peer.py [--state DIR] [--noise] [--mute] [--tcp [--keep] [--token-file FILE]]
 """
 
 import sys
 
-if __name__ == "__main__":  # before anything else is imported, as the real service does
+if __name__ == "__main__" and "--tcp" not in sys.argv:  # before anything else, as the real service does
     from pen_backend.transports.serve import take_wire
 
     READER, WRITER = take_wire()
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Literal
 
 from pen_backend.errors import CancelledError, DataError, Finding, PenError, UpstreamError
-from pen_backend.service.registry import AnyFloat, Events, Json, Text, build_registry, rpc
+from pen_backend.service.registry import AnyFloat, Events, Json, Registry, Text, build_registry, rpc
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +145,11 @@ class Test:
         return sorted(name for name in sys.modules if "." not in name)
 
     @rpc(inline=True)
+    def variable(self, variable: str) -> str | None:
+        """Return a variable of the environment."""
+        return os.environ.get(variable)
+
+    @rpc(inline=True)
     def threads(self) -> int:
         """Count the threads."""
         return threading.active_count()
@@ -200,11 +205,33 @@ class Test:
         raise CancelledError("The stream was closed.")
 
 
+def noisy() -> None:
+    print("12345")
+    print("x" * 30_000)
+    warnings.warn("noisy", stacklevel=1)
+
+
+def serve_port(arguments: list[str]) -> int:
+    """Serve on a port, with less patience than usual if the test wants it."""
+    from pen_backend.transports.serve import run_tcp
+
+    def given(name: str) -> str | None:
+        return arguments[arguments.index(name) + 1] if name in arguments else None
+
+    def build() -> Registry:
+        if "--noise" in arguments:
+            noisy()
+        return build_registry({"test": Test()})
+
+    file = given("--token-file")
+    return run_tcp(build, Path(given("--state") or tempfile.mkdtemp()), keep="--keep" in arguments,
+                   token_file=Path(file) if file else None, parent=os.getppid(),
+                   patience=(1.0, 1.0) if "--hasty" in arguments else (5.0, 30.0))
+
+
 def main(serve: Callable[..., int], arguments: list[str]) -> int:
     if "--noise" in arguments:
-        print("12345")
-        print("x" * 30_000)
-        warnings.warn("noisy", stacklevel=1)
+        noisy()
     if "--mute" in arguments:
         time.sleep(60)
     if "--fail" in arguments:
@@ -215,6 +242,8 @@ def main(serve: Callable[..., int], arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    if "--tcp" in sys.argv:
+        sys.exit(serve_port(sys.argv[1:]))
     from pen_backend.transports.serve import run
 
     sys.exit(main(run, sys.argv[1:]))
