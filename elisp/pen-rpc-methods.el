@@ -18,7 +18,7 @@
 (require 'pen-rpc)
 
 (defconst pen-rpc-methods-hash
-  "26321b0bbea4f5a841a72bd952618ce0fa4cd21c141883e363784e35a32fda21"
+  "3109a2b502df1d5fd52820ccc479f3d516a339e0e4f2f7b65cb37e4a93245732"
   "What the service says in its greeting if its methods are these.")
 
 (defun pen-rpc-completions-start (&rest args)
@@ -29,14 +29,16 @@ Deltas by candidate while the model writes, then the whole result.
 HISTORY continues a conversation: VALUES are those of its first
 request.  WITHOUT_FILTERS leaves texts as they are on the way in and
 out; a definition with filters that pen does not run is refused
-without it.
+without it.  STOP stands for its stop sequences.  LONG ignores all of
+them and allows four times its tokens.  With LIBRE_ONLY a provider
+that is not on this machine is refused.
 
 Answer with the id of a request; the value comes with the event
 `done'.
 
 ARGS are keywords, each with its value.
 
-\(fn &key PROMPT VALUES MODEL N TEMPERATURE MAX-TOKENS SEED HISTORY WITHOUT-FILTERS THEN ELSE DEADLINE)"
+\(fn &key PROMPT VALUES MODEL N TEMPERATURE MAX-TOKENS SEED HISTORY WITHOUT-FILTERS STOP LONG LIBRE-ONLY THEN ELSE DEADLINE)"
   (pen-rpc-invoke
    "completions-start"
    '((:prompt string required)
@@ -48,7 +50,10 @@ ARGS are keywords, each with its value.
      (:seed (or integer null))
      (:history (list (record (:answer string required) (:value string
        required))))
-     (:without-filters boolean))
+     (:without-filters boolean)
+     (:stop (list string))
+     (:long boolean)
+     (:libre-only boolean))
    args))
 
 (defun pen-rpc-datasets-card (&rest args)
@@ -304,11 +309,13 @@ ARGS are keywords, each with its value.
 Options not given are the plan's.
 
 PLAN is a build's id or directory, or a training file FILE.jsonl that
-no definition has built.
+no definition has built.  VALID is a file to validate on, instead of
+what a build holds out.  Classes are counted by CLASSIFICATION auto,
+or described by N_CLASSES, or by POSITIVE_CLASS and BETAS.
 
 ARGS are keywords, each with its value.
 
-\(fn &key PLAN MODEL N-EPOCHS BATCH-SIZE LEARNING-RATE-MULTIPLIER LEARNING-RATE SEED TUNE SNAPSHOTS-EVERY COMPLETIONS-EVERY NUM-COMPLETIONS EVAL-EVERY SUFFIX CHECKPOINT-SECONDS CONFIRMED THEN ELSE DEADLINE)"
+\(fn &key PLAN MODEL N-EPOCHS BATCH-SIZE LEARNING-RATE-MULTIPLIER LEARNING-RATE SEED TUNE SNAPSHOTS-EVERY COMPLETIONS-EVERY NUM-COMPLETIONS EVAL-EVERY SUFFIX CHECKPOINT-SECONDS VALID PROMPT-LOSS-WEIGHT PACKING MAX-TOKENS OVERLONG SCHEDULE EARLY-STOPPING CLASSIFICATION N-CLASSES POSITIVE-CLASS BETAS RESULTS CONFIRMED THEN ELSE DEADLINE)"
   (pen-rpc-invoke
    "jobs-launch"
    '((:plan string required)
@@ -325,6 +332,18 @@ ARGS are keywords, each with its value.
      (:eval-every (or integer null))
      (:suffix (or string null))
      (:checkpoint-seconds (or number null))
+     (:valid (or file null))
+     (:prompt-loss-weight (or number null))
+     (:packing (or (member examples window) null))
+     (:max-tokens (or integer null))
+     (:overlong (or (member error drop truncate) null))
+     (:schedule (or (member cosine linear constant) null))
+     (:early-stopping (or integer null))
+     (:classification (or (member auto off) null))
+     (:n-classes (or integer null))
+     (:positive-class (or string null))
+     (:betas (list number))
+     (:results (or (member openai classic) null))
      (:confirmed boolean))
    args))
 
@@ -361,6 +380,23 @@ ARGS are keywords, each with its value.
    '((:id string required))
    args))
 
+(defun pen-rpc-jobs-sample (&rest args)
+  "Let a job's newest checkpoint write now.
+
+N times, after the prompts of its newest samples.
+
+Of a job without samples, after those of rows that it is not trained
+on, else of rows that it is.
+
+ARGS are keywords, each with its value.
+
+\(fn &key ID N THEN ELSE DEADLINE)"
+  (pen-rpc-invoke
+   "jobs-sample"
+   '((:id string required)
+     (:n integer))
+   args))
+
 (defun pen-rpc-jobs-show (&rest args)
   "Describe one job: its curve, samples, checkpoints and options.
 
@@ -391,6 +427,25 @@ ARGS are keywords, each with its value.
    "jobs-watch"
    '((:id string required)
      (:after (or integer null)))
+   args))
+
+(defun pen-rpc-jobs-watch-all (&rest args)
+  "Follow all jobs as long as one of them may still change.
+
+Each as a log event's datum `job' when it did.
+
+Paused jobs are not waited for.  Cancelling ends the watching, never
+a job.
+
+Answer with the id of a request; the value comes with the event
+`done'.
+
+ARGS are keywords, each with its value.
+
+\(fn &key THEN ELSE DEADLINE)"
+  (pen-rpc-invoke
+   "jobs-watch-all"
+   nil
    args))
 
 (defun pen-rpc-models-delete (&rest args)
@@ -442,6 +497,19 @@ ARGS are keywords, each with its value.
   (pen-rpc-invoke
    "models-show"
    '((:id string required))
+   args))
+
+(defun pen-rpc-prompts-catalogue (&rest args)
+  "List the definitions that can be run.
+
+And the errors of those that cannot, such as two files of one name.
+
+ARGS are keywords, each with its value.
+
+\(fn &key THEN ELSE DEADLINE)"
+  (pen-rpc-invoke
+   "prompts-catalogue"
+   nil
    args))
 
 (defun pen-rpc-prompts-lint (&rest args)

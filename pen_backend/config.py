@@ -46,6 +46,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("model", "text", "pen-tiny", "the model of a definition that names none and has no tuned one"),
     Setting("max-tokens", "int", 60, "the length of a completion whose definition names none", least=1),
     Setting("aliases", "texts", OLD_NAMES, "other names for models"),
+    Setting("prompts.directory", "text", None, "where your own definitions are, in place of prompts/ beside this file"),
     Setting("ceiling", "money", None, "the most a job and a day may cost: {job: 5, day: 20}"),
     Setting("openai-ft.engine", "text", None, "the name for -e when the command gives none"),
     Setting("engine.idle-minutes", "int", 10, "the local engine ends after so long without work", least=1),
@@ -67,6 +68,7 @@ class Config:
     model: str = "pen-tiny"
     max_tokens: int = 60
     aliases: Mapping[str, str] = field(default_factory=lambda: dict(OLD_NAMES))
+    prompts_directory: str | None = None
     ceiling: Mapping[str, float] | None = None
     openai_ft_engine: str | None = None
     engine_idle_minutes: int = 10

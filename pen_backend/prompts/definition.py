@@ -1,5 +1,6 @@
 """The keys of a `pen: 1` file, as one frozen record."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path as FilePath
@@ -288,6 +289,15 @@ class Definition(Model):
         if self._ancestor is not None:
             changed._ancestor = replace(self._ancestor, refused=(), collation=())
         return changed
+
+    def stopping_at(self, stop: Sequence[str]) -> Self:
+        """Return the same definition with other stop sequences; the completion's own end stays."""
+        return self.model_copy(update={"stop_sequences": tuple(stop)})
+
+    def without_stops(self) -> Self:
+        """Return the same definition for answers that only end where the model ends or runs out of tokens."""
+        form = self.format.model_copy(update={"completion_end": None})
+        return self.model_copy(update={"stop_sequences": (), "format": form})
 
     def where(self, *path: str | int) -> str:
         """Say where a key's value stands, as FILE:LINE:COLUMN: `where("format", "prompt-end")`."""

@@ -3,11 +3,11 @@
 import contextlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pen_backend.errors import NotFoundError, PenError
+from pen_backend.errors import NotFoundError, PenError, RefusedError
 from pen_backend.service.context import Context
 from pen_backend.service.registry import Events, rpc
 from pen_backend.service.remembered import Remembered
@@ -39,15 +39,19 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class CompletionResult:
-    """Every candidate, the model that wrote them, and the tokens read and written."""
+    """Every candidate, the model that wrote them, the tokens read and written, what was read, and where it stops."""
 
     candidates: list[Candidate]
     model: str
     prompt_tokens: int
     completion_tokens: int
+    prompt: str = ""
+    stop: list[str] = field(default_factory=list)
 
 
 NO_TURNS: list[Turn] = []
+NO_STOPS: list[str] = []
+LONGER = 4  # times the tokens of a definition that a long answer may have
 LONGEST_SHOWN = 80  # characters of a text in the warning that it has changed
 
 
@@ -61,30 +65,55 @@ class Completions:
     @rpc(stream=True)
     def start(self, prompt: str, values: dict[str, str], model: str | None = None, n: int | None = None,
               temperature: float | None = None, max_tokens: int | None = None, seed: int | None = None,
-              history: list[Turn] = NO_TURNS, without_filters: bool = False, *, events: Events) -> CompletionResult:
+              history: list[Turn] = NO_TURNS, without_filters: bool = False, stop: list[str] = NO_STOPS,
+              long: bool = False, libre_only: bool = False, *, events: Events) -> CompletionResult:
         """Run a definition: deltas by candidate while the model writes, then the whole result.
 
         HISTORY continues a conversation: VALUES are those of its first request. WITHOUT_FILTERS leaves texts as they
-        are on the way in and out; a definition with filters that pen does not run is refused without it.
+        are on the way in and out; a definition with filters that pen does not run is refused without it. STOP stands
+        for its stop sequences. LONG ignores all of them and allows four times its tokens. With LIBRE_ONLY a provider
+        that is not on this machine is refused.
         """
         from pen_backend import completion
         from pen_backend.prompts import template
 
+        if libre_only:
+            self._refuse_hosted()
         found = self._context.find_prompt(prompt)
-        definition = template.begun(found.without_filters() if without_filters else found, values)
+        definition = _stopping(template.begun(found.without_filters() if without_filters else found, values), stop,
+                               long=long)
         # Rendered before anything is started, so that a missing value is said at once.
         overrides = {"n": n, "temperature": temperature, "max_tokens": max_tokens, "seed": seed}
         body = completion.request(definition, values, model="", max_tokens=self._context.config.max_tokens,
                                   overrides=overrides,
                                   history=[template.Turn(turn.answer, turn.value) for turn in history])
+        if long and max_tokens is None:
+            body = _longer(body)
         client = self._context.client(lambda text: events.send("log", what="text", level="info", text=text))
         body["model"] = self._context.config.model_name(model) if model else self._context.model_of(definition, client)
         manifest = self._trained_on(body["model"])
         self._warn(client, found, body["model"], manifest, events)
         definition = _as_trained(definition, manifest)
-        if definition.cache:
-            return self._remembered(client, definition, body, events)
-        return _run(client, definition, body, events)
+        run = self._remembered if definition.cache else _run
+        result = run(client, definition, body, events)
+        if long:
+            result = _without_end(result, found.format.completion_end)
+        return replace(result, prompt=_read(body), stop=[*template.stops(definition)])
+
+    def _refuse_hosted(self) -> None:
+        """Refuse a provider that is not on this machine."""
+        from ipaddress import ip_address
+        from urllib.parse import urlsplit
+
+        config = self._context.config
+        if config.local:
+            return
+        host = urlsplit(config.base_url).hostname or ""
+        with contextlib.suppress(ValueError):
+            if host == "localhost" or ip_address(host).is_loopback:
+                return
+        raise RefusedError(f"Only models on this machine may answer, and '{config.provider}' is elsewhere.",
+                           hint="Set `provider: local` in config.yaml, or turn pen-libre-only off.")
 
     def _remembered(self, client: "Client", definition: "Definition", body: Mapping[str, Any], events: Events
                     ) -> CompletionResult:
@@ -142,6 +171,35 @@ def _run(client: "Client", definition: "Definition", body: Mapping[str, Any], ev
         candidates=[Candidate(each.text, each.finish_reason, each.label) for each in answered.candidates],
         model=answered.model, prompt_tokens=answered.usage.prompt_tokens,
         completion_tokens=answered.usage.completion_tokens)
+
+
+def _stopping(definition: "Definition", stop: Sequence[str], *, long: bool) -> "Definition":
+    """Return a definition that stops at other texts than its own, or at none."""
+    if long:
+        return definition.without_stops()
+    return definition.stopping_at(stop) if stop else definition
+
+
+def _longer(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Allow a request more tokens than its definition does."""
+    key = "max_completion_tokens" if "messages" in body else "max_tokens"
+    return {**body, key: LONGER * body[key]}
+
+
+def _without_end(result: CompletionResult, end: str | None) -> CompletionResult:
+    """Drop the completion's end where a model wrote it last, although nothing stopped there."""
+    if not (end or "").strip():
+        return result
+    texts = (one.text.removesuffix((end or "").strip()).rstrip() for one in result.candidates)
+    return replace(result, candidates=[replace(one, text=text) if text != one.text.rstrip() else one
+                                       for one, text in zip(result.candidates, texts, strict=True)])
+
+
+def _read(body: Mapping[str, Any]) -> str:
+    """Return what the model read: the prompt, or a chat's texts under their roles."""
+    if "messages" in body:
+        return "\n\n".join(f"{one['role']}: {one['content']}" for one in body["messages"])
+    return str(body["prompt"])
 
 
 def _hash_of(client: "Client", model: str) -> str | None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from pen_backend import config as settings
 from pen_backend import secrets
 from pen_backend.errors import ConfigError, NotFoundError, PromptError
-from pen_backend.files import Disk
+from pen_backend.files import Disk, expanded
 
 if TYPE_CHECKING:
     from pen_backend.client import Client
@@ -119,13 +119,13 @@ class Context:
         """Find a definition by name, alias or path; PromptError or NotFoundError say what is wrong."""
         from pen_backend.prompts import library
 
-        return library.find(name, project=self._prompts(), config_dir=self.directories.config / "prompts")
+        return library.find(name, project=self._prompts(), config_dir=self._own_prompts())
 
     def find_training(self, name: str) -> Definition:
         """Find what a training set is built by: a prompt, or a `kind: dataset` file with the prompt it names."""
         from pen_backend.prompts import library
 
-        return library.find_training(name, project=self._prompts(), config_dir=self.directories.config / "prompts")
+        return library.find_training(name, project=self._prompts(), config_dir=self._own_prompts())
 
     def find_definition(self, name: str) -> Definition | DatasetSpec:
         """Find a prompt or a training set of its own by name, alias or path."""
@@ -137,19 +137,19 @@ class Context:
         """List the directories of definitions that exist, the ones that win first."""
         from pen_backend.prompts import library
 
-        return list(library.directories(self._prompts(), self.directories.config / "prompts", None))
+        return list(library.directories(self._prompts(), self._own_prompts(), None))
 
     def definitions(self) -> list[Definition | PromptError]:
         """List all prompts, first hit by slug; a broken file is its error."""
         from pen_backend.prompts import library
 
-        return library.definitions(project=self._prompts(), config_dir=self.directories.config / "prompts")
+        return library.definitions(project=self._prompts(), config_dir=self._own_prompts())
 
     def all_definitions(self) -> list[Definition | DatasetSpec | PromptError]:
         """List all prompts and all training sets of their own, first hit by slug; a broken file is its error."""
         from pen_backend.prompts import library
 
-        return library.everything(project=self._prompts(), config_dir=self.directories.config / "prompts")
+        return library.everything(project=self._prompts(), config_dir=self._own_prompts())
 
     def encoder(self, model: str | None = None) -> Encoder:
         """Return what counts and encodes a model's tokens (default: the configured model), without a network."""
@@ -212,6 +212,10 @@ class Context:
 
     def _prompts(self) -> Path | None:
         return self.project / "prompts" if self.project else None
+
+    def _own_prompts(self) -> Path:
+        named = self.config.prompts_directory
+        return expanded(named) if named else self.directories.config / "prompts"
 
     def _load_encoder(self, name: str) -> Encoder:
         from pen_backend import tokens

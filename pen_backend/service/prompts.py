@@ -20,20 +20,28 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class VariableSummary:
-    """One variable: its type, where Emacs takes it from (None: the user is asked), and an example of its text."""
+    """One variable: its type, where Emacs takes it from (None: the user is asked), and texts it has when nobody says.
+
+    `example` is shown and never sent by itself, `default` is sent. `choices` are all there are, none for other types;
+    `join` stands between the items of a list.
+    """
 
     name: str
     type: str
     source: str | None
     description: str
     example: str | None
+    default: str | None
+    choices: list[str]
+    join: str
 
 
 @dataclass(frozen=True, slots=True)
 class PromptSummary:
     """One definition; the first `arity` of its variables are those a completion needs values for.
 
-    `refused` says that it has filters which pen does not run: it only runs without filters.
+    `refused` says that it has filters which pen does not run: it only runs without filters. `aliases` are more names
+    of its command, `use` says where Emacs takes the text from and puts the answer.
     """
 
     slug: str
@@ -46,6 +54,9 @@ class PromptSummary:
     in_development: bool
     refused: bool
     variables: list[VariableSummary]
+    aliases: list[str]
+    use: Literal["filter", "point", "insertion", "buffer"]
+    n: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +112,14 @@ class PromptDetail:
     findings: list[PromptFinding]
 
 
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """What Emacs makes commands of: the definitions that can be run, and what is wrong with the other files."""
+
+    definitions: list[PromptSummary]
+    broken: list[PromptFinding]
+
+
 Summaries = list[PromptSummary]
 Findings = list[PromptFinding]
 
@@ -116,6 +135,14 @@ class Prompts:
     def list(self) -> Summaries:
         """List the definitions that can be run; rendering a broken one says what is wrong with it."""
         return [self._summary(entry) for entry in self._context.definitions() if not isinstance(entry, PromptError)]
+
+    @rpc()
+    def catalogue(self) -> Catalogue:
+        """List the definitions that can be run, and the errors of those that cannot, such as two files of one name."""
+        entries = self._context.definitions()
+        errors = [one for entry in entries if isinstance(entry, PromptError) for one in _errors(entry)]
+        return Catalogue([self._summary(entry) for entry in entries if not isinstance(entry, PromptError)],
+                         [_finding(one) for one in _said_once(sorted(dict.fromkeys(errors), key=_place))])
 
     @rpc()
     def show(self, prompt: str) -> PromptDetail:
@@ -171,7 +198,8 @@ class Prompts:
             kind=definition.kind, path=definition.path, in_development=definition.in_development,
             refused=bool(definition.refused),
             model=definition.model or self._context.tuned_model(definition.name),
-            variables=[_variable(variable) for variable in variables])
+            variables=[_variable(variable) for variable in variables],
+            aliases=[*definition.aliases], use=_use(definition), n=definition.n_completions)
 
     def _of_text(self, text: str, file: str) -> Iterator[Finding]:
         """Find what is wrong with a text that stands in no file yet."""
@@ -230,9 +258,27 @@ def _place(finding: Finding) -> tuple[str, int, int]:
 def _variable(variable: "Variable") -> VariableSummary:
     from pen_backend.prompts.variables import text_of
 
-    example = None if variable.example is None else text_of(variable, variable.example)
+    def written(value: object) -> str | None:
+        return None if value is None else text_of(variable, value)
+
     return VariableSummary(name=variable.name, type=variable.type, source=variable.from_,
-                           description=variable.description, example=example)
+                           description=variable.description, example=written(variable.example),
+                           default=written(variable.default), choices=[*(variable.choices or ())], join=variable.join)
+
+
+def _use(definition: "Definition") -> Literal["filter", "point", "insertion", "buffer"]:
+    """Say what Emacs does with the answer; a definition that says two things is asked in this order."""
+    if definition.filter:
+        return "filter"
+    if definition.completion_at_point:
+        return "point"
+    return "insertion" if definition.insertion else "buffer"
+
+
+def _errors(broken: PromptError) -> Iterator[Finding]:
+    """List what is wrong with a file; one that cannot even be read has no findings of its own."""
+    errors = [one for one in broken.findings if one.level == "error"]
+    yield from errors or [Finding(broken.kind, broken.message, broken.where, broken.hint)]
 
 
 def _example(definition: "Definition") -> RenderedPrompt | None:

@@ -3,7 +3,8 @@ from typing import Any
 
 import pytest
 
-from pen_backend.errors import DataError, NotFoundError
+from pen_backend.config import Config
+from pen_backend.errors import DataError, NotFoundError, RefusedError
 from pen_backend.jobs.ledger import Entry
 from pen_backend.prompts import template
 from pen_backend.service.completions import Completions, Turn
@@ -226,3 +227,49 @@ def test_without_a_provider_the_ledger_names_the_newest_model(tmp_path: Path) ->
                                       fine_tuned_model="ft:x"))
         assert context.model_of(definition) == "ft:x"
     assert server.requests == []
+
+
+def test_the_result_says_what_was_read_and_where_it_stops(tmp_path: Path) -> None:
+    with ScriptedServer(by_path=answers()) as server:
+        result = Completions(scripted(server, tmp_path)).start("pun-complete", VALUES, n=1, events=Kept())
+    assert (result.prompt, result.stop) == ("Why?\nBecause.\n", [" END"])
+
+
+def test_other_stop_texts_stand_for_the_sequences_but_not_for_the_end(tmp_path: Path) -> None:
+    with ScriptedServer(by_path=answers()) as server:
+        result = Completions(scripted(server, tmp_path)).start("pun-complete", VALUES, n=1, stop=["X"], events=Kept())
+    assert asked(server)["stop"] == result.stop == [" END", "X"]
+
+
+def test_a_long_answer_ignores_stops_may_have_four_times_the_tokens_and_loses_the_end(tmp_path: Path) -> None:
+    long = events(chunk("one END two END"), chunk("", finish_reason="length"), USAGE)
+    with ScriptedServer(by_path={**answers(), "/completions": long}) as server:
+        result = Completions(scripted(server, tmp_path)).start("pun-complete", VALUES, n=1, long=True, events=Kept())
+    assert ("stop" in asked(server), asked(server)["max_tokens"]) == (False, 480)
+    assert [one.text for one in result.candidates] == ["one END two"]
+
+
+def test_tokens_that_are_named_win_over_a_long_answer(tmp_path: Path) -> None:
+    with ScriptedServer(by_path=answers()) as server:
+        Completions(scripted(server, tmp_path)).start("pun-complete", VALUES, n=1, long=True, max_tokens=7,
+                                                      events=Kept())
+    assert asked(server)["max_tokens"] == 7
+
+
+@pytest.mark.parametrize("provider", ["openai", "https://example.org/v1", "http://10.0.0.1/v1"])
+def test_with_libre_only_a_provider_elsewhere_is_refused_before_it_is_asked(provider: str, tmp_path: Path) -> None:
+    with ScriptedServer(by_path=answers()) as server:
+        context = scripted(server, tmp_path)
+        context._config = Config(provider=provider)
+        with pytest.raises(RefusedError, match="Only models on this machine may answer"):
+            Completions(context).start("pun-complete", VALUES, libre_only=True, events=Kept())
+    assert not server.requests
+
+
+@pytest.mark.parametrize("provider", ["local", "http://127.0.0.1:11434/v1", "http://localhost/v1", "http://[::1]/v1"])
+def test_with_libre_only_a_provider_on_this_machine_answers(provider: str, tmp_path: Path) -> None:
+    with ScriptedServer(by_path=answers()) as server:
+        context = scripted(server, tmp_path)
+        context._config = Config(provider=provider)
+        result = Completions(context).start("pun-complete", VALUES, model="m", n=1, libre_only=True, events=Kept())
+    assert [one.text for one in result.candidates] == ["Ha"]

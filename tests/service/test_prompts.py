@@ -123,4 +123,40 @@ def test_the_schema_is_the_one_in_the_repository(prompts: Prompts) -> None:
 
 def test_the_methods_may_cross_the_link(prompts: Prompts) -> None:
     assert list(build_registry({"prompts": prompts})) == [
-        "prompts-lint", "prompts-list", "prompts-render", "prompts-schema", "prompts-show"]
+        "prompts-catalogue", "prompts-lint", "prompts-list", "prompts-render", "prompts-schema", "prompts-show"]
+
+
+def test_the_catalogue_has_what_a_command_is_made_of_and_names_both_files_of_one_name(tmp_path: Path,
+                                                                                      environ: dict[str, str]) -> None:
+    folder = tmp_path / "prompts"
+    folder.mkdir()
+    for name in ("a", "b"):
+        (folder / f"{name}.yaml").write_text("pen: 1\ntitle: Twice\nprompt: x\n")
+    (folder / "c.yaml").write_text(
+        "pen: 1\ntitle: Tidy\naliases: [neat]\nfilter: on\nn-completions: 2\nprompt: <tone> <text>\n"
+        "vars: [{tone: {type: choice, choices: [dry, wet], default: dry}}, text]\n")
+    (folder / "d.yaml").write_text("pen: 1\ntitle: [\n")
+    found = Prompts(Context(environ=environ, project=tmp_path)).catalogue()
+    tidy = next(one for one in found.definitions if one.slug == "tidy")
+    assert (tidy.aliases, tidy.use, tidy.n, tidy.arity) == (["neat"], "filter", 2, 2)
+    assert (tidy.variables[0].choices, tidy.variables[0].default) == (["dry", "wet"], "dry")
+    assert "twice" not in {one.slug for one in found.definitions}
+    clash = [one for one in found.broken if one.id == "slug-clash"]
+    assert [one.message for one in clash] == ["a.yaml and b.yaml would both be the command 'twice'"] * 2
+    assert any("d.yaml" in (one.where or "") for one in found.broken)
+
+
+@pytest.mark.parametrize(("keys", "use"), [("filter: on\ninsertion: on", "filter"), ("insertion: on", "insertion"),
+                                           ("completion-at-point: on", "point"), ("", "buffer")])
+def test_the_catalogue_says_where_an_answer_goes(keys: str, use: str, tmp_path: Path, environ: dict[str, str]) -> None:
+    (tmp_path / "prompts").mkdir()
+    (tmp_path / "prompts" / "one.yaml").write_text(f"pen: 1\ntitle: One\nprompt: x\n{keys}\n")
+    found = Prompts(Context(environ=environ, project=tmp_path)).catalogue()
+    assert next(one for one in found.definitions if one.slug == "one").use == use
+
+
+def test_a_directory_of_ones_own_stands_for_the_usual_one(tmp_path: Path, environ: dict[str, str]) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "one.yaml").write_text("pen: 1\ntitle: One\nprompt: x\n")
+    context = Context(environ={**environ, "PEN_PROMPTS_DIRECTORY": str(tmp_path / "mine")})
+    assert {"one", "pun-complete"} <= {one.slug for one in Prompts(context).list()}
