@@ -1,4 +1,4 @@
-"""Fine-tuning jobs: launch, list, show, watch, pause, resume, cancel."""
+"""Fine-tuning jobs: launch, list, show, watch, sample, pause, resume, cancel."""
 
 import threading
 from collections.abc import Mapping, Sequence
@@ -8,48 +8,29 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pen_backend.service.context import Context
 from pen_backend.service.registry import AnyFloat, Events, rpc
+from pen_backend.service.summaries import JobSummary, Summaries
+
+__all__ = ["JobDetail", "JobSummary", "Jobs"]
 
 if TYPE_CHECKING:
     from pen_backend.client import Client
     from pen_backend.jobs.spec import JobSpec
     from pen_backend.jobs.watch import Note, Progress
 
-RECENT = 40  # events looked at for a summary
+    Points = list[Progress]
 
-
-@dataclass(frozen=True, slots=True)
-class JobSummary:
-    """One job as it stands; figures not measured yet are None.
-
-    `want` is what was asked of the job and may not have happened yet: run, pause or cancel. `interruption` says how its
-    trainer died last, if it did; `attempt` counts from 1. All three only the local engine knows.
-    """
-
-    id: str
-    status: str
-    model: str
-    fine_tuned_model: str | None
-    prompt: str | None
-    created_at: int
-    step: int | None = None
-    total_steps: int | None = None
-    train_loss: AnyFloat | None = None
-    valid_loss: AnyFloat | None = None
-    tokens_per_second: float | None = None
-    eta_seconds: float | None = None
-    error: str | None = None
-    want: str | None = None
-    attempt: int | None = None
-    interruption: str | None = None
+LISTED = 200
+LOCAL_SECONDS, HOSTED_SECONDS = 1.0, 15.0  # between two looks at all jobs
 
 
 @dataclass(frozen=True, slots=True)
 class CurvePoint:
-    """The losses of one step."""
+    """The losses of one step, and how many tokens had been trained on by then."""
 
     step: int
     train_loss: AnyFloat | None
     valid_loss: AnyFloat | None
+    tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +73,10 @@ class JobDetail(JobSummary):
     finished_at: int | None = None
 
 
-Summaries = list[JobSummary]
+Listed = list[JobSummary]
+Samples = list[Sample]
+Betas = list[float]
+NO_BETAS: Betas = []
 
 
 class Jobs:
@@ -101,6 +85,7 @@ class Jobs:
     def __init__(self, context: Context) -> None:
         """CONTEXT is shared by all services."""
         self._context = context
+        self._summaries = Summaries()
 
     @rpc()
     def launch(self, plan: str, model: str | None = None, n_epochs: int | None = None, batch_size: int | None = None,
@@ -108,24 +93,34 @@ class Jobs:
                seed: int | None = None, tune: Literal["auto", "lora", "full"] | None = None,
                snapshots_every: int | None = None, completions_every: int | None = None,
                num_completions: int | None = None, eval_every: int | None = None, suffix: str | None = None,
-               checkpoint_seconds: float | None = None, confirmed: bool = False) -> JobSummary:
+               checkpoint_seconds: float | None = None, valid: Path | None = None,
+               prompt_loss_weight: float | None = None, packing: Literal["examples", "window"] | None = None,
+               max_tokens: int | None = None, overlong: Literal["error", "drop", "truncate"] | None = None,
+               schedule: Literal["cosine", "linear", "constant"] | None = None, early_stopping: int | None = None,
+               classification: Literal["auto", "off"] | None = None, n_classes: int | None = None,
+               positive_class: str | None = None, betas: Betas = NO_BETAS,
+               results: Literal["openai", "classic"] | None = None, confirmed: bool = False) -> JobSummary:
         """Launch a job on exactly the training set that was built; options not given are the plan's.
 
-        PLAN is a build's id or directory, or a training file FILE.jsonl that no definition has built.
+        PLAN is a build's id or directory, or a training file FILE.jsonl that no definition has built. VALID is a file
+        to validate on, instead of what a build holds out. Classes are counted by CLASSIFICATION auto, or described by
+        N_CLASSES, or by POSITIVE_CLASS and BETAS.
         """
-        from pen_backend.jobs import spec
+        from pen_backend.jobs import options, spec
 
         overrides = {
             "model": model, "n_epochs": n_epochs, "batch_size": batch_size, "learning_rate": learning_rate,
             "learning_rate_multiplier": learning_rate_multiplier, "seed": seed, "tune": tune, "suffix": suffix,
             "snapshots_every": snapshots_every, "completions_every": completions_every, "eval_every": eval_every,
             "num_completions": num_completions, "checkpoint_seconds": checkpoint_seconds,
+            "prompt_loss_weight": prompt_loss_weight, "packing": packing, "max_tokens": max_tokens,
+            "overlong": overlong, "schedule": schedule, "early_stopping": early_stopping, "results": results,
+            "classification": options.classification(classification, n_classes, positive_class, betas),
         }
-        config = self._context.config
-        if plan.endswith(".jsonl"):
-            job_spec = spec.from_files(Path(plan), None, default_model=config.model, overrides=overrides)
-        else:
-            job_spec = spec.from_plan(self._context.find_plan(plan), default_model=config.model, overrides=overrides)
+        default = self._context.config.model
+        job_spec = spec.from_files(Path(plan), valid, default_model=default, overrides=overrides) \
+            if plan.endswith(".jsonl") else \
+            spec.from_plan(self._context.find_plan(plan), valid=valid, default_model=default, overrides=overrides)
         return self.launch_spec(job_spec, confirmed=confirmed)
 
     def launch_spec(self, spec: "JobSpec", *, confirmed: bool) -> JobSummary:
@@ -137,10 +132,10 @@ class Jobs:
         return self._summary(client, launch.launch(client, self._context.ledger, named, confirmed=confirmed))
 
     @rpc()
-    def list(self) -> Summaries:
+    def list(self) -> Listed:
         """List the provider's jobs, newest first."""
         client = self._context.client()
-        return [self._summary(client, job) for job in client.jobs(limit=100)]
+        return [self._summary(client, job) for job in client.jobs(limit=LISTED)]
 
     @rpc()
     def show(self, id: str) -> JobDetail:  # noqa: A002 - the name on the wire
@@ -151,14 +146,15 @@ class Jobs:
         client = self._context.client()
         job, events = client.job(id), client.events(id)
         notes = [seen for event in events if isinstance(seen := watch.read_event(event), watch.Note)]
+        curve = watch.curve(events)
         entry = self._context.ledger.find(id)
         options = {**((job.get("method") or {}).get("supervised") or {}).get("hyperparameters", {}),
                    **(job.get("pen") or {})}
-        summary = self._summary(client, job, events)
+        summary = self._summary(client, job, curve)
         return JobDetail(
             **{each.name: getattr(summary, each.name) for each in fields(JobSummary)},
             plan=entry.plan if entry else None,
-            curve=[CurvePoint(point.step, point.loss, point.valid_loss) for point in watch.curve(events)],
+            curve=[CurvePoint(point.step, point.loss, point.valid_loss, point.tokens) for point in curve],
             samples=[_sample(note) for note in notes if note.what == "sample"],
             checkpoints=[_checkpoint(each) for each in client.checkpoints(id)],
             hyperparameters=[Option(name, str(value)) for name, value in options.items()
@@ -197,41 +193,53 @@ class Jobs:
         events.on_cancel(stop.set)
         client = self._context.client()
         following = watch.follow(client, id, after=after, stop=stop, reconnect=self._context.client)
+        points: Points = []
         while True:
             try:
                 seen = next(following)
             except StopIteration as ended:
-                return self._summary(self._context.client(), ended.value)
+                return self._summary(self._context.client(), ended.value, None if after else points)
             if isinstance(seen, watch.Progress):
+                points.append(seen)
                 _send_progress(events, seen)
             else:
                 _send_note(events, seen)
 
-    def _summary(self, client: "Client", job: Mapping[str, Any],
-                 events: Sequence[Mapping[str, Any]] | None = None) -> JobSummary:
-        from pen_backend.jobs import watch
+    @rpc(stream=True)
+    def watch_all(self, *, events: Events) -> Listed:
+        """Follow all jobs as long as one of them may still change: each as a log event's datum `job` when it did.
 
-        if events is None:
-            # A hosted list would cost one call a job, for figures of jobs that ended long ago.
-            worth = job["status"] == "running" or (client.local and job["status"] not in ("validating_files", "queued"))
-            events = client.events(job["id"], limit=RECENT) if worth else []
-        points = watch.curve(events)
-        last = points[-1] if points else None
-        self._context.ledger.saw(job, last.tokens_per_second if last else None)
-        valid = next((point.valid_loss for point in reversed(points) if point.valid_loss is not None), None)
-        error = job.get("error") or {}
-        pen = job.get("pen") or {}
-        return JobSummary(
-            id=job["id"], status=job["status"], model=job["model"], fine_tuned_model=job.get("fine_tuned_model"),
-            prompt=(job.get("metadata") or {}).get("pen.prompt"), created_at=int(job["created_at"]),
-            step=last.step if last else None,
-            total_steps=(last.steps if last else None) or pen.get("total_steps"),
-            train_loss=last.loss if last else None, valid_loss=valid,
-            tokens_per_second=last.tokens_per_second if last else None,
-            eta_seconds=watch.seconds_left(points[0], points[-1]) if points and job["status"] == "running" else None,
-            error=error.get("message") or None, want=pen.get("want"), attempt=pen.get("attempt"),
-            interruption=pen.get("interruption"),
-        )
+        Paused jobs are not waited for. Cancelling ends the watching, never a job.
+        """
+        stop = threading.Event()
+        events.on_cancel(stop.set)
+        sent: dict[str, JobSummary] = {}
+        while True:
+            client = self._context.client()
+            jobs = [self._summary(client, job) for job in client.jobs(limit=LISTED)]
+            for job in reversed(jobs):
+                if sent.get(job.id) != job:
+                    sent[job.id] = job
+                    events.send("log", what="text", level="info", text=job.status, data={"job": job})
+            changing = any(not job.ended and job.status != "paused" for job in jobs)
+            if not changing or stop.wait(LOCAL_SECONDS if client.local else HOSTED_SECONDS):
+                return jobs
+
+    @rpc()
+    def sample(self, id: str, n: int = 1) -> Samples:  # noqa: A002 - the name on the wire
+        """Let a job's newest checkpoint write now, N times, after the prompts of its newest samples.
+
+        Of a job without samples, after those of rows that it is not trained on, else of rows that it is.
+        """
+        from pen_backend.service import sampling
+
+        client = self._context.client()
+        return [Sample(one.step, one.prompt, one.completion)
+                for one in sampling.sample(self._context, client, id, n, max_tokens=self._context.config.max_tokens)]
+
+    def _summary(self, client: "Client", job: Mapping[str, Any], points: "Sequence[Progress] | None" = None
+                 ) -> JobSummary:
+        return self._summaries.of(client, self._context.ledger, job, points=points)
 
 
 def _checkpoint(checkpoint: Mapping[str, Any]) -> Checkpoint:
@@ -249,7 +257,7 @@ def _sample(note: "Note") -> Sample:
 def _send_progress(events: Events, seen: "Progress") -> None:
     events.send("progress", step=seen.step, steps=seen.steps, epoch=seen.epoch, loss=seen.loss,
                 valid_loss=seen.valid_loss, learning_rate=seen.learning_rate,
-                tokens_per_second=seen.tokens_per_second, eta=seen.eta)
+                tokens_per_second=seen.tokens_per_second, eta=seen.eta, tokens=seen.tokens)
 
 
 def _send_note(events: Events, seen: "Note") -> None:

@@ -12,6 +12,7 @@ from pen_backend.service.jobs import Jobs
 from pen_backend.service.models import Models
 from tests.conftest import LiveEngine, environment
 from tests.jobs.plans import ROWS, make_plan
+from tests.jobs.test_watch import metrics
 from tests.scripted_server import Answer, ScriptedServer, job, listing
 from tests.service.context import Kept, scripted
 
@@ -59,6 +60,26 @@ def test_how_a_trainer_died_is_part_of_its_job(tmp_path: Path) -> None:
     assert (summary.attempt, summary.interruption) == (2, pen["interruption"])
 
 
+def test_all_jobs_are_followed_while_one_may_change(tmp_path: Path) -> None:
+    done = job(id="ftjob-0", status="succeeded")
+    script = [listing(job(status="running"), done), listing(metrics(1)), listing(),
+              listing(job(status="running"), done), listing(metrics(1)),
+              listing(job(status="cancelled"), done), listing(metrics(2), metrics(1))]
+    with ScriptedServer(*script) as server:
+        kept = Kept()
+        ended = Jobs(scripted(server, tmp_path)).watch_all(events=kept)
+    told = [one["data"]["job"] for one in kept.of("log")]  # type: ignore[index] # loose data of an event
+    assert [(one.id, one.status, one.step) for one in told] == [
+        ("ftjob-0", "succeeded", None), ("ftjob-1", "running", 1), ("ftjob-1", "cancelled", 2)]
+    assert [one.status for one in ended] == ["cancelled", "succeeded"]
+
+
+def test_following_all_jobs_ends_when_it_is_cancelled(tmp_path: Path) -> None:
+    with ScriptedServer(by_path={"/events": listing(), "/jobs": listing(job(status="running"))}) as server:
+        ended = Jobs(scripted(server, tmp_path)).watch_all(events=Kept(cancel_after=1))
+    assert [one.status for one in ended] == ["running"]
+
+
 @pytest.mark.slow
 def test_a_job_is_launched_followed_described_measured_and_used(engine: LiveEngine, tmp_path: Path) -> None:
     context = engine.context()
@@ -80,6 +101,12 @@ def test_a_job_is_launched_followed_described_measured_and_used(engine: LiveEngi
     assert detail.checkpoints[0].model == ended.fine_tuned_model
     assert any(point.valid_loss is not None for point in detail.curve)
     assert "walk" in str(ended.fine_tuned_model)
+    assert [point.tokens for point in detail.curve] == sorted(point.tokens or 0 for point in detail.curve)
+
+    unseen = Jobs(context).list()[0]
+    assert (unseen.id, unseen.step, len(unseen.losses)) == (launched.id, 6, 6)
+    sample, = jobs.sample(launched.id)
+    assert (sample.step, bool(sample.prompt)) == (6, True)
 
     summary = next(one for one in Models(context).list() if one.id == ended.fine_tuned_model)
     assert (summary.base, summary.kind, summary.prompt) == ("two-layer", "full", "pun-complete")
