@@ -18,7 +18,7 @@
 (require 'pen-rpc)
 
 (defconst pen-rpc-methods-hash
-  "3109a2b502df1d5fd52820ccc479f3d516a339e0e4f2f7b65cb37e4a93245732"
+  "c8530e89171ca6b4b47b5bd1e0e3a6278de3c1f9f361bb23c27577efbf4136e5"
   "What the service says in its greeting if its methods are these.")
 
 (defun pen-rpc-completions-start (&rest args)
@@ -132,25 +132,36 @@ ARGS are keywords, each with its value.
 
 From TEXT, from the file at PATH, or from its own sources.
 
+AUTHOR is whose messages of a chat are learned.  LOSS_WEIGHTS are one
+a segment.  EDITS change single records.
+
 Answer with the id of a request; the value comes with the event
 `done'.
 
 ARGS are keywords, each with its value.
 
-\(fn &key PROMPT TEXT PATH SOURCE READER MODEL N-EPOCHS BATCH-SIZE LEARNING-RATE-MULTIPLIER SEED VALID-SHARE OUT THEN ELSE DEADLINE)"
+\(fn &key PROMPT TEXT PATH SOURCE READER ENCODING MODEL N-EPOCHS BATCH-SIZE LEARNING-RATE-MULTIPLIER SEED VALID-SHARE MAX-TOKENS PROMPT-LOSS-WEIGHT LOSS-WEIGHTS AUTHOR ANONYMISE EDITS OUT THEN ELSE DEADLINE)"
   (pen-rpc-invoke
    "datasets-plan"
    '((:prompt string required)
-     (:text (or string null))
+     (:text (or text null))
      (:path (or file null))
      (:source string)
      (:reader string)
+     (:encoding (or string null))
      (:model (or string null))
      (:n-epochs (or integer null))
      (:batch-size (or integer null))
      (:learning-rate-multiplier (or number null))
      (:seed (or integer null))
      (:valid-share (or number null))
+     (:max-tokens (or integer null))
+     (:prompt-loss-weight (or number null))
+     (:loss-weights (list number))
+     (:author (or string null))
+     (:anonymise boolean)
+     (:edits (list (record (:key string required) (:exclude boolean) (:side (or
+       (member train valid) null)) (:texts (list string)))))
      (:out (or file null)))
    args))
 
@@ -195,6 +206,18 @@ ARGS are keywords, each with its value.
    '((:reader string required)
      (:path file required)
      (:limit (or integer null)))
+   args))
+
+(defun pen-rpc-datasets-speakers (&rest args)
+  "List who speaks in a chat or a transcript, who says most first.
+
+ARGS are keywords, each with its value.
+
+\(fn &key PATH READER THEN ELSE DEADLINE)"
+  (pen-rpc-invoke
+   "datasets-speakers"
+   '((:path file required)
+     (:reader string))
    args))
 
 (defun pen-rpc-datasets-stats (&rest args)
@@ -414,19 +437,21 @@ ARGS are keywords, each with its value.
 Progress by step, samples, checkpoints and messages, then its
 summary.
 
-Steps up to AFTER are left out.  Cancelling ends the watching, never
-the job.
+Steps up to AFTER are left out, and what came up to the provider's
+event SINCE; each event tells its own as `event'.  Cancelling ends
+the watching, never the job.
 
 Answer with the id of a request; the value comes with the event
 `done'.
 
 ARGS are keywords, each with its value.
 
-\(fn &key ID AFTER THEN ELSE DEADLINE)"
+\(fn &key ID AFTER SINCE THEN ELSE DEADLINE)"
   (pen-rpc-invoke
    "jobs-watch"
    '((:id string required)
-     (:after (or integer null)))
+     (:after (or integer null))
+     (:since (or string null)))
    args))
 
 (defun pen-rpc-jobs-watch-all (&rest args)
@@ -526,7 +551,7 @@ ARGS are keywords, each with its value.
   (pen-rpc-invoke
    "prompts-lint"
    '((:paths (list string) required)
-     (:text (or string null)))
+     (:text (or text null)))
    args))
 
 (defun pen-rpc-prompts-list (&rest args)

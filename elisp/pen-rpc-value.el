@@ -83,7 +83,7 @@ PARAMETERS is a list of (KEY TYPE) or (KEY TYPE required).  Signal
 (defun pen-rpc-type-p (type value)
   "Return non-nil if VALUE is of TYPE, a form as `pen-rpc-check-arguments' has."
   (pcase type
-    ((or 'string 'file 'json) (stringp value))
+    ((or 'string 'text 'file 'json) (stringp value))
     ('integer (integerp value))
     ('number (numberp value))
     ('boolean (memq value '(t nil :false)))

@@ -15,7 +15,10 @@ RECONNECTS = 3                            # in a row
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """One step's figures; what was not measured is None. TOKENS were trained on so far; AT is seconds since 1970."""
+    """One step's figures; what was not measured is None.
+
+    TOKENS were trained on so far; AT is seconds since 1970; EVENT is the provider's id of what told it.
+    """
 
     step: int
     steps: int | None = None
@@ -27,29 +30,32 @@ class Progress:
     eta: float | None = None
     at: float = 0.0
     tokens: int | None = None
+    event: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something to read: `what` is text, sample, checkpoint or warning."""
+    """Something to read: `what` is text, sample, checkpoint or warning; `event` is the provider's id."""
 
     what: str
     text: str
     level: str = "info"
     data: Mapping[str, Any] | None = None
+    event: str | None = None
 
 
-def follow(client: Client, job: str, *, after: int | None = None, stop: threading.Event | None = None,
-           poll: float | None = None, reconnect: Callable[[], Client] | None = None,
-           ) -> Generator[Progress | Note, None, dict[str, Any]]:
+def follow(client: Client, job: str, *, after: int | None = None, since: str | None = None,
+           stop: threading.Event | None = None, poll: float | None = None,
+           reconnect: Callable[[], Client] | None = None) -> Generator[Progress | Note, None, dict[str, Any]]:
     """Yield what happens to JOB and return the provider's object when it has ended, or when STOP is set.
 
-    AFTER leaves out what belongs to that step and earlier ones, for somebody who has seen them. RECONNECT finds the
-    provider again after a failure: a local engine that died is started anew and adopts its trainers.
+    AFTER leaves out what belongs to that step and earlier ones, SINCE the event of that id and earlier ones, for
+    somebody who has seen them. RECONNECT finds the provider again after a failure: a local engine that died is started
+    anew and adopts its trainers.
     """
     stop = stop or threading.Event()
     seconds = poll if poll is not None else LOCAL_SECONDS if client.local else HOSTED_SECONDS
-    known: set[str] = set()
+    known: set[str] = {since} if since else set()
     first: Progress | None = None
     failures = 0
     while True:
@@ -72,7 +78,7 @@ def follow(client: Client, job: str, *, after: int | None = None, stop: threadin
             if isinstance(seen, Progress):
                 first = first or seen
                 seen = replace(seen, eta=seconds_left(first, seen))
-            yield seen
+            yield replace(seen, event=event["id"])
         if state["status"] in ENDED or stop.wait(seconds):
             return state
 

@@ -182,23 +182,25 @@ class Jobs:
         return self._summary(client, client.resume_job(id))
 
     @rpc(stream=True)
-    def watch(self, id: str, after: int | None = None, *, events: Events) -> JobSummary:  # noqa: A002 - as above
+    def watch(self, id: str, after: int | None = None, since: str | None = None, *,  # noqa: A002 - as above
+              events: Events) -> JobSummary:
         """Follow a job until it ends: progress by step, samples, checkpoints and messages, then its summary.
 
-        Steps up to AFTER are left out. Cancelling ends the watching, never the job.
+        Steps up to AFTER are left out, and what came up to the provider's event SINCE; each event tells its own as
+        `event`. Cancelling ends the watching, never the job.
         """
         from pen_backend.jobs import watch
 
         stop = threading.Event()
         events.on_cancel(stop.set)
         client = self._context.client()
-        following = watch.follow(client, id, after=after, stop=stop, reconnect=self._context.client)
+        following = watch.follow(client, id, after=after, since=since, stop=stop, reconnect=self._context.client)
         points: Points = []
         while True:
             try:
                 seen = next(following)
             except StopIteration as ended:
-                return self._summary(self._context.client(), ended.value, None if after else points)
+                return self._summary(self._context.client(), ended.value, None if after or since else points)
             if isinstance(seen, watch.Progress):
                 points.append(seen)
                 _send_progress(events, seen)
@@ -257,9 +259,10 @@ def _sample(note: "Note") -> Sample:
 def _send_progress(events: Events, seen: "Progress") -> None:
     events.send("progress", step=seen.step, steps=seen.steps, epoch=seen.epoch, loss=seen.loss,
                 valid_loss=seen.valid_loss, learning_rate=seen.learning_rate,
-                tokens_per_second=seen.tokens_per_second, eta=seen.eta, tokens=seen.tokens)
+                tokens_per_second=seen.tokens_per_second, eta=seen.eta, tokens=seen.tokens, event=seen.event)
 
 
 def _send_note(events: Events, seen: "Note") -> None:
     level = {"warn": "warning"}.get(seen.level, seen.level)
-    events.send("log", what=seen.what, level=level, text=seen.text, data=dict(seen.data) if seen.data else None)
+    events.send("log", what=seen.what, level=level, text=seen.text, data=dict(seen.data) if seen.data else None,
+                event=seen.event)

@@ -94,7 +94,7 @@ _SCALARS: dict[object, Scalar] = {
     str: Scalar("str"), int: Scalar("int"), float: Scalar("float"), bool: Scalar("bool"), Path: Scalar("path"),
     type(None): NONE, None: NONE, Text: Scalar("text"), Json: Scalar("json"), AnyFloat: Scalar("any-float"),
 }
-_LISP = {"str": "string", "int": "integer", "float": "number", "bool": "boolean", "path": "file", "text": "string",
+_LISP = {"str": "string", "int": "integer", "float": "number", "bool": "boolean", "path": "file", "text": "text",
          "json": "json", "any-float": "number", "time": "string", "none": "null"}
 
 

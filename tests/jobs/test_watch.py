@@ -53,6 +53,14 @@ def test_what_was_seen_before_is_left_out() -> None:
     assert len(seen) == 1
 
 
+def test_it_goes_on_after_the_last_event_that_was_seen() -> None:
+    script = [Answer(job(status="succeeded")),
+              listing(metrics(3), event("later", message="b"), event("seen", message="a"), metrics(2))]
+    with ScriptedServer(*script) as server:
+        seen, _ = followed(server, since="seen")
+    assert [one.event for one in seen] == ["later", "e3"]
+
+
 def test_stopping_ends_the_watching_and_returns_the_state() -> None:
     stop = threading.Event()
     stop.set()
