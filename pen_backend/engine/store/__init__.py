@@ -2,6 +2,7 @@
 
 store.py       the database and the blobs
 migrations.py  how the database of an older pen becomes one of this pen
+integrity.py   whether the database still is what was written
 ballast.py     room kept for the moment when the disk is full
 uploads.py     the files table
 blobs.py       blobs being written

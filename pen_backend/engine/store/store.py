@@ -1,6 +1,7 @@
 """What the engine keeps: one SQLite database, written by one thread over one connection, and content-addressed blobs.
 
-Layout below the state directory: pen.db, lock, blobs/sha256/ab/cdef…, jobs/ID/, models/ID/, bases/NAME/, tmp/, ballast.
+Layout below the state directory: pen.db with its backup and seal, lock, blobs/sha256/ab/cdef…, jobs/ID/, models/ID/,
+bases/NAME/, tmp/, ballast.
 A row that names a blob is written after the blob is durable; what a crash leaves behind is unreferenced, never half.
 """
 
@@ -14,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
+from pen_backend.engine.store import integrity
 from pen_backend.engine.store.ballast import BALLAST_BYTES, Ballast
 from pen_backend.engine.store.migrations import migrate
 from pen_backend.errors import DataError
@@ -44,7 +46,7 @@ class Store:
 
     def close(self) -> None:
         """Finish what is being written and close the database."""
-        self._writer.submit(self._connection.close).result()
+        self._writer.submit(self._close).result()
         self._writer.shutdown()
 
     def transact(self, function: Callable[[sqlite3.Connection], Result]) -> Result:
@@ -77,8 +79,15 @@ class Store:
             raise
         return result
 
+    def _close(self) -> None:
+        integrity.copy(self._connection, self.directory, self.disk)
+        self._connection.close()
+        integrity.seal(self.directory, self.disk)
+
     def _open(self) -> sqlite3.Connection:
-        path = self.directory / "pen.db"
+        path = self.directory / integrity.DATABASE
+        integrity.examine(self.directory, self.disk)
+        integrity.unseal(self.directory, self.disk)
         connection = sqlite3.connect(path, isolation_level=None)
         try:
             self._set_up(connection)

@@ -69,7 +69,7 @@ def test_a_store_of_an_older_version_ends_equal_to_a_fresh_one(tmp_path: Path, v
 def test_a_store_that_is_up_to_date_is_not_backed_up(tmp_path: Path) -> None:
     Store(tmp_path).close()
     Store(tmp_path).close()
-    assert list(tmp_path.glob("backup*")) == []
+    assert list(tmp_path.glob("backup-v*")) == []
 
 
 def test_a_store_of_a_newer_pen_is_refused_and_left_alone(tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ def test_a_backup_is_replaced_whole(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"no database at all" * 100, b"SQLite format 3\0" + b"\xff" * 4000])
 def test_a_file_that_is_no_database_is_one_clear_error(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "pen.db").write_bytes(content)
-    with pytest.raises(DataError, match="cannot be opened"):
+    with pytest.raises(DataError, match="The store is damaged"):
         Store(tmp_path)
     assert (tmp_path / "pen.db").read_bytes() == content
 
@@ -145,7 +145,8 @@ def test_a_process_killed_while_migrating_leaves_the_old_store_or_the_new_one(tm
                "        Killing.left -= 1\n"
                "        if not Killing.left: os.kill(os.getpid(), signal.SIGKILL)\n"
                "        super().sync(descriptor)\n"
-               "Store(Path(sys.argv[1]), disk=Killing()).close()\n")
+               "Store(Path(sys.argv[1]), disk=Killing())\n"
+               "os._exit(0)\n")
     for at in (1, 2, 3):
         directory = tmp_path / str(at)
         directory.mkdir()
