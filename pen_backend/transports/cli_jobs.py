@@ -15,7 +15,9 @@ from pen_backend.transports.terminal import Printed, Terminal, duration, number,
 
 LAUNCH_OPTIONS = ("model", "n_epochs", "batch_size", "learning_rate_multiplier", "learning_rate", "seed", "tune",
                   "snapshots_every", "completions_every", "num_completions", "eval_every", "suffix",
-                  "checkpoint_seconds")
+                  "checkpoint_seconds", "prompt_loss_weight", "packing", "max_tokens", "overlong", "schedule",
+                  "early_stopping", "results")
+CLASS_OPTIONS = ("classification", "n_classes", "positive_class", "betas")
 
 
 def add(commands: "argparse._SubParsersAction[Parser]") -> None:
@@ -47,6 +49,13 @@ def add_job_options(parser: argparse.ArgumentParser) -> None:
     from pen_backend.records import HYPERPARAMETERS
 
     types = {"int": int, "float": float}
+    parser.add_argument("--valid", metavar="FILE", help="a file FILE.jsonl to validate on, instead of what is held out")
+    parser.add_argument("--classification", choices=("auto", "off"),
+                        help="class metrics at epoch ends: auto counts the classes; off leaves a definition's out")
+    inner = HYPERPARAMETERS["classification"].inner
+    parser.add_argument("--n-classes", type=int, metavar="N", help=f"{inner['n_classes'].meaning}, instead of auto")
+    parser.add_argument("--positive-class", metavar="TEXT", help=inner["positive_class"].meaning)
+    parser.add_argument("--betas", type=float, nargs="+", metavar="BETA", default=[], help=inner["betas"].meaning)
     for name in LAUNCH_OPTIONS:
         option = HYPERPARAMETERS[name]
         flags = [f"--{name.replace('_', '-')}", *(["--epochs"] if name == "n_epochs" else [])]
@@ -59,6 +68,8 @@ def finetune(context: Context, options: argparse.Namespace, terminal: Terminal, 
     from pen_backend.records import check_hyperparameters
 
     overrides = {name: getattr(options, name) for name in LAUNCH_OPTIONS}
+    classes = {name: getattr(options, name) for name in CLASS_OPTIONS}
+    valid = None if options.valid is None else Path(options.valid)
     plan = options.source
     training_file = options.source.endswith(".jsonl")
     if training_file and not Path(options.source).exists():
@@ -79,7 +90,7 @@ def finetune(context: Context, options: argparse.Namespace, terminal: Terminal, 
             raise DataError(wrong[0].message, where=wrong[0].where, hint=wrong[0].hint)
         plan = planned.id
     confirmed = confirm(context, options, terminal, answers or sys.stdin)
-    job = Jobs(context).launch(str(plan), **overrides, confirmed=confirmed)
+    job = Jobs(context).launch(str(plan), **overrides, **classes, valid=valid, confirmed=confirmed)
     terminal.say(f"launched {job.id}")
     if not options.wait:
         terminal.result(job, job.id)

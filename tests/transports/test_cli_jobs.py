@@ -28,7 +28,8 @@ def test_an_answer_at_the_terminal_is_the_yes(answer: str, asked: int, tmp_path:
     train = tmp_path / "t.jsonl"
     chat = {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}
     train.write_text(f"{json.dumps(chat)}\n" * 3)
-    given: dict[str, object] = dict.fromkeys(cli_jobs.LAUNCH_OPTIONS) | {"tune": "full"}
+    given: dict[str, object] = dict.fromkeys((*cli_jobs.LAUNCH_OPTIONS, *cli_jobs.CLASS_OPTIONS, "valid")) | {
+        "tune": "full", "betas": []}
     options = argparse.Namespace(**given, source=str(train), plan=False, yes=False, wait=False)
     err = io.StringIO()
     with ScriptedServer(by_path={"/files": Answer({"id": "file-1", "object": "file"}), "/jobs": Answer(job())}
@@ -69,3 +70,34 @@ def test_a_list_of_jobs_says_which_go_on_after_a_death(tmp_path: Path) -> None:
                         ) as server:
         assert main(["jobs", "list"], context=scripted(server, tmp_path), out=out) == 0
     assert "running, attempt 3" in out.getvalue()
+
+
+def test_everything_a_job_can_be_is_an_option_and_travels(tmp_path: Path) -> None:
+    for name in ("t.jsonl", "v.jsonl"):
+        rows = ({"prompt": f"{i}:", "completion": f" {i % 2}"} for i in range(8))
+        (tmp_path / name).write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    with ScriptedServer(by_path={"/files": Answer({"id": "file-1", "object": "file"}), "/jobs": Answer(job())}
+                        ) as server:
+        assert main(["finetune", str(tmp_path / "t.jsonl"), "--valid", str(tmp_path / "v.jsonl"), "--yes", "--schedule",
+                     "linear", "--early-stopping", "3", "--classification", "auto", "--results", "classic",
+                     "--prompt-loss-weight", "0.1", "--max-tokens", "64", "--overlong", "drop"],
+                    context=scripted(server, tmp_path), out=io.StringIO()) == 0
+    body = server.requests[-1].json
+    assert body["validation_file"] == "file-1"
+    assert body["pen"] == {
+        "schedule": "linear", "early_stopping": 3, "classification": {"n_classes": 2}, "results": "classic",
+        "prompt_loss_weight": 0.1, "max_tokens": 64, "overlong": "drop"}
+
+
+@pytest.mark.parametrize(("arguments", "said"), [
+    (["--early-stopping", "3"], "no validation file"), (["--n-classes", "1"], "n_classes"),
+    (["--betas", "0.5", "--classification", "auto"], "exclude each other"), (["--valid", "absent.jsonl"], "no such"),
+])
+def test_a_job_that_cannot_be_is_refused_before_anything_is_uploaded(
+        arguments: list[str], said: str, tmp_path: Path) -> None:
+    (tmp_path / "t.jsonl").write_text('{"prompt": "a", "completion": "b"}\n')
+    err = io.StringIO()
+    with ScriptedServer() as server:
+        code = main(["finetune", str(tmp_path / "t.jsonl"), "--yes", *arguments], context=scripted(server, tmp_path),
+                    out=io.StringIO(), err=err)
+    assert (code in (1, 2), said in err.getvalue(), server.requests) == (True, True, [])
