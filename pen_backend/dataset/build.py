@@ -38,7 +38,7 @@ from pen_backend.errors import BadParamsError, BusyError, DataError, PromptError
 from pen_backend.files import Disk, expanded, sweep
 from pen_backend.prompts.definition import Definition
 from pen_backend.prompts.sources import Source
-from pen_backend.prompts.training import TrainingSpec, Valid
+from pen_backend.prompts.training import Anonymise, Step, TrainingSpec, Valid
 from pen_backend.tokens import Encoder
 
 _Key = tuple[str, ...]
@@ -68,10 +68,9 @@ def build(definition: Definition, *, sources: Sequence[Source] | None = None, ou
           progress: Callable[[Progress], None] | None = None, cancelled: Callable[[], bool] | None = None) -> Build:
     """Build the training set of a definition into OUT/ID, or return the one that is there already.
 
-    SOURCES replace the definition's own. OVERRIDES may hold `valid_share`, `job` and `max_tokens` (for a
-    definition that sets none: what the model can read at once). PURSE has the price for a definition's budget, by
-    default that of pen's list, with ENCODER. EDITS are laid over the records; the sources stay as they are. The same
-    inputs give the same bytes. DataError says what is wrong with the data; nothing half-built is ever published.
+    SOURCES replace the definition's own. OVERRIDES are those of `effective`. PURSE has the price for a definition's
+    budget, by default that of pen's list, with ENCODER. EDITS are laid over the records; the sources stay as they are.
+    The same inputs give the same bytes. DataError says what is wrong with the data; nothing half-built is published.
     """
     disk = disk or Disk()
     by_hand = Edits(edits)
@@ -127,7 +126,12 @@ def _publish(made: Directory, manifest: Mapping[str, object], report: Report) ->
 
 def effective(definition: Definition, sources: Sequence[Source] | None, seed: int | None,
               overrides: Mapping[str, object]) -> TrainingSpec:
-    """Return a definition's `training:` with what the caller gives instead."""
+    """Return a definition's `training:` with what the caller gives instead.
+
+    OVERRIDES may hold `valid_share`, `job`, `loss_weights`, `longest` (tokens of a row), `max_tokens` (the same for a
+    definition that sets none: what the model can read at once), `author` (of the messages that are learned) and
+    `anonymise` (for a definition without that step).
+    """
     if not definition.is_trainable:
         raise PromptError("There is no completion to train on.", where=definition.where(),
                           hint="Add a `completion:` template.")
@@ -138,15 +142,8 @@ def effective(definition: Definition, sources: Sequence[Source] | None, seed: in
     if seed is not None:
         changes["seed"] = seed
     for name, value in overrides.items():
-        if name == "valid_share" and isinstance(value, int | float) and 0 <= value < 1:
-            changes["split"] = spec.split.model_copy(update={"valid": Valid(share=float(value))})
-        elif name == "max_tokens" and isinstance(value, int) and value > 0:
-            if spec.example.max_tokens is None:
-                changes["example"] = spec.example.model_copy(update={"max_tokens": value})
-        elif name == "job" and isinstance(value, Mapping):
-            changes["job"] = {**spec.job, **{str(key).replace("_", "-"): item for key, item in value.items()}}
-        elif value is not None:
-            raise BadParamsError(f"{name} cannot be {value!r}.", hint="valid_share is a share from 0 to below 1.")
+        if value is not None:
+            changes |= _override(spec.model_copy(update=changes), name, value)
     spec = spec.model_copy(update=changes)
     if not spec.sources:
         key = "`training: {sources: […]}`" if definition.set_name == definition.name else "them to `sources:`"
@@ -155,6 +152,29 @@ def effective(definition: Definition, sources: Sequence[Source] | None, seed: in
     if spec.example.build == "continuation":
         lists_of(definition)
     return spec
+
+
+def _override(spec: TrainingSpec, name: str, value: object) -> dict[str, object]:
+    """Return the keys of SPEC that an override changes."""
+    example = spec.example
+    match name, value:
+        case "valid_share", int() | float() if 0 <= value < 1:
+            return {"split": spec.split.model_copy(update={"valid": Valid(share=float(value))})}
+        case "max_tokens" | "longest", int() if value > 0:
+            keep = name == "max_tokens" and example.max_tokens is not None
+            return {} if keep else {"example": example.model_copy(update={"max_tokens": value})}
+        case "loss_weights", list() | tuple():
+            return {"example": example.model_copy(update={"loss_weights": tuple(value)})}
+        case "author", str() if example.build == "turns":
+            return {"example": example.model_copy(update={"reply_by": value})}
+        case "author", str():
+            return {"sources": tuple(one.model_copy(update={"user": value}) for one in spec.sources)}
+        case "anonymise", True:
+            has = any(step.anonymise is not None for step in spec.steps)
+            return {} if has else {"steps": (Step(anonymise=Anonymise()), *spec.steps)}
+        case "job", Mapping():
+            return {"job": {**spec.job, **{str(key).replace("_", "-"): item for key, item in value.items()}}}
+    raise BadParamsError(f"{name} cannot be {value!r}.", hint="valid_share is a share from 0 to below 1.")
 
 
 def _open(definition: Definition, spec: TrainingSpec, *, trusted: bool, key: _Key = _SOURCES) -> list[Opened]:

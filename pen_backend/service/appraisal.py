@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Literal
 
 from pen_backend.errors import BadParamsError, DataError, NotFoundError, PenError
 from pen_backend.service.context import Context
+from pen_backend.service.preview import PlanFinding, PlanRow, findings_of, rows_of
 from pen_backend.service.registry import Events, Json, rpc
 
 if TYPE_CHECKING:
     from pen_backend.dataset.checking import Checked as CheckedFiles
     from pen_backend.dataset.cost import Estimate
-    from pen_backend.dataset.report import Report
     from pen_backend.prices import Price
     from pen_backend.prompts.definition import Definition
     from pen_backend.tokens import Encoder
@@ -86,36 +86,6 @@ class Costs:
     notes: str
     models: list[ModelCost]
     as_of: str
-
-
-@dataclass(frozen=True, slots=True)
-class PlanFinding:
-    """One thing to know before training: where it is, what leads to it in a row, and what to do."""
-
-    level: Literal["error", "warning", "note"]
-    message: str
-    where: str | None
-    hint: str | None
-    code: str
-    pointer: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class RowSegment:
-    """One segment of a row: its text as it is trained, how much it counts, and its tokens."""
-
-    text: str
-    weight: float
-    tokens: int
-
-
-@dataclass(frozen=True, slots=True)
-class PlanRow:
-    """One of the first rows, and the place of its first record."""
-
-    side: Literal["train", "valid"]
-    segments: list[RowSegment]
-    where: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,15 +329,7 @@ def _checked(path: Path, found: "CheckedFiles", *, built: bool) -> Checked:
     return Checked(
         path=path, built=built, train=report.examples["train"], valid=report.examples["valid"],
         errors=sum(one.level == "error" for one in found.findings), table=report.table,
-        findings=[PlanFinding(one.level, one.message, one.where, one.hint, one.code, one.pointer)
-                  for one in found.findings],
-        rows=rows_of(report))
-
-
-def rows_of(report: "Report") -> list[PlanRow]:
-    """Return the first rows of a report."""
-    return [PlanRow(row.side, [RowSegment(part.text, part.weight, part.tokens) for part in row.segments], row.where)
-            for row in report.rows]
+        findings=findings_of(found.findings), rows=rows_of(report))
 
 
 def _is_local(price: "Price | None") -> bool:

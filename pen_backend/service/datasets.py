@@ -2,31 +2,34 @@
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from array import array
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pen_backend
 from pen_backend.dataset.prepare.prepared import Prepared
-from pen_backend.errors import BadParamsError, DataError, Finding
-from pen_backend.service.appraisal import Appraisal, PlanFinding, PlanRow, in_words, rows_of
-from pen_backend.service.registry import Events, Json, Text, rpc
+from pen_backend.errors import BadParamsError
+from pen_backend.service.appraisal import Appraisal, in_words
+from pen_backend.service.preview import PlanFinding, PlanRow, findings_of, rows_of
+from pen_backend.service.reading import Reading, sources_of
+from pen_backend.service.registry import Events, Text, rpc
 
 if TYPE_CHECKING:
     from pen_backend.dataset.budget import Purse
     from pen_backend.dataset.build import Build
+    from pen_backend.dataset.cost import Estimate
     from pen_backend.dataset.prepare.found import Boundary
-    from pen_backend.dataset.record import Read
     from pen_backend.prompts.definition import Definition
-    from pen_backend.prompts.sources import Source
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """A published training set and what training on it would take; launching uses exactly this build.
 
-    RECORDS are the rows of both files. SECONDS and COST are None where nobody knows them yet.
+    RECORDS are the rows of both files. COSTS is the cost as a table. SECONDS and COST are None where nobody knows them
+    yet. BYTES is the size of both files.
     """
 
     id: str
@@ -39,67 +42,69 @@ class Plan:
     train: int
     valid: int
     table: str
+    costs: str
     summary: str
     findings: list[PlanFinding]
     rows: list[PlanRow]
     seconds: float | None
     cost: float | None
     provider: str
+    bytes: int
 
 
-class Datasets(Appraisal):
+@dataclass(frozen=True, slots=True)
+class RowEdit:
+    """What is to be done with a record, by the key of a row's member; TEXTS are new ones for all its parts."""
+
+    key: str
+    exclude: bool = False
+    side: Literal["train", "valid"] | None = None
+    texts: list[str] = field(default_factory=list)
+
+
+NO_EDITS: list[RowEdit] = []
+NO_WEIGHTS: list[float] = []
+
+
+class Datasets(Appraisal, Reading):
     """Builds training sets from definitions and sources."""
 
     @rpc(stream=True)
     def plan(self, prompt: str, text: Text | None = None, path: Path | None = None, source: str = "region",
-             reader: str = "auto", model: str | None = None, n_epochs: int | None = None,
+             reader: str = "auto", encoding: str | None = None, model: str | None = None, n_epochs: int | None = None,
              batch_size: int | None = None, learning_rate_multiplier: float | None = None, seed: int | None = None,
-             valid_share: float | None = None, out: Path | None = None, *, events: Events) -> Plan:
-        """Build the training set of a definition: from TEXT, from the file at PATH, or from its own sources."""
+             valid_share: float | None = None, max_tokens: int | None = None, prompt_loss_weight: float | None = None,
+             loss_weights: list[float] = NO_WEIGHTS, author: str | None = None, anonymise: bool = False,
+             edits: list[RowEdit] = NO_EDITS, out: Path | None = None, *, events: Events) -> Plan:
+        """Build the training set of a definition: from TEXT, from the file at PATH, or from its own sources.
+
+        AUTHOR is whose messages of a chat are learned. LOSS_WEIGHTS are one a segment. EDITS change single records.
+        """
         from pen_backend.dataset.build import build
+        from pen_backend.dataset.edits import Edit
         from pen_backend.records import check_hyperparameters
 
         given = {"n_epochs": n_epochs, "batch_size": batch_size, "learning_rate_multiplier": learning_rate_multiplier,
-                 "seed": seed}
+                 "seed": seed, "max_tokens": max_tokens, "prompt_loss_weight": prompt_loss_weight}
         check_hyperparameters({name: value for name, value in given.items() if value is not None})
         definition = self._context.find_training(prompt)
-        job = definition.training.hyperparameters if definition.training else {}
+        training = definition.training
+        job = training.hyperparameters if training else {}
         named = self._context.config.model_name(model or job.get("model") or self._context.config.model)
+        own = sources_of(text, path, source, reader, encoding, training.sources if training else ())
         done = build(
-            definition, sources=_sources(text, path, source, reader), out=out or self._out(definition),
+            definition, sources=own, out=out or self._out(definition),
             encoder=self._context.encoder(named), seed=seed, disk=self._context.disk,
-            purse=self._purse(definition), overrides={"valid_share": valid_share, "max_tokens": self._longest(named)},
+            purse=self._purse(definition),
+            overrides={"valid_share": valid_share, "max_tokens": self._longest(named), "longest": max_tokens,
+                       "loss_weights": loss_weights or None, "author": author, "anonymise": anonymise or None,
+                       "job": None if prompt_loss_weight is None else {"prompt_loss_weight": prompt_loss_weight}},
+            edits=[Edit(one.key, one.exclude, one.side, tuple(one.texts)) for one in edits],
             progress=lambda at: events.send("progress", done=at.done, unit=at.stage,
                                             **({} if at.total is None else {"total": at.total})),
             cancelled=lambda: events.cancelled)
-        own = definition.directory_of("training", "sources") if text is None and path is None else None
-        return self._described(definition, done, named, n_epochs or job.get("n_epochs"), own)
-
-    @rpc()
-    def read(self, reader: str, path: Path, limit: int | None = None) -> list[Json]:
-        """Show what a reader sees in a file, before any step: one JSON text a record, the first LIMIT."""
-        return [line for line, each in self.readings(reader, path, limit)
-                if not (isinstance(each, Finding) and each.level == "note")]
-
-    def readings(self, reader: str, path: Path, limit: int | None = None) -> "Iterator[tuple[Json, Read]]":
-        """Yield what `read` returns, with what the reader yielded; findings about the whole file have no limit."""
-        import orjson
-
-        from pen_backend.dataset.record import shown
-        from pen_backend.dataset.sources import reader as choose
-        from pen_backend.dataset.sources.document import Request, documents
-
-        if limit is not None and limit < 1:
-            raise BadParamsError("limit must be at least 1.")
-        (chosen,) = _sources(None, path, "", reader) or ()
-        count = 0
-        for document in documents(chosen, path.name, path.parent):
-            _, read = choose(reader, document)
-            for each in read(document, Request(chosen)):
-                yield orjson.dumps(shown(each), default=str).decode(), each
-                count += not isinstance(each, Finding)
-                if count == limit:
-                    return
+        place = definition.directory_of("training", "sources") if own is None else None
+        return self._described(definition, done, named, n_epochs or job.get("n_epochs"), place)
 
     @rpc(stream=True)
     def prepare(self, path: Path, prompt: str | None = None, out: Path | None = None, decline: list[int] = [],  # noqa: B006 - never changed
@@ -117,7 +122,7 @@ class Datasets(Appraisal):
 
         _check_preparation(decline, max_tokens, max_bad, out)
         boundary = _boundary(self._context.find_prompt(prompt)) if prompt is not None else None
-        (chosen,) = _sources(None, path, "", "auto") or ()
+        (chosen,) = sources_of(None, path, "", "auto") or ()
         document = next(documents(chosen, path.name, path.parent))
         rules = Rules(frozenset(decline), boundary, Length(max_tokens, self._counter(model)))
         answers = self._context.encoder_at_hand(model or self._context.config.model)
@@ -150,24 +155,33 @@ class Datasets(Appraisal):
             raise unpriced(budget.model)
         return Purse(budget, price, encoder)
 
-    def _bill(self, done: "Build", model: str, n_epochs: object) -> "tuple[float | None, str]":
-        """Return what training on a build costs, None if the price is unknown, and the same in words."""
-        config = self._context.config
-        if config.local:
-            return 0.0, "local: $0.00"
-        from pen_backend.dataset.cost import cents, estimate, measure
+    def _estimate(self, done: "Build", model: str, n_epochs: object) -> "Estimate":
+        """Return what training on a build takes; on one's own machine its rows need not be counted again."""
+        from pen_backend import prices
+        from pen_backend.dataset.cost import Measured, estimate, measure
         from pen_backend.dataset.published import examples, files_of
         from pen_backend.dataset.statistics import Counter
 
+        epochs = n_epochs if isinstance(n_epochs, int) else None
+        if self._context.config.local:
+            tokens, count = done.report.tokens["train"], done.report.examples["train"]
+            # Only their sum and their number count where nothing is billed by the row.
+            counted = Measured(answered=tokens, lengths=array("Q", [tokens, *bytes(max(count - 1, 0))]))
+            return estimate(model, prices.local(model), counted, epochs, self._context.ledger.rate(model))
         price = self._context.prices.find(model)
-        if price is None or price.train is None:
-            return None, f"{config.provider}: price unknown"
         measured = measure(examples(files_of(done.directory)["train"]), Counter(self._context.encoder(model)))
-        total = estimate(model, price, measured, n_epochs if isinstance(n_epochs, int) else None).total
-        if total is None:
-            return None, f"{config.provider}: price unknown"
-        said = ", ".join(price.remarks(self._day))
-        return float(cents(total)), f"{config.provider}: {cents(total)} {price.currency} (price {said})"
+        return estimate(model, price, measured, epochs)
+
+    def _priced_in_words(self, found: "Estimate") -> str:
+        """Say what a job costs, and by whose price."""
+        from pen_backend.dataset.cost import cents
+
+        config, price = self._context.config, found.price
+        if config.local:
+            return "local: $0.00"
+        if found.total is None or price is None:
+            return f"{config.provider}: price unknown"
+        return f"{config.provider}: {cents(found.total)} {price.currency} (price {', '.join(price.remarks(self._day))})"
 
     def _out(self, definition: "Definition") -> Path:
         """Choose where builds of a definition go: where it says, else pen's own directory."""
@@ -188,15 +202,16 @@ class Datasets(Appraisal):
 
     def _described(self, definition: "Definition", done: "Build", model: str, n_epochs: object,
                    own: Path | None) -> Plan:
+        from pen_backend.dataset.cost import cents
         from pen_backend.dataset.published import files_of
 
-        report, config, files = done.report, self._context.config, files_of(done.directory)
+        report, files = done.report, files_of(done.directory)
         train, valid = report.examples["train"], report.examples["valid"]
-        seconds = estimate(report.tokens["train"], n_epochs, train, self._context.ledger.rate(model))
-        cost, price = self._bill(done, model, n_epochs)
+        found = self._estimate(done, model, n_epochs)
         sources = ", ".join(one.name for one in report.sources)
         summary = (f"{sources}    {train + valid} record{'' if train + valid == 1 else 's'} "
-                   f"(train {train}, valid {valid})    definition {definition.name}    {price}, {duration(seconds)}")
+                   f"(train {train}, valid {valid})    definition {definition.name}    "
+                   f"{self._priced_in_words(found)}, {duration(found.seconds)}")
 
         def at(where: str | None) -> str | None:
             """Name a place of the definition's own sources by its whole path, so that an editor finds it."""
@@ -207,11 +222,16 @@ class Datasets(Appraisal):
         return Plan(
             id=done.id, prompt=definition.name, model=model, directory=done.directory,
             train_path=files["train"][0], valid_path=files["valid"][0],
-            records=train + valid, train=train, valid=valid, table=report.table, summary=summary,
-            findings=[PlanFinding(one.level, one.message, at(one.where), one.hint, one.code, one.pointer)
-                      for one in (*_warnings(definition), *report.findings)],
-            rows=[replace(row, where=at(row.where) or row.where) for row in rows_of(report)],
-            seconds=seconds, cost=cost, provider=config.provider)
+            records=train + valid, train=train, valid=valid, table=report.table, costs=cost_table(found),
+            summary=summary,
+            findings=[replace(one, where=at(one.where))
+                      for one in findings_of((*definition.findings, *report.findings))],
+            rows=[replace(row, where=at(row.where) or row.where,
+                          members=[replace(each, where=at(each.where) or each.where) for each in row.members])
+                  for row in rows_of(report)],
+            seconds=found.seconds, cost=None if found.total is None else float(cents(found.total)),
+            provider=self._context.config.provider,
+            bytes=sum(file.stat().st_size for side in files.values() for file in side))
 
 
 def _check_preparation(decline: list[int], max_tokens: int | None, max_bad: float, out: Path | None) -> None:
@@ -237,36 +257,15 @@ def _boundary(definition: "Definition") -> "Boundary | None":
                     definition.no_trim_end)
 
 
-def estimate(tokens: int, n_epochs: object, examples: int, rate: float | None) -> float | None:
-    """Estimate the seconds of a job from the tokens a second of the last one on its base; None before the first."""
-    if rate is None or rate <= 0:
-        return None
-    from pen_backend.records import auto_epochs
+def cost_table(found: "Estimate") -> str:
+    """Lay out what a model costs for one epoch and for all of a job."""
+    from pen_backend.dataset.cost import money
+    from pen_backend.dataset.statistics import layout
 
-    epochs = n_epochs if isinstance(n_epochs, int) else auto_epochs(examples)
-    return tokens * epochs / rate
+    epochs = f"{found.epochs} epoch{'' if found.epochs == 1 else 's'}"
+    return layout(("cost/epoch", epochs), [(found.model, money(found.per_epoch), money(found.total))])
 
 
 def duration(seconds: float | None) -> str:
     """Say an estimated time in words."""
     return f"time {in_words(None, local=True)}" if seconds is None else in_words(seconds)
-
-
-def _sources(text: str | None, path: Path | None, name: str, reader: str) -> "tuple[Source, ...] | None":
-    """Make the source that a caller names instead of the definition's own."""
-    from pen_backend.dataset.sources import READERS
-    from pen_backend.prompts.sources import Source
-
-    if text is not None and path is not None:
-        raise BadParamsError("text and path exclude each other.", hint="Give one of them, or neither.")
-    if text is None and path is None:
-        return None
-    if reader != "auto" and reader not in READERS:
-        raise DataError(f"There is no reader '{reader}'.", hint=f"There are auto, {', '.join(READERS)}.")
-    place = {"text": text} if path is None else {"path": str(path)}
-    return (Source.model_validate({"reader": reader, "id": name or None, **place}),)
-
-
-def _warnings(definition: "Definition") -> Iterator[Finding]:
-    """Pass on what lint says about the definition itself."""
-    yield from definition.findings

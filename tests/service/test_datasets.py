@@ -7,8 +7,9 @@ import pytest
 
 from pen_backend.config import Directories
 from pen_backend.errors import BadParamsError, CancelledError, DataError, NotFoundError, PenError
+from pen_backend.jobs.ledger import Entry
 from pen_backend.service.context import Context
-from pen_backend.service.datasets import Datasets, duration, estimate
+from pen_backend.service.datasets import Datasets, RowEdit, duration
 from pen_backend.service.registry import build_registry
 from tests.dataset import puns
 from tests.service.context import Kept
@@ -130,12 +131,7 @@ def test_a_file_without_rows_cannot_be_counted(datasets: Datasets, tmp_path: Pat
         datasets.stats(tmp_path / "absent.jsonl")
 
 
-def test_the_time_is_tokens_times_epochs_by_the_last_rate() -> None:
-    assert estimate(1000, 2, 50, 100.0) == 20
-    assert estimate(1000, None, 50, 100.0) == 30
-    assert estimate(1000, "auto", 10, 100.0) == 100
-    assert estimate(1000, None, 0, 100.0) == 30  # nothing to train on is no error here, as for the engine
-    assert estimate(1000, 2, 50, None) is None
+def test_the_time_is_said_in_words() -> None:
     assert (duration(None), duration(20.2), duration(240)) == (
         "time unknown before the first job", "about 20 s", "about 4 min")
 
@@ -143,3 +139,60 @@ def test_the_time_is_tokens_times_epochs_by_the_last_rate() -> None:
 def test_the_methods_may_cross_the_link(datasets: Datasets) -> None:
     assert set(build_registry({"datasets": datasets})) >= {
         "datasets-plan", "datasets-prepare", "datasets-read", "datasets-stats"}
+
+
+def test_the_time_is_tokens_times_epochs_by_the_last_rate(environ: dict[str, str]) -> None:
+    context = Context(environ=environ)
+    plan = Datasets(context).plan("pun-complete", text=REGION, n_epochs=2, events=Kept())
+    assert (plan.seconds, plan.costs.splitlines()[0].split()) == (None, ["cost/epoch", "2", "epochs"])
+    assert plan.costs.splitlines()[1].split() == ["pen-tiny", "0.00", "0.00"]
+    context.ledger.remember(Entry(job="ftjob-1", provider="local", model="pen-tiny", prompt=None, plan=None,
+                                  created_at=1, status="succeeded", fine_tuned_model=None, finished_at=2))
+    context.ledger.saw({"id": "ftjob-1", "status": "succeeded"}, 100.0)
+    tokens = Datasets(context).stats(plan.train_path).tokens
+    assert Datasets(context).plan("pun-complete", text=REGION, n_epochs=2, events=Kept()).seconds == tokens * 2 / 100
+
+
+def test_a_row_that_is_left_out_by_its_key_is_gone(datasets: Datasets) -> None:
+    before = datasets.plan("joke-token", text=REGION, reader="org", events=Kept())
+    one = before.rows[0].members[0]
+    plan = datasets.plan("joke-token", text=REGION, reader="org", events=Kept(),
+                         edits=[RowEdit(one.key, exclude=True)])
+    assert plan.records == before.records - 1
+    text = plan.train_path.read_text() + plan.valid_path.read_text()
+    assert one.parts[0].text not in text
+    assert any(finding.code == "by-hand" for finding in plan.findings)
+    assert plan.bytes == len(text.encode())
+
+
+def test_weights_and_lengths_can_be_given(datasets: Datasets) -> None:
+    plan = datasets.plan("pun-complete", text=REGION, loss_weights=[0, 1], max_tokens=120, events=Kept())
+    assert {tuple(part.weight for part in row.segments) for row in plan.rows} == {(0, 1)}
+    assert all(sum(part.tokens for part in row.segments) <= 120 for row in plan.rows)
+    with pytest.raises(PenError, match="expected 2 weights"):
+        datasets.plan("pun-complete", text=REGION, loss_weights=[1], events=Kept())
+
+
+CHAT = "\n".join(f"2021-03-{1 + index // 20:02d}, {8 + index % 12:02d}:00 - {('Ann', 'Ben')[index % 2]}: {text}"
+                 for index, text in enumerate(puns(60)))
+
+
+def test_the_messages_of_one_person_are_learned(datasets: Datasets, tmp_path: Path) -> None:
+    (tmp_path / "chat.txt").write_text(CHAT)
+    assert [(one.name, one.messages) for one in datasets.speakers(tmp_path / "chat.txt")] == [("Ann", 30), ("Ben", 30)]
+    plan = datasets.plan("reply", path=tmp_path / "chat.txt", reader="whatsapp", author="Ben", events=Kept())
+    assert plan.records == 30
+    assert all(row.segments[0].text.endswith("Ben:") and "Ann: " in row.segments[0].text for row in plan.rows[:5])
+    hidden = datasets.plan("reply", path=tmp_path / "chat.txt", reader="whatsapp", author="Ben", anonymise=True,
+                           events=Kept())
+    assert "Ben" not in hidden.train_path.read_text()
+    with pytest.raises(DataError, match="called 'Bem'"):
+        datasets.plan("reply", path=tmp_path / "chat.txt", reader="whatsapp", author="Bem", events=Kept())
+
+
+def test_a_file_in_another_encoding_is_read_when_it_is_named(datasets: Datasets, tmp_path: Path) -> None:
+    path = tmp_path / "mine.txt"
+    path.write_bytes("\n".join(f"{pun} Café." for pun in puns(20)).encode("latin-1"))
+    with pytest.raises(DataError):
+        datasets.plan("joke-token", path=path, events=Kept())
+    assert "Café" in datasets.plan("joke-token", path=path, encoding="latin-1", events=Kept()).train_path.read_text()
