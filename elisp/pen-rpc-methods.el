@@ -18,7 +18,7 @@
 (require 'pen-rpc)
 
 (defconst pen-rpc-methods-hash
-  "c8530e89171ca6b4b47b5bd1e0e3a6278de3c1f9f361bb23c27577efbf4136e5"
+  "864fa02522cc65ccf6c6ce71dcbb713daa970db7c88bd4f2401fe99729893622"
   "What the service says in its greeting if its methods are these.")
 
 (defun pen-rpc-completions-start (&rest args)
@@ -338,7 +338,7 @@ or described by N_CLASSES, or by POSITIVE_CLASS and BETAS.
 
 ARGS are keywords, each with its value.
 
-\(fn &key PLAN MODEL N-EPOCHS BATCH-SIZE LEARNING-RATE-MULTIPLIER LEARNING-RATE SEED TUNE SNAPSHOTS-EVERY COMPLETIONS-EVERY NUM-COMPLETIONS EVAL-EVERY SUFFIX CHECKPOINT-SECONDS VALID PROMPT-LOSS-WEIGHT PACKING MAX-TOKENS OVERLONG SCHEDULE EARLY-STOPPING CLASSIFICATION N-CLASSES POSITIVE-CLASS BETAS RESULTS CONFIRMED THEN ELSE DEADLINE)"
+\(fn &key PLAN MODEL N-EPOCHS BATCH-SIZE LEARNING-RATE-MULTIPLIER LEARNING-RATE SEED TUNE SNAPSHOTS-EVERY COMPLETIONS-EVERY NUM-COMPLETIONS EVAL-EVERY SUFFIX CHECKPOINT-SECONDS VALID PROMPT-LOSS-WEIGHT PACKING MAX-TOKENS OVERLONG SCHEDULE EARLY-STOPPING CLASSIFICATION N-CLASSES POSITIVE-CLASS BETAS RESULTS EVAL-BATCH-SIZE COMPLETION-MAX-TOKENS COMPLETION-PROMPTS BETA CONFIRMED THEN ELSE DEADLINE)"
   (pen-rpc-invoke
    "jobs-launch"
    '((:plan string required)
@@ -367,6 +367,10 @@ ARGS are keywords, each with its value.
      (:positive-class (or string null))
      (:betas (list number))
      (:results (or (member openai classic) null))
+     (:eval-batch-size (or integer null))
+     (:completion-max-tokens (or integer null))
+     (:completion-prompts (list string))
+     (:beta (or number null))
      (:confirmed boolean))
    args))
 

@@ -77,6 +77,8 @@ Listed = list[JobSummary]
 Samples = list[Sample]
 Betas = list[float]
 NO_BETAS: Betas = []
+Prompts = list[str]
+NO_PROMPTS: Prompts = []
 
 
 class Jobs:
@@ -99,7 +101,9 @@ class Jobs:
                schedule: Literal["cosine", "linear", "constant"] | None = None, early_stopping: int | None = None,
                classification: Literal["auto", "off"] | None = None, n_classes: int | None = None,
                positive_class: str | None = None, betas: Betas = NO_BETAS,
-               results: Literal["openai", "classic"] | None = None, confirmed: bool = False) -> JobSummary:
+               results: Literal["openai", "classic"] | None = None, eval_batch_size: int | None = None,
+               completion_max_tokens: int | None = None, completion_prompts: Prompts = NO_PROMPTS,
+               beta: float | None = None, confirmed: bool = False) -> JobSummary:
         """Launch a job on exactly the training set that was built; options not given are the plan's.
 
         PLAN is a build's id or directory, or a training file FILE.jsonl that no definition has built. VALID is a file
@@ -116,6 +120,8 @@ class Jobs:
             "prompt_loss_weight": prompt_loss_weight, "packing": packing, "max_tokens": max_tokens,
             "overlong": overlong, "schedule": schedule, "early_stopping": early_stopping, "results": results,
             "classification": options.classification(classification, n_classes, positive_class, betas),
+            "eval_batch_size": eval_batch_size, "completion_max_tokens": completion_max_tokens,
+            "completion_prompts": completion_prompts or None, "beta": beta,
         }
         default = self._context.config.model
         job_spec = spec.from_files(Path(plan), valid, default_model=default, overrides=overrides) \
