@@ -8,9 +8,11 @@
 ;;; Commentary:
 
 ;; `pen-pun-complete' continues the puns before point, or those of the region.
-;; What the model writes streams into an overlay: the buffer, its undo list and
+;; What the model writes streams into a preview: the buffer, its undo list and
 ;; its modified flag stay as they are until the text is accepted, which is one
 ;; change.  The keys of `pen-preview-map' work while point is at the preview.
+;; `pen-complete-long' does the same without stopping at the definition's stop
+;; texts.
 ;;
 ;; From Lisp, `pen-complete' waits and returns a list of strings:
 ;;
@@ -19,135 +21,84 @@
 ;;; Code:
 
 (require 'cl-lib)
-(require 'seq)
-(require 'subr-x)
 (require 'pen-rpc)
-(require 'pen-rpc-methods)
-(require 'pen-redraw)
 (require 'pen-stream)
 (require 'pen-prompt)
+(require 'pen-request)
+(require 'pen-answer)
 (require 'pen-read)
 (require 'pen-context)
 (require 'pen-preview)
-
-;;;; Customization
-
-(defcustom pen-candidates nil
-  "How many candidates to ask for; nil leaves it to the prompt definition."
-  :type '(choice (const :tag "As the definition says" nil) natnum)
-  :group 'pen)
-
-(defcustom pen-default-model nil
-  "Model that completes; nil means the newest one tuned from the definition."
-  :type '(choice (const :tag "The newest tuned from the definition" nil) string)
-  :risky t
-  :group 'pen)
+(require 'pen-org)
 
 ;;;; Functions: a request for a preview
 
+(defun pen-complete-at (context name options &optional values)
+  "Open a preview in CONTEXT that completes by the definition NAME with OPTIONS.
+VALUES are those of its variables as the wire wants them; without them
+the text of CONTEXT is that of the first.  Return the preview."
+  (let ((preview (pen-preview-open context name options)))
+    (setf (pen-preview-given preview) values)
+    (pen-complete--ask preview)
+    preview))
+
 (defun pen-complete--ask (preview)
   "Send the request of PREVIEW: first for the definition, then to complete."
-  (let ((buffer (current-buffer))
-        (fail (lambda (err) (pen-complete--event preview 'error
-                                                (pen-stream-error-plist err)))))
+  (let* ((buffer (current-buffer))
+         (fail (lambda (err) (pen-answer-event preview 'error (pen-stream-error-plist err)))))
     (pen-prompt-with
      (pen-preview-prompt preview)
      (pen-rpc-in-buffer
       buffer
       (lambda (definition)
-        (when (eq preview pen-preview-current)
+        (unless (pen-preview-closed preview)
           (condition-case err
-              (pen-complete--start preview definition)
+              (pen-answer-ask preview
+                              (or (pen-preview-given preview)
+                                  (pen-context-values (pen-preview-context preview) definition))
+                              (plist-get definition :n))
             (error (funcall fail err))))))
      (pen-rpc-in-buffer buffer fail))))
 
-(defun pen-complete--start (preview definition)
-  "Ask to complete what stands before PREVIEW by DEFINITION."
-  (let ((buffer (current-buffer))
-        (values (pen-context-values (pen-preview-context preview) definition))
-        (options (pen-preview-options preview)))
-    (setf (pen-preview-note preview) "…" ; the service is there, and says if the engine is not
-          (pen-preview-stream preview)
-          (pen-stream-start
-           #'pen-rpc-completions-start
-           (append (list :prompt (pen-preview-prompt preview) :values values)
-                   options)
-           (pen-rpc-in-buffer buffer (lambda (kind plist)
-                                       (pen-complete--event preview kind plist)))))))
+(defun pen-complete--here (options)
+  "Continue the text before point by `pen-pun-prompt', asked with OPTIONS."
+  (pen-preview-check-buffer)
+  (let ((arguments (pen-org-arguments options '(:model :prompt :temperature :max-tokens :stop))))
+    (pen-complete-at (pen-context-at-point)
+                     (or (plist-get arguments :prompt) pen-pun-prompt)
+                     arguments)))
 
-(defun pen-complete--event (preview kind plist)
-  "Let PREVIEW know of the event KIND with PLIST."
-  (when (eq preview pen-preview-current)
-    (pcase kind
-      ('delta (pen-preview-add preview (or (plist-get plist :index) 0)
-                                (plist-get plist :text))
-              (pen-redraw-soon (pen-preview-redraw preview)))
-      ('log (if (eq (plist-get plist :what) 'warning)
-                (setf (pen-preview-warning preview) (plist-get plist :text))
-              (setf (pen-preview-note preview) (plist-get plist :text)))
-            (pen-redraw-soon (pen-preview-redraw preview)))
-      ('done (pen-complete--finish preview (plist-get plist :value)))
-      ('error (pen-complete--fail preview plist)))))
-
-(defun pen-complete--finish (preview value)
-  "Show in PREVIEW the whole result VALUE in place of what streamed."
-  (let ((index -1))
-    (setf (pen-preview-done preview) t
-          (pen-preview-candidates preview)
-          (mapcar (lambda (each)
-                    (list (setq index (1+ index)) (plist-get each :text)))
-                  (plist-get value :candidates))))
-  (if (seq-some (lambda (text) (not (string-blank-p text)))
-                (pen-preview-texts preview))
-      (let ((message-log-max nil))
-        (pen-redraw-now (pen-preview-redraw preview))
-        (message "%s" (or (pen-preview-warning preview)
-                          (format "%s: TAB accept, M-n M-p others, M-RET word, C-g reject"
-                                  (plist-get value :model)))))
-    (pen-preview-close)
-    (message "%s wrote nothing this time; %s" (plist-get value :model)
-             (substitute-command-keys "\\[pen-complete-again] asks again.")))
-  (pen-preview-show-activity))
-
-(defun pen-complete--fail (preview plist)
-  "Say what went wrong, PLIST; keep PREVIEW if there is text to take."
-  (if (pen-preview-candidates preview)
-      (progn (setf (pen-preview-done preview) t)
-             (pen-redraw-now (pen-preview-redraw preview))
-             (pen-preview-show-activity))
-    (pen-preview-close))
-  (pen-stream-report plist))
+(defun pen-complete--read-options ()
+  "With a prefix argument, ask for the model and the number of candidates."
+  (and current-prefix-arg
+       (list (pen-read-model)
+             (read-number "Candidates: " (or pen-candidates 3)))))
 
 ;;;; Functions: from Lisp
 
 ;;;###autoload
-(cl-defun pen-complete (name args &key n model temperature max-tokens seed (deadline 120))
+(cl-defun pen-complete (name args &rest options &key n model temperature max-tokens seed stop
+                             long without-filters (deadline 120))
   "Complete by the definition NAME with ARGS, the values of its variables.
 Wait for it and return the candidates, a list of strings.  N is how
 many, MODEL which model, TEMPERATURE, MAX-TOKENS and SEED how to
-sample; nil leaves each to the definition.  DEADLINE is in seconds."
-  (let ((result (pen-complete-result name args :n n :model model :seed seed
-                                     :temperature temperature
-                                     :max-tokens max-tokens :deadline deadline)))
-    (mapcar (lambda (each) (plist-get each :text)) (plist-get result :candidates))))
+sample, STOP a list of texts to stop at; nil leaves each to the
+definition.  LONG ignores all stop texts and allows four times the
+tokens, WITHOUT-FILTERS leaves texts as they are.  DEADLINE is in
+seconds.  OPTIONS are these keys and their values.
 
-(cl-defun pen-complete-result (name args &key n model temperature max-tokens seed (deadline 120))
+\(fn NAME ARGS &key N MODEL TEMPERATURE MAX-TOKENS SEED STOP LONG WITHOUT-FILTERS DEADLINE)"
+  (ignore n model temperature max-tokens seed stop long without-filters deadline)
+  (mapcar (lambda (each) (plist-get each :text))
+          (plist-get (apply #'pen-complete-result name args options) :candidates)))
+
+(cl-defun pen-complete-result (name args &rest options &key (deadline 120) &allow-other-keys)
   "Complete by NAME with ARGS like `pen-complete', but return the whole result.
-N, MODEL, TEMPERATURE, MAX-TOKENS, SEED and DEADLINE are as there."
-  (let ((values (pen-prompt-values (pen-prompt-definition name) args)))
-    (pen-stream-wait #'pen-rpc-completions-start
-                     (append (list :prompt name :values values)
-                             (pen-complete--given
-                              :n (or n pen-candidates)
-                              :model (or model pen-default-model)
-                              :temperature temperature
-                              :max-tokens max-tokens :seed seed))
-                     deadline)))
-
-(defun pen-complete--given (&rest plist)
-  "Return PLIST without the keys whose value is nil."
-  (cl-loop for (key value) on plist by #'cddr
-           when value append (list key value)))
+OPTIONS and DEADLINE are as there."
+  (let ((definition (pen-prompt-definition name)))
+    (pen-request-wait (pen-request-arguments name (pen-prompt-values definition args) options
+                                             (plist-get definition :n))
+                      deadline)))
 
 ;;;; Commands
 
@@ -158,16 +109,16 @@ With a prefix argument, ask for the MODEL and the number of candidates N.
 \\<pen-preview-map>In the preview \\[pen-preview-accept] accepts, \
 \\[pen-preview-next] and \\[pen-preview-previous] show other candidates,
 \\[pen-preview-accept-word] takes the next word, \\[pen-preview-reject] rejects."
-  (interactive (and current-prefix-arg
-                    (list (pen-read-model)
-                          (read-number "Candidates: " (or pen-candidates 3)))))
-  (when buffer-read-only
-    (user-error "This buffer is read-only, so no completion can be put into it"))
-  (let ((preview (pen-preview-open
-                  (pen-context-at-point) pen-pun-prompt
-                  (pen-complete--given :model (or model pen-default-model)
-                                       :n (or n pen-candidates)))))
-    (pen-complete--ask preview)))
+  (interactive (pen-complete--read-options))
+  (pen-complete--here (pen-request-given :model model :n n)))
+
+;;;###autoload
+(defun pen-complete-long (&optional model n)
+  "Continue the text before point like `pen-pun-complete', but for longer.
+The model may write four times as much and stops at no stop text.
+MODEL and N are as there."
+  (interactive (pen-complete--read-options))
+  (pen-complete--here (pen-request-given :model model :n n :long t)))
 
 ;;;###autoload
 (defun pen-complete-again ()
@@ -175,10 +126,14 @@ With a prefix argument, ask for the MODEL and the number of candidates N.
   (interactive)
   (let ((last (or pen-preview-last
                   (user-error "Nothing was completed in this buffer yet"))))
+    (pen-preview-check-buffer)
     (pen-preview-close)
-    (pen-complete--ask
-     (pen-preview-open (pen-context-at-point) (pen-preview-prompt last)
-                        (pen-preview-options last)))))
+    (if (pen-preview-given last)
+        (pen-complete-at (pen-context-again (pen-preview-context last))
+                         (pen-preview-prompt last) (pen-preview-options last)
+                         (pen-preview-given last))
+      (pen-complete-at (pen-context-at-point) (pen-preview-prompt last)
+                       (pen-preview-options last)))))
 
 (provide 'pen-complete)
 ;;; pen-complete.el ends here

@@ -14,6 +14,7 @@
 ;;; Code:
 
 (require 'cl-lib)
+(require 'seq)
 (require 'subr-x)
 (require 'pen-prompt)
 
@@ -44,6 +45,17 @@ already; all of that only counts if ITEMS: the model continues a list."
     (when (string-blank-p (pen-context-text context))
       (user-error "There is no text before point; write or mark a pun first"))
     context))
+
+(defun pen-context-again (before)
+  "Return the context at point for text of the kind that BEFORE was made for.
+There need not be any text here."
+  (let ((context (pen-context-make)))
+    (setf (pen-context-items context) (pen-context-items before))
+    context))
+
+(defun pen-context-plain ()
+  "Return the context at point for text that is put there as it is."
+  (pen-context--make :text "" :position (point) :items nil))
 
 (defun pen-context-make ()
   "Return the context of the region or, without one, of point."
@@ -103,10 +115,15 @@ already; all of that only counts if ITEMS: the model continues a list."
 
 (defun pen-context-values (context definition)
   "Return the values with which CONTEXT fills DEFINITION, as the wire wants them."
-  (let ((variable (car (pen-prompt-inputs definition))))
+  (let* ((inputs (pen-prompt-inputs definition))
+         (variable (car inputs)))
     (unless variable
-      (user-error "The prompt \"%s\" takes no text to continue"
+      (user-error "The prompt \"%s\" takes no text to continue; choose another `pen-pun-prompt'"
                   (plist-get definition :slug)))
+    (when-let ((missing (seq-remove (lambda (each) (plist-get each :default)) (cdr inputs))))
+      (user-error "The prompt \"%s\" also needs %s; M-x pen-run-prompt-function asks for it"
+                  (plist-get definition :slug)
+                  (mapconcat (lambda (each) (plist-get each :name)) missing ", ")))
     (setf (pen-context-items context) (pen-prompt-list-p variable))
     (list (list (plist-get variable :name) (pen-context-text context)))))
 

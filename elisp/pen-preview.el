@@ -15,12 +15,18 @@
 ;;; Code:
 
 (require 'cl-lib)
-(require 'seq)
 (require 'subr-x)
-(require 'pen-rpc)
 (require 'pen-redraw)
-(require 'pen-stream)
+(require 'pen-answer)
 (require 'pen-context)
+
+;;;; Customization
+
+(defcustom pen-preview t
+  "Whether a completion is shown first and inserted when you accept it.
+With nil it is inserted as soon as all of it is there."
+  :type 'boolean
+  :group 'pen)
 
 ;;;; Faces
 
@@ -51,16 +57,14 @@
 
 ;;;; Internal variables
 
-(cl-defstruct (pen-preview (:constructor pen-preview--make) (:copier nil))
+(defconst pen-preview-most-shown 5000
+  "Characters of a candidate that are drawn; the rest is there when accepted.")
+
+(cl-defstruct (pen-preview (:include pen-answer) (:constructor pen-preview--make)
+                           (:copier nil))
   "A completion shown in OVERLAY but not inserted."
-  overlay stream redraw context
-  prompt                                ; name of the definition
-  options                               ; :model and :n of the request
-  (note "…")                            ; what is going on, while nothing else is shown
-  warning                               ; what the service warned of, or nil
-  (candidates nil)                      ; alist: index → (TEXT CHUNK…), newest chunk first
-  (index 0)                             ; key in CANDIDATES of the one shown
-  (expected nil) (done nil)
+  overlay context
+  given                                 ; values that do not come from CONTEXT, or nil
   (taken 0)                             ; characters accepted word by word
   tick)                                 ; of the buffer's text when last seen
 
@@ -70,13 +74,18 @@
 (defvar-local pen-preview-last nil
   "The preview that was open in this buffer last; its candidates stay in reach.")
 
-(defvar pen-preview--all nil
-  "Every open preview, newest first.")
+;;;; Declarations
 
-(defvar pen-preview-activity nil
-  "What the mode line says of the running request, or nil.")
+(declare-function pen-complete-again "pen-complete" ())
 
 ;;;; Functions: opening and closing
+
+(defun pen-preview-check-buffer ()
+  "Say so if nothing can be put into this buffer at point."
+  (when (or buffer-read-only (get-text-property (point) 'read-only))
+    (user-error "This %s is read-only, so no completion can be put into it; %s"
+                (if buffer-read-only "buffer" "place")
+                (if buffer-read-only "C-x C-q makes it writable" "go elsewhere"))))
 
 (defun pen-preview-open (context prompt options)
   "Open a preview in CONTEXT for the definition PROMPT, asked with OPTIONS."
@@ -86,41 +95,36 @@
   (let* ((overlay (make-overlay (point) (point) nil nil t))
          (preview (pen-preview--make :overlay overlay :context context
                                      :prompt prompt :options options
-                                     :expected (plist-get options :n)
+                                     :ended #'pen-preview--ended
+                                     :closer #'pen-preview--remove
                                      :tick (buffer-chars-modified-tick))))
-    (unless (eq (pen-rpc-state) 'ready)
-      (setf (pen-preview-note preview) "starting engine…"))
     (overlay-put overlay 'keymap pen-preview-map)
     (overlay-put overlay 'priority 100)
-    (setf (pen-preview-redraw preview)
-          (pen-redraw-make (current-buffer) (lambda () (pen-preview--draw preview))))
     (setq pen-preview-current preview
           pen-preview-last preview)
-    (push preview pen-preview--all)
     (add-hook 'post-command-hook #'pen-preview--check nil t)
     (add-hook 'kill-buffer-hook #'pen-preview-close nil t)
     (add-hook 'change-major-mode-hook #'pen-preview-close nil t)
-    (pen-redraw-now (pen-preview-redraw preview))
+    (pen-answer-open preview (lambda () (pen-preview--draw preview)))
     preview))
 
 (defun pen-preview-close ()
   "Close the preview of this buffer and stop its request; return it, or nil."
   (when-let ((preview pen-preview-current))
-    (setq pen-preview-current nil
-          pen-preview--all (delq preview pen-preview--all))
-    (remove-hook 'post-command-hook #'pen-preview--check t)
-    (remove-hook 'kill-buffer-hook #'pen-preview-close t)
-    (remove-hook 'change-major-mode-hook #'pen-preview-close t)
-    (when (pen-preview-stream preview)
-      (pen-stream-cancel (pen-preview-stream preview)))
-    (pen-redraw-stop (pen-preview-redraw preview))
-    (delete-overlay (pen-preview-overlay preview))
-    (pen-preview-show-activity)
+    (pen-answer-close preview)
     preview))
+
+(defun pen-preview--remove (preview)
+  "Take what is drawn of PREVIEW away."
+  (setq pen-preview-current nil)
+  (remove-hook 'post-command-hook #'pen-preview--check t)
+  (remove-hook 'kill-buffer-hook #'pen-preview-close t)
+  (remove-hook 'change-major-mode-hook #'pen-preview-close t)
+  (delete-overlay (pen-preview-overlay preview)))
 
 (defun pen-preview--check ()
   "Close the preview if point left it or the text changed."
-  (when-let ((preview pen-preview-current))
+  (when-let ((preview (and pen-preview pen-preview-current)))
     (unless (and (eql (point) (overlay-start (pen-preview-overlay preview)))
                  (eql (buffer-chars-modified-tick) (pen-preview-tick preview)))
       (pen-preview-close))))
@@ -129,95 +133,65 @@
   "Return the open preview of this buffer, or say that there is none."
   (or pen-preview-current (user-error "There is no completion to take here")))
 
-;;;; Functions: candidates
+(defun pen-preview--ended (preview err)
+  "Say that all of PREVIEW is there, or ERR, what went wrong."
+  (cond ((pen-answer-written-p preview)
+         (pen-redraw-now (pen-preview-redraw preview))
+         (unless err
+           (if pen-preview
+               (let ((message-log-max nil))
+                 (message "%s" (pen-preview--advice preview)))
+             (pen-preview-accept))))
+        (t (pen-preview-close)
+           (unless err
+             (message "%s wrote nothing this time; %s" (pen-preview-model preview)
+                      (substitute-command-keys "\\[pen-complete-again] asks again.")))))
+  (when err
+    (pen-stream-report err)))
 
-(defun pen-preview-add (preview index text)
-  "Append TEXT to the candidate INDEX of PREVIEW.
-The first of them to have any is the one shown."
-  (let ((candidate (assq index (pen-preview-candidates preview))))
-    (cond (candidate (push text (cddr candidate)))
-          ((not (equal text ""))
-           (unless (pen-preview-candidates preview)
-             (setf (pen-preview-index preview) index))
-           (setf (pen-preview-candidates preview)
-                 (sort (cons (list index "" text) (pen-preview-candidates preview))
-                       #'car-less-than-car))))))
-
-(defun pen-preview--place (preview)
-  "Return how many candidates of PREVIEW come before the one shown."
-  (or (seq-position (pen-preview-candidates preview) (pen-preview-index preview)
-                    (lambda (candidate index) (eql (car candidate) index)))
-      0))
-
-(defun pen-preview-text (preview &optional index)
-  "Return the candidate INDEX of PREVIEW, by default the one shown."
-  (let ((candidate (if index
-                       (assq index (pen-preview-candidates preview))
-                     (nth (pen-preview--place preview)
-                          (pen-preview-candidates preview)))))
-    (when (cddr candidate)
-      (setcdr candidate
-              (list (apply #'concat (cadr candidate) (reverse (cddr candidate))))))
-    (or (cadr candidate) "")))
-
-(defun pen-preview-texts (preview)
-  "Return all candidates of PREVIEW."
-  (mapcar (lambda (each) (pen-preview-text preview (car each)))
-          (pen-preview-candidates preview)))
-
-(defun pen-preview-insertion (preview)
-  "Return what accepting PREVIEW would insert."
-  (let ((text (pen-context-dress (pen-preview-context preview)
-                                 (pen-preview-text preview))))
-    (substring text (min (length text) (pen-preview-taken preview)))))
-
-(defun pen-preview--count (preview)
-  "Return how many candidates PREVIEW has or expects."
-  (if (pen-preview-done preview)
-      (length (pen-preview-candidates preview))
-    (max (length (pen-preview-candidates preview))
-         (or (pen-preview-expected preview) 1))))
+(defun pen-preview--advice (preview)
+  "Return what the person should know of PREVIEW now that it is whole."
+  (or (pen-preview-warning preview)
+      (format "%s: TAB accept, M-n M-p others, M-RET word, C-g reject"
+              (pen-preview-model preview))))
 
 ;;;; Functions: drawing
+
+(defun pen-preview-insertion (preview &optional enough)
+  "Return what accepting PREVIEW would insert.
+If it has more than ENOUGH characters, the beginning will do."
+  (let* ((whole (pen-answer-text preview nil enough))
+         (text (pen-context-dress (pen-preview-context preview)
+                                  (if (and enough (> (length whole) enough))
+                                      (substring whole 0 enough)
+                                    whole))))
+    (substring text (min (length text) (pen-preview-taken preview)))))
 
 (defun pen-preview--draw (preview)
   "Draw PREVIEW."
   (let* ((text (if (pen-preview-candidates preview)
-                   (propertize (pen-preview-insertion preview) 'face 'pen-ghost)
+                   (propertize (pen-preview-insertion
+                                preview (+ pen-preview-most-shown (pen-preview-taken preview)))
+                               'face 'pen-ghost)
                  ""))
          ;; The cursor stays before the first of these; a line break has no
          ;; place on the screen for it, a blank at the line's end has.
          (shown (concat (if (string-prefix-p "\n" text) " " "") text
-                        (pen-preview--note preview (string-empty-p text)))))
+                        (propertize (pen-answer-state preview)
+                                    'face (if (string-empty-p text)
+                                              'pen-ghost
+                                            'pen-ghost-note)))))
     (put-text-property 0 1 'cursor t shown)
-    (overlay-put (pen-preview-overlay preview) 'after-string shown)
-    (pen-preview-show-activity)))
+    (overlay-put (pen-preview-overlay preview) 'after-string shown)))
 
-(defun pen-preview--note (preview alone)
-  "Return what follows the text of PREVIEW; it stands ALONE before any text."
-  (let ((count (pen-preview--count preview)))
-    (propertize (concat " ["
-                        (if (pen-preview-candidates preview)
-                            (format "%d/%d" (1+ (pen-preview--place preview)) count)
-                          (pen-preview-note preview))
-                        (and (pen-preview-candidates preview)
-                             (not (pen-preview-done preview)) "…")
-                        "]")
-                'face (if alone 'pen-ghost 'pen-ghost-note))))
+;;;; Functions: inserting
 
-(defun pen-preview-show-activity ()
-  "Say in the mode line how far the newest running request is."
-  (let* ((preview (seq-find (lambda (each) (not (pen-preview-done each)))
-                            pen-preview--all))
-         (activity (and preview
-                        (if (or (pen-preview-candidates preview)
-                                (pen-preview-expected preview))
-                            (format ":%d/%d" (length (pen-preview-candidates preview))
-                                    (pen-preview--count preview))
-                          ":…"))))
-    (unless (equal activity pen-preview-activity)
-      (setq pen-preview-activity activity)
-      (force-mode-line-update t))))
+(defun pen-preview--insert (text)
+  "Insert TEXT at point, as one change."
+  (pen-preview-check-buffer)
+  (undo-boundary)
+  (insert text)
+  (undo-boundary))
 
 ;;;; Commands
 
@@ -225,13 +199,19 @@ The first of them to have any is the one shown."
   "Insert the candidate shown, as one change."
   (interactive)
   (let* ((preview (pen-preview--here))
-         (text (pen-preview-insertion preview)))
+         (text (pen-preview-insertion preview))
+         (place (overlay-start (pen-preview-overlay preview))))
     (when (string-empty-p text)
       (user-error "There is no text yet; wait for it or reject with C-g"))
+    (pen-preview-check-buffer)
     (pen-preview-close)
-    (undo-boundary)
-    (insert text)
-    (undo-boundary)))
+    (if (= place (point))
+        (pen-preview--insert text)
+      (save-excursion                   ; without `pen-preview', one may go on
+        (save-restriction
+          (widen)
+          (goto-char place)
+          (pen-preview--insert text))))))
 
 (defun pen-preview-accept-word ()
   "Insert the next word of the candidate shown."
@@ -242,8 +222,7 @@ The first of them to have any is the one shown."
                     (match-string 0 text))))
     (unless word
       (user-error "There are no more words; wait for them or reject with C-g"))
-    (undo-boundary)
-    (insert word)
+    (pen-preview--insert word)
     (cl-incf (pen-preview-taken preview) (length word))
     (move-overlay (pen-preview-overlay preview) (point) (point))
     (setf (pen-preview-tick preview) (buffer-chars-modified-tick))
@@ -255,17 +234,10 @@ The first of them to have any is the one shown."
 (defun pen-preview-next (&optional step)
   "Show the next candidate, or the one STEP further."
   (interactive)
-  (let* ((preview (pen-preview--here))
-         (candidates (pen-preview-candidates preview))
-         (count (length candidates)))
+  (let ((preview (pen-preview--here)))
     (unless (zerop (pen-preview-taken preview))
       (user-error "Words of this candidate are in the buffer; accept or reject it first"))
-    (when (< count 2)
-      (user-error "There is no other candidate yet"))
-    (setf (pen-preview-index preview)
-          (car (nth (mod (+ (pen-preview--place preview) (or step 1)) count)
-                    candidates)))
-    (pen-redraw-now (pen-preview-redraw preview))))
+    (pen-answer-step preview (or step 1))))
 
 (defun pen-preview-previous ()
   "Show the previous candidate."
@@ -283,31 +255,18 @@ The first of them to have any is the one shown."
 (defun pen-preview-list ()
   "Choose among the candidates of this buffer's last preview and insert it."
   (interactive)
-  (barf-if-buffer-read-only)
+  (pen-preview-check-buffer)
   (let* ((preview (or pen-preview-last
                       (user-error "Nothing was completed in this buffer yet")))
-         (texts (or (delete-dups (pen-preview-texts preview))
+         (texts (or (delete-dups (pen-answer-texts preview))
                     (user-error "The last completion has no candidates")))
          (chosen (completing-read "Completion: " texts nil t nil nil (car texts)))
-         (context (pen-context-at-point))
+         (context (pen-context-again (pen-preview-context preview)))
          (dressed (pen-context-dress context chosen)))
     (pen-preview-close)
     (goto-char (pen-context-position context))
     (deactivate-mark)
-    (undo-boundary)
-    (insert dressed)))
-
-;;;###autoload
-(defun pen-abort (&optional all)
-  "Stop the request of this buffer, or ALL of them; return how many."
-  (interactive "P")
-  (let ((buffers (if all
-                     (delq nil (mapcar (lambda (each)
-                                         (overlay-buffer (pen-preview-overlay each)))
-                                       pen-preview--all))
-                   (list (current-buffer)))))
-    (cl-loop for buffer in buffers
-             count (with-current-buffer buffer (pen-preview-close)))))
+    (pen-preview--insert dressed)))
 
 (provide 'pen-preview)
 ;;; pen-preview.el ends here

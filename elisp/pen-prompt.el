@@ -10,7 +10,8 @@
 ;; A prompt definition is a YAML file; the service reads it.  Emacs only needs
 ;; the names of the definitions, of their variables, and what to ask for.  A
 ;; definition here is the plist that the method `prompts-list' returns, asked
-;; for afresh each time, so that an edited file counts at once.
+;; for afresh each time, so that an edited file counts at once.  What was heard
+;; last is kept in a file, so that commands are there before the service runs.
 
 ;;; Code:
 
@@ -28,43 +29,86 @@
   :type 'string
   :group 'pen)
 
-;;;; Functions
+(defcustom pen-prompts-directory nil
+  "Directory of your own prompt definitions.
+With nil they are in ~/.config/pen/prompts.  A change counts when the
+service is started the next time."
+  :type '(choice (const :tag "The usual one" nil) directory)
+  :risky t
+  :group 'pen)
+
+;;;; Internal variables
+
+(defvar pen-prompt--known 'unread
+  "The definitions heard of last, or `unread' before anything was.")
+
+(defconst pen-prompt--format 1
+  "Number of the form in which definitions are kept in a file.")
+
+;;;; Functions: asking the service
 
 (defun pen-prompt-definition (name)
-  "Return the definition called NAME; wait for it."
-  (or (pen-prompt--find name (pen-rpc-prompts-list))
-      (pen-prompt--unknown name)))
+  "Return the definition called NAME, or in the file NAME; wait for it."
+  (or (pen-prompt-find name (pen-rpc-prompts-list))
+      (plist-get (pen-rpc-prompts-show :prompt name) :summary)))
 
 (defun pen-prompt-with (name then else)
   "Call THEN with the definition called NAME, or ELSE with an error, later."
   (pen-rpc-prompts-list
    :then (lambda (definitions)
-           (if-let ((definition (pen-prompt--find name definitions)))
+           (if-let ((definition (pen-prompt-find name definitions)))
                (funcall then definition)
-             (pen-rpc-prompts-render
-              :prompt name :values nil
-              :then (lambda (_) (funcall else (pen-prompt--not-found name)))
+             ;; The service knows why: the file may be absent, or there and broken.
+             (pen-rpc-prompts-show
+              :prompt name
+              :then (lambda (detail) (funcall then (plist-get detail :summary)))
               :else else)))
    :else else))
 
-(defun pen-prompt--find (name definitions)
+(defun pen-prompt-find (name definitions)
   "Return the one of DEFINITIONS that is called NAME, or nil."
-  (seq-find (lambda (definition)
-              (equal name (plist-get definition :slug)))
-            definitions))
+  (or (seq-find (lambda (each) (equal name (plist-get each :slug))) definitions)
+      (seq-find (lambda (each) (member name (plist-get each :aliases))) definitions)))
 
-(defun pen-prompt--unknown (name)
-  "Signal why there is no definition called NAME.
-The service knows: the file may be absent, or there and broken."
-  (pen-rpc-prompts-render :prompt name :values nil)
-  (let ((err (pen-prompt--not-found name)))
-    (signal (car err) (cdr err))))
+;;;; Functions: what was heard last
 
-(defun pen-prompt--not-found (name)
-  "Return the condition that nothing is called NAME."
-  (list 'pen-not-found-error
-        (format "No prompt definition is called \"%s\"." name)
-        (list :kind 'not-found)))
+(defun pen-prompt-file ()
+  "Return the name of the file of the definitions heard of last."
+  (expand-file-name "pen/prompt-functions.eld" user-emacs-directory))
+
+(defun pen-prompt-known ()
+  "Return the definitions heard of last, without asking; nil if none ever were."
+  (when (eq pen-prompt--known 'unread)
+    (setq pen-prompt--known (pen-prompt--read)))
+  pen-prompt--known)
+
+(defun pen-prompt-learn (definitions)
+  "Remember DEFINITIONS, here and in a file."
+  (unless (equal definitions (pen-prompt-known))
+    (setq pen-prompt--known definitions)
+    (pen-prompt--write definitions)))
+
+(defun pen-prompt--read ()
+  "Return the definitions in the file; nil if there is none that can be read."
+  (ignore-errors
+    (with-temp-buffer
+      (let ((coding-system-for-read 'utf-8-emacs-unix))
+        (insert-file-contents (pen-prompt-file)))
+      (pcase (read (current-buffer))
+        (`(,(pred (eql pen-prompt--format)) . ,definitions)
+         (seq-filter (lambda (each) (stringp (plist-get each :slug))) definitions))))))
+
+(defun pen-prompt--write (definitions)
+  "Write DEFINITIONS into the file; that they cannot be kept is no error."
+  (ignore-errors
+    (make-directory (file-name-directory (pen-prompt-file)) t)
+    (let ((coding-system-for-write 'utf-8-emacs-unix)
+          (print-length nil) (print-level nil))
+      (with-temp-file (pen-prompt-file)
+        (insert ";; Made by pen; `pen-generate-prompt-functions' writes it anew.\n")
+        (prin1 (cons pen-prompt--format definitions) (current-buffer))))))
+
+;;;; Functions: one definition
 
 (defun pen-prompt-inputs (definition)
   "Return the variables in the prompt of DEFINITION, in order."
@@ -75,7 +119,9 @@ The service knows: the file may be absent, or there and broken."
   (equal "list" (format "%s" (plist-get variable :type))))
 
 (defun pen-prompt-values (definition args)
-  "Return the variables of DEFINITION paired with ARGS, as the wire wants them."
+  "Return the variables of DEFINITION paired with ARGS, as the wire wants them.
+An argument is a string, a number, a list of strings, t, or nil for
+the default."
   (let ((inputs (pen-prompt-inputs definition)))
     (unless (= (length inputs) (length args))
       (signal 'pen-bad-params-error
@@ -85,9 +131,19 @@ The service knows: the file may be absent, or there and broken."
                             (mapconcat #'pen-prompt--name inputs ", ")
                             (length args))
                     (list :kind 'bad-params))))
-    (cl-mapcar (lambda (input arg)
-                 (list (pen-prompt--name input) (substring-no-properties arg)))
-               inputs args)))
+    (cl-loop for input in inputs
+             for arg in args
+             when arg collect (list (pen-prompt--name input)
+                                    (pen-prompt--text input arg)))))
+
+(defun pen-prompt--text (variable value)
+  "Return VALUE as the text of VARIABLE."
+  (pcase value
+    ((pred stringp) (substring-no-properties value))
+    ('t "true")
+    ((pred consp) (mapconcat (lambda (each) (format "%s" each)) value
+                             (or (plist-get variable :join) "\n")))
+    (_ (format "%s" value))))
 
 (defun pen-prompt--name (variable)
   "Return the name of VARIABLE."

@@ -82,21 +82,23 @@
 
 ;;;; Internal variables
 
-(defconst pen-files '(pen-prompt pen-context pen-preview pen-complete pen-dataset
+(defconst pen-files '(pen-prompt pen-request pen-context pen-preview pen-complete pen-dataset
                                  pen-finetune pen-jobs pen-rpc)
   "The files that hold options.")
 
 ;;;; Declarations
 
-(defvar pen-preview-activity)
+(defvar pen-answer-activity)
 (defvar pen-jobs-activity)
 
 ;; A test holds these against the autoload cookies of the files.
 (autoload 'pen-complete "pen-complete" "Complete by a prompt definition." nil)
 (autoload 'pen-pun-complete "pen-complete" "Continue the puns before point." t)
 (autoload 'pen-complete-again "pen-complete" "Ask for other candidates." t)
+(autoload 'pen-complete-long "pen-complete" "Continue the text before point for longer." t)
+(autoload 'pen-show-last-prompt "pen-request" "Show what a model read last." t)
 (autoload 'pen-preview-list "pen-preview" "Choose among the last candidates." t)
-(autoload 'pen-abort "pen-preview" "Stop the request of this buffer." t)
+(autoload 'pen-abort "pen-answer" "Stop the request of this buffer." t)
 (autoload 'pen-dataset-region "pen-dataset" "Show the training set of a region." t)
 (autoload 'pen-dataset-file "pen-dataset" "Show the training set of a file." t)
 (autoload 'pen-finetune-region "pen-finetune" "Fine-tune a model on the region." t)
@@ -112,7 +114,7 @@
 (defun pen--mode-line ()
   "Return the lighter of `pen-mode', with what is running."
   (concat " Pen"
-          (and pen-mode-line (bound-and-true-p pen-preview-activity))
+          (and pen-mode-line (bound-and-true-p pen-answer-activity))
           (and pen-mode-line (bound-and-true-p pen-jobs-activity)
                (propertize pen-jobs-activity
                            'mouse-face 'mode-line-highlight

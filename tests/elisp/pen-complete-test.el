@@ -114,7 +114,7 @@ The blank that the cursor stands on before a line break is left out."
 
 (ert-deftest pen-complete-test-unknown-definition-is-said-in-one-line ()
   (pen-rpc-fake-with '(("prompts-list" value nil)
-                       ("prompts-render" error not-found "There is no prompt x." :hint "Is it pun-complete?"))
+                       ("prompts-show" error not-found "There is no prompt x." :hint "Is it pun-complete?"))
     (let (said)
       (cl-letf (((symbol-function 'message)
                  (lambda (format &rest args) (setq said (apply #'format format args)))))
@@ -310,9 +310,9 @@ The blank that the cursor stands on before a line break is left out."
 (ert-deftest pen-complete-test-mode-line-counts-candidates ()
   (pen-complete-test-with '((delta :index 0 :text "thr"))
     (pen-complete-test-see "\nthr [1/1…]")
-    (should (equal pen-preview-activity ":1/1"))
+    (should (equal pen-answer-activity ":1/1"))
     (pen-abort)
-    (should-not pen-preview-activity)))
+    (should-not pen-answer-activity)))
 
 (ert-deftest pen-complete-test-abort-counts-what-it-stopped ()
   (pen-complete-test-with nil

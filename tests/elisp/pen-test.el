@@ -59,9 +59,9 @@
     (should (eq (key-binding (kbd "C-c ; f")) 'pen-finetune-region))))
 
 (ert-deftest pen-test-mode-line-tells-what-runs ()
-  (defvar pen-preview-activity)
+  (defvar pen-answer-activity)
   (defvar pen-jobs-activity)
-  (let ((pen-preview-activity ":1/3")
+  (let ((pen-answer-activity ":1/3")
         (pen-jobs-activity "[2 120/400]"))
     (should (equal (substring-no-properties (pen--mode-line)) " Pen:1/3[2 120/400]"))
     (let ((pen-mode-line nil))

@@ -1,0 +1,232 @@
+;;; pen-answer.el --- What a model is writing: candidates that grow -*- lexical-binding: t; -*-
+
+;; Copyright (C) 2026 The pen maintainers
+;; SPDX-License-Identifier: GPL-3.0-or-later
+
+;; This file is not part of GNU Emacs.
+
+;;; Commentary:
+
+;; A screen that shows what a model writes, as an overlay, in place of a region,
+;; or in a buffer of its own, is a structure that includes `pen-answer': it holds
+;; the request and its candidates, has itself drawn now and then, and is told
+;; when all is there.
+
+;;; Code:
+
+(require 'cl-lib)
+(require 'seq)
+(require 'subr-x)
+(require 'pen-rpc)
+(require 'pen-redraw)
+(require 'pen-stream)
+(require 'pen-request)
+
+;;;; Internal variables
+
+(defconst pen-answer-most 1000000
+  "Characters after which a model that does not stop is stopped.")
+
+(cl-defstruct (pen-answer (:constructor nil) (:copier nil))
+  "A request, and what a model has written for it."
+  (buffer (current-buffer))             ; where it is shown
+  prompt values options                 ; definition's name, values, options
+  stream redraw
+  ended                                 ; function of the answer and an error or nil
+  closer                                ; function that takes its screen away
+  (note "…")                            ; what is going on, while nothing else is shown
+  warning                               ; what the service warned of, or nil
+  (candidates nil)                      ; alist: index → (TEXT CHUNK…), newest chunk first
+  (index 0)                             ; key in CANDIDATES of the one shown
+  (size 0)                              ; characters so far
+  expected model done closed)
+
+(defvar pen-answer--open nil
+  "Every answer that is open, newest first.")
+
+(defvar pen-answer-activity nil
+  "What the mode line says of the running request, or nil.")
+
+;;;; Functions: the request
+
+(defun pen-answer-open (answer draw)
+  "Have DRAW, called in its buffer, show ANSWER from now on."
+  (unless (eq (pen-rpc-state) 'ready)
+    (setf (pen-answer-note answer) "starting engine…"))
+  (setf (pen-answer-expected answer) (plist-get (pen-answer-options answer) :n)
+        (pen-answer-redraw answer) (pen-redraw-make (pen-answer-buffer answer) draw))
+  (push answer pen-answer--open)
+  (pen-redraw-now (pen-answer-redraw answer))
+  answer)
+
+(defun pen-answer-ask (answer values &optional usual)
+  "Send the request of ANSWER with VALUES; its events go to its screen.
+USUAL is how many candidates the definition itself asks for."
+  (let ((arguments (pen-request-arguments (pen-answer-prompt answer) values
+                                          (pen-answer-options answer) usual)))
+    (setf (pen-answer-note answer) "…"  ; the service is there, and says if the engine is not
+          (pen-answer-values answer) values
+          (pen-answer-expected answer) (or (plist-get arguments :n) usual)
+          (pen-answer-stream answer)
+          (pen-request-start arguments
+                             (pen-rpc-in-buffer (pen-answer-buffer answer)
+                                                (lambda (kind plist)
+                                                  (pen-answer-event answer kind plist)))))))
+
+(defun pen-answer-event (answer kind plist)
+  "Let ANSWER know of the event KIND with PLIST."
+  (unless (pen-answer-closed answer)
+    (pcase kind
+      ('delta (pen-answer-add answer (or (plist-get plist :index) 0) (plist-get plist :text))
+              (if (> (pen-answer-size answer) pen-answer-most)
+                  (pen-answer--stop answer)
+                (pen-redraw-soon (pen-answer-redraw answer))))
+      ('log (if (eq (plist-get plist :what) 'warning)
+                (setf (pen-answer-warning answer) (plist-get plist :text))
+              (setf (pen-answer-note answer) (plist-get plist :text)))
+            (pen-redraw-soon (pen-answer-redraw answer)))
+      ('done (pen-answer--finish answer (plist-get plist :value)))
+      ('error (pen-answer--end answer plist)))))
+
+(defun pen-answer--finish (answer value)
+  "Put the whole result VALUE in place of what streamed into ANSWER."
+  (let ((index -1))
+    (setf (pen-answer-model answer) (plist-get value :model)
+          (pen-answer-candidates answer)
+          (mapcar (lambda (each)
+                    (list (setq index (1+ index)) (plist-get each :text)))
+                  (plist-get value :candidates))))
+  (pen-answer--end answer nil))
+
+(defun pen-answer--stop (answer)
+  "End the request of ANSWER, whose model does not end it."
+  (pen-stream-cancel (pen-answer-stream answer))
+  (setf (pen-answer-warning answer)
+        (format "The model wrote %d characters and did not stop, so it was stopped; give the definition a stop text or fewer max-tokens."
+                (pen-answer-size answer)))
+  (pen-answer--end answer nil))
+
+(defun pen-answer--end (answer err)
+  "Draw ANSWER for the last time; ERR is what went wrong, or nil."
+  (setf (pen-answer-done answer) t)
+  (pen-answer--show-activity)
+  (funcall (pen-answer-ended answer) answer err))
+
+(defun pen-answer-close (answer)
+  "Stop the request of ANSWER and show nothing of it any more."
+  (unless (pen-answer-closed answer)
+    (setf (pen-answer-closed answer) t
+          pen-answer--open (delq answer pen-answer--open))
+    (when (pen-answer-stream answer)
+      (pen-stream-cancel (pen-answer-stream answer)))
+    (pen-redraw-stop (pen-answer-redraw answer))
+    (funcall (pen-answer-closer answer) answer)
+    (pen-answer--show-activity)))
+
+;;;; Functions: candidates
+
+(defun pen-answer-add (answer index text)
+  "Append TEXT to the candidate INDEX of ANSWER.
+The first of them to have any is the one shown."
+  (let ((candidate (assq index (pen-answer-candidates answer))))
+    (cl-incf (pen-answer-size answer) (length text))
+    (cond (candidate (push text (cddr candidate)))
+          ((not (equal text ""))
+           (unless (pen-answer-candidates answer)
+             (setf (pen-answer-index answer) index))
+           (setf (pen-answer-candidates answer)
+                 (sort (cons (list index "" text) (pen-answer-candidates answer))
+                       #'car-less-than-car))))))
+
+(defun pen-answer-place (answer)
+  "Return how many candidates of ANSWER come before the one shown."
+  (or (seq-position (pen-answer-candidates answer) (pen-answer-index answer)
+                    (lambda (candidate index) (eql (car candidate) index)))
+      0))
+
+(defun pen-answer-text (answer &optional index enough)
+  "Return the candidate INDEX of ANSWER, by default the one shown.
+If it has more than ENOUGH characters, its beginning will do."
+  (let ((candidate (if index
+                       (assq index (pen-answer-candidates answer))
+                     (nth (pen-answer-place answer) (pen-answer-candidates answer)))))
+    (when (and (cddr candidate)
+               (not (and enough (> (length (cadr candidate)) enough))))
+      (setcdr candidate
+              (list (apply #'concat (cadr candidate) (reverse (cddr candidate))))))
+    (or (cadr candidate) "")))
+
+(defun pen-answer-texts (answer)
+  "Return all candidates of ANSWER."
+  (mapcar (lambda (each) (pen-answer-text answer (car each)))
+          (pen-answer-candidates answer)))
+
+(defun pen-answer-written-p (answer)
+  "Return non-nil if a candidate of ANSWER is more than white space."
+  (seq-some (lambda (text) (not (string-blank-p text))) (pen-answer-texts answer)))
+
+(defun pen-answer-count (answer)
+  "Return how many candidates ANSWER has or expects."
+  (if (pen-answer-done answer)
+      (length (pen-answer-candidates answer))
+    (max (length (pen-answer-candidates answer))
+         (or (pen-answer-expected answer) 1))))
+
+(defun pen-answer-step (answer step)
+  "Show the candidate of ANSWER that is STEP further."
+  (let* ((candidates (pen-answer-candidates answer))
+         (count (length candidates)))
+    (when (< count 2)
+      (user-error "There is no other candidate%s"
+                  (if (pen-answer-done answer) "; ask again for new ones" " yet")))
+    (setf (pen-answer-index answer)
+          (car (nth (mod (+ (pen-answer-place answer) step) count) candidates)))
+    (pen-redraw-now (pen-answer-redraw answer))))
+
+;;;; Functions: what is said of it
+
+(defun pen-answer-state (answer)
+  "Return how far ANSWER is: the number of the candidate shown, or a note."
+  (pen-answer--show-activity)
+  (concat " ["
+          (if (pen-answer-candidates answer)
+              (format "%d/%d" (1+ (pen-answer-place answer)) (pen-answer-count answer))
+            (pen-answer-note answer))
+          (and (pen-answer-candidates answer) (not (pen-answer-done answer)) "…")
+          (and (plist-get (pen-answer-options answer) :without-filters)
+               ", without filters")
+          "]"))
+
+(defun pen-answer--show-activity ()
+  "Say in the mode line how far the newest running request is."
+  (let* ((answer (seq-find (lambda (each) (not (pen-answer-done each)))
+                           pen-answer--open))
+         (activity (and answer
+                        (if (or (pen-answer-candidates answer)
+                                (pen-answer-expected answer))
+                            (format ":%d/%d" (length (pen-answer-candidates answer))
+                                    (pen-answer-count answer))
+                          ":…"))))
+    (unless (equal activity pen-answer-activity)
+      (setq pen-answer-activity activity)
+      (force-mode-line-update t))))
+
+;;;; Commands
+
+;;;###autoload
+(defun pen-abort (&optional all)
+  "Stop the requests of this buffer, or ALL of them; return how many."
+  (interactive "P")
+  (let ((running (seq-filter (lambda (each)
+                               (and (not (pen-answer-done each))
+                                    (or all (eq (pen-answer-buffer each) (current-buffer)))))
+                             pen-answer--open)))
+    (dolist (each running)
+      (if (buffer-live-p (pen-answer-buffer each))
+          (with-current-buffer (pen-answer-buffer each)
+            (pen-answer-close each))
+        (pen-answer-close each)))
+    (length running)))
+
+(provide 'pen-answer)
+;;; pen-answer.el ends here

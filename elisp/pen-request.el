@@ -1,0 +1,193 @@
+;;; pen-request.el --- What is asked of a model, and what was asked last -*- lexical-binding: t; -*-
+
+;; Copyright (C) 2026 The pen maintainers
+;; SPDX-License-Identifier: GPL-3.0-or-later
+
+;; This file is not part of GNU Emacs.
+
+;;; Commentary:
+
+;; Every completion goes through here: the options that force something are
+;; applied, and the request is remembered for `pen-show-last-prompt'.
+
+;;; Code:
+
+(require 'cl-lib)
+(require 'seq)
+(require 'subr-x)
+(require 'pen-rpc)
+(require 'pen-rpc-methods)
+(require 'pen-stream)
+(require 'pen-prompt)
+
+;;;; Customization
+
+(define-obsolete-variable-alias 'pen-default-lm-command 'pen-default-model "0.1.0")
+
+(defcustom pen-candidates nil
+  "How many candidates to ask for; nil leaves it to the prompt definition."
+  :type '(choice (const :tag "As the definition says" nil) natnum)
+  :group 'pen)
+
+(defcustom pen-default-model nil
+  "Model that completes; nil means the newest one tuned from the definition."
+  :type '(choice (const :tag "The newest tuned from the definition" nil) string)
+  :risky t
+  :group 'pen)
+
+(defcustom pen-force-temperature nil
+  "Temperature of every request, whatever its definition says; nil forces none."
+  :type '(choice (const :tag "None" nil) number)
+  :group 'pen)
+
+(defcustom pen-force-engine nil
+  "Model of every request, whatever its definition says; nil forces none."
+  :type '(choice (const :tag "None" nil) string)
+  :risky t
+  :group 'pen)
+
+(defcustom pen-force-few-completions nil
+  "How many candidates a request may have at most; nil sets no limit."
+  :type '(choice (const :tag "No limit" nil) natnum)
+  :group 'pen)
+
+(defcustom pen-libre-only nil
+  "Whether only models on this machine may answer; others are refused."
+  :type 'boolean
+  :risky t
+  :group 'pen)
+
+;;;; Internal variables
+
+(defvar pen-last-prompt-data nil
+  "What was asked last: a plist.
+:name of the definition, :values given, :options asked for, :prompt as
+the model read it and :stop, the texts that end an answer, :model,
+:replies, a list of strings, and :error, a sentence, or nil.")
+
+;;;; Functions
+
+(defun pen-request-given (&rest plist)
+  "Return PLIST without the keys whose value is nil."
+  (cl-loop for (key value) on plist by #'cddr
+           when value append (list key value)))
+
+(defun pen-request-arguments (name values options &optional usual)
+  "Return the arguments that ask to complete NAME with VALUES and OPTIONS.
+USUAL is how many candidates the definition itself asks for, if that is known."
+  (let* ((n (or (plist-get options :n) pen-candidates))
+         (few (and pen-force-few-completions (max 1 pen-force-few-completions))))
+    (append (list :prompt name :values values)
+            (pen-request-given
+             :model (or pen-force-engine (plist-get options :model) pen-default-model)
+             :n (if few (min few (or n usual few)) n)
+             :temperature (or pen-force-temperature (plist-get options :temperature))
+             :max-tokens (plist-get options :max-tokens)
+             :seed (plist-get options :seed)
+             :stop (plist-get options :stop)
+             :long (plist-get options :long)
+             :without-filters (plist-get options :without-filters)
+             :libre-only pen-libre-only))))
+
+(defun pen-request-start (arguments function)
+  "Ask the service with ARGUMENTS; FUNCTION gets (KIND PLIST) of each event.
+Return the stream."
+  (let ((data (pen-request--remember arguments)))
+    (pen-stream-start #'pen-rpc-completions-start arguments
+                      (lambda (kind plist)
+                        (pen-request--note data kind plist)
+                        (funcall function kind plist)))))
+
+(defun pen-request-wait (arguments deadline)
+  "Ask the service with ARGUMENTS and return the result, DEADLINE seconds at most."
+  (let ((data (pen-request--remember arguments)))
+    (condition-case err
+        (let ((result (pen-stream-wait #'pen-rpc-completions-start arguments deadline)))
+          (pen-request--note data 'done (list :value result))
+          result)
+      (pen-error
+       (pen-request--note data 'error (pen-stream-error-plist err))
+       (signal (car err) (cdr err))))))
+
+(defun pen-request--remember (arguments)
+  "Remember that ARGUMENTS are asked now; return where to note the answer."
+  (setq pen-last-prompt-data
+        (list :name (plist-get arguments :prompt)
+              :values (plist-get arguments :values)
+              :options (cl-loop for (key value) on arguments by #'cddr
+                                unless (memq key '(:prompt :values))
+                                append (list key value))
+              :prompt nil :stop nil :model nil :replies nil :error nil)))
+
+(defun pen-request--note (data kind plist)
+  "Note in DATA the event KIND with PLIST of the answer."
+  (pcase kind
+    ('done (let ((value (plist-get plist :value)))
+             (plist-put data :prompt (plist-get value :prompt))
+             (plist-put data :stop (plist-get value :stop))
+             (plist-put data :model (plist-get value :model))
+             (plist-put data :replies
+                        (mapcar (lambda (each) (plist-get each :text))
+                                (plist-get value :candidates)))))
+    ('error (plist-put data :error (pen-stream-sentence plist)))))
+
+;;;; Functions: showing it
+
+(defun pen-request--show (data)
+  "Show DATA, what was asked, in a buffer."
+  (with-current-buffer (get-buffer-create "*pen-last-prompt*")
+    (let ((inhibit-read-only t))
+      (erase-buffer)
+      (special-mode)
+      (setq header-line-format
+            (string-join
+             (delq nil (list (plist-get data :name)
+                             (or (plist-get data :model)
+                                 (plist-get (plist-get data :options) :model))
+                             (and (plist-get (plist-get data :options) :without-filters)
+                                  "without filters")))
+             "   "))
+      (pen-request--section "Prompt" (plist-get data :prompt))
+      (pen-request--section "Stops at" (mapconcat #'prin1-to-string
+                                                  (plist-get data :stop) " "))
+      (pen-request--section "Options" (mapconcat #'prin1-to-string
+                                                 (plist-get data :options) " "))
+      (seq-do-indexed (lambda (reply index)
+                        (pen-request--section (format "Reply %d" (1+ index)) reply))
+                      (plist-get data :replies))
+      (pen-request--section "Error" (plist-get data :error))
+      (goto-char (point-min)))
+    (display-buffer (current-buffer))))
+
+(defun pen-request--section (title text)
+  "Insert TEXT under TITLE, if there is any."
+  (when (and text (not (string-empty-p text)))
+    (insert (propertize title 'face 'bold) "\n" text)
+    (unless (bolp)
+      (insert "\n"))
+    (insert "\n")))
+
+;;;; Commands
+
+;;;###autoload
+(defun pen-show-last-prompt ()
+  "Show the text that a model read last, its stop texts, and what it replied.
+Return that, `pen-last-prompt-data'."
+  (interactive)
+  (let ((data (or pen-last-prompt-data
+                  (user-error "Nothing was asked yet; M-x pen-run-prompt-function asks"))))
+    (when (called-interactively-p 'any)
+      (if (plist-get data :prompt)
+          (pen-request--show data)
+        (pen-rpc-prompts-render         ; it failed, or still runs
+         :prompt (plist-get data :name) :values (plist-get data :values)
+         :then (lambda (rendered)
+                 (pen-request--show
+                  (append (list :prompt (plist-get rendered :prompt)
+                                :stop (plist-get rendered :stop))
+                          data)))
+         :else (lambda (_) (pen-request--show data)))))
+    data))
+
+(provide 'pen-request)
+;;; pen-request.el ends here
