@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pen_backend.client import Client
     from pen_backend.jobs.spec import JobSpec
     from pen_backend.jobs.watch import Note, Progress
+    from pen_backend.prices import Price
 
     Points = list[Progress]
 
@@ -43,6 +44,14 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
+class Message:
+    """A sentence about a job, and how grave it is."""
+
+    level: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Checkpoint:
     """A model as it was after a step, usable like any other."""
 
@@ -62,15 +71,23 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class JobDetail(JobSummary):
-    """A job with its curve, samples (newest first), checkpoints (newest first) and options."""
+    """A job with its curve, its options, and, newest first, samples, checkpoints and messages.
+
+    `event` is the id of the newest event all this is from. `cost` is that of the tokens trained on so far, in
+    `currency`; None if nobody has written the price down.
+    """
 
     plan: str | None = None
     curve: list[CurvePoint] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
     checkpoints: list[Checkpoint] = field(default_factory=list)
     hyperparameters: list[Option] = field(default_factory=list)
+    messages: list[Message] = field(default_factory=list)
     trained_tokens: int | None = None
     finished_at: int | None = None
+    event: str | None = None
+    cost: float | None = None
+    currency: str | None = None
 
 
 Listed = list[JobSummary]
@@ -157,6 +174,8 @@ class Jobs:
         options = {**((job.get("method") or {}).get("supervised") or {}).get("hyperparameters", {}),
                    **(job.get("pen") or {})}
         summary = self._summary(client, job, curve)
+        trained = job.get("trained_tokens") or (curve[-1].tokens if curve else None)
+        price = self._price(client, summary.model)
         return JobDetail(
             **{each.name: getattr(summary, each.name) for each in fields(JobSummary)},
             plan=entry.plan if entry else None,
@@ -165,8 +184,12 @@ class Jobs:
             checkpoints=[_checkpoint(each) for each in client.checkpoints(id)],
             hyperparameters=[Option(name, str(value)) for name, value in options.items()
                              if name in HYPERPARAMETERS and value is not None],
-            trained_tokens=job.get("trained_tokens"),
+            messages=[Message(note.level, note.text) for note in notes if note.what in ("text", "warning")],
+            trained_tokens=trained,
             finished_at=job.get("finished_at"),
+            event=events[0]["id"] if events else None,
+            cost=None if price is None or price.train is None else float(price.train) * (trained or 0) / 1e6,
+            currency=price.currency if price else None,
         )
 
     @rpc()
@@ -244,6 +267,11 @@ class Jobs:
         client = self._context.client()
         return [Sample(one.step, one.prompt, one.completion)
                 for one in sampling.sample(self._context, client, id, n, max_tokens=self._context.config.max_tokens)]
+
+    def _price(self, client: "Client", model: str) -> "Price | None":
+        from pen_backend import prices
+
+        return prices.local(model) if client.local else self._context.prices.find(model)
 
     def _summary(self, client: "Client", job: Mapping[str, Any], points: "Sequence[Progress] | None" = None
                  ) -> JobSummary:

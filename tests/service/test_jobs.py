@@ -103,6 +103,12 @@ def test_a_job_is_launched_followed_described_measured_and_used(engine: LiveEngi
     assert "walk" in str(ended.fine_tuned_model)
     assert [point.tokens for point in detail.curve] == sorted(point.tokens or 0 for point in detail.curve)
 
+    assert (detail.cost, detail.trained_tokens) == (0.0, detail.curve[-1].tokens)
+    assert detail.messages
+    kept = Kept()
+    jobs.watch(launched.id, since=detail.event, events=kept)
+    assert kept.sent == []
+
     unseen = Jobs(context).list()[0]
     assert (unseen.id, unseen.step, len(unseen.losses)) == (launched.id, 6, 6)
     sample, = jobs.sample(launched.id)
