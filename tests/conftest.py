@@ -1,6 +1,7 @@
 """Fixtures that several rooms share: directories of their own for each test, and one real engine for a whole run."""
 
 import os
+import secrets
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +15,19 @@ from pen_backend.config import Directories, directories
 from pen_backend.engine_process import EngineProcess, Running
 from pen_backend.service.context import Context
 from tests.engine.contract import check_answers
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--seed", type=int, help="what random tests begin with; each prints its own")
+
+
+@pytest.fixture
+def seed(request: pytest.FixtureRequest) -> int:
+    """What a random test begins with: printed when it fails, and taken back with --seed."""
+    given = request.config.getoption("--seed")
+    found = secrets.randbits(32) if given is None else int(given)
+    print(f"--seed {found}")
+    return found
 
 
 def environment(home: Path) -> dict[str, str]:

@@ -142,8 +142,9 @@ def _log_to_standard_error() -> None:
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     handler.addFilter(Redaction())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    for name in ("uvicorn", "asyncio"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    for name in ("uvicorn", "python_multipart"):  # they tell of each malformed request
+        logging.getLogger(name).setLevel(logging.ERROR)
+    logging.getLogger("asyncio").setLevel(logging.WARNING)
 
 
 if __name__ == "__main__":

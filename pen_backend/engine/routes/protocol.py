@@ -14,7 +14,10 @@ class Protocol(H11Protocol):
     """One connection."""
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what cannot be read, and close."""
+        """Refuse what cannot be read, and close; whoever works on its beginning need not answer any more."""
+        if self.cycle is not None:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
         error = invalid_value(None, "The request is not valid HTTP, or its head is too long.")
         response = answer(error.body, error.status)
         headers = [*response.raw_headers, (b"x-request-id", new_id("req_").encode()), (b"connection", b"close")]

@@ -12,7 +12,7 @@ from pathlib import Path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pen_backend.engine.__main__ import main, run
-from pen_backend.engine.server import Settings
+from pen_backend.engine.server import Settings, unobserved
 from pen_backend.files import Disk
 
 
@@ -71,4 +71,5 @@ if __name__ == "__main__":
     given = json.loads(sys.argv[2])
     given["bases"] = [Path(path) for path in given["bases"]]
     given["disk"] = NearlyFullDisk(**given.pop("disk", {}))
-    sys.exit(run(Settings(state, observe=observing(state), **given), state / "engine.json"))
+    observe = observing(state) if given.pop("record", True) else unobserved
+    sys.exit(run(Settings(state, observe=observe, **given), state / "engine.json"))
