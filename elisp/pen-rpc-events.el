@@ -20,7 +20,10 @@
 
 (defvar pen-rpc--followed (make-hash-table :test #'equal)
   "Id of a request to its `pen-rpc--request'.")
-(defvar pen-rpc--events nil "Events not delivered yet, oldest first.")
+(defvar pen-rpc--moved (make-hash-table :test #'equal)
+  "Id that a subscription had with a service that died, to its request.")
+(defvar pen-rpc--events nil "Events to deliver next, oldest first.")
+(defvar pen-rpc--arrived nil "Events to deliver after those, newest first.")
 (defvar pen-rpc--reading nil "Non-nil while frames are being dispatched.")
 (defvar pen-rpc--delivering nil "Non-nil while a function runs for an event.")
 
@@ -28,8 +31,10 @@
                                (:constructor pen-rpc--request-make))
   "A request's FUNCTION, nil until somebody follows it.
 NEXT is the number of its next event, EARLY the events that nobody
-took yet, newest first, TEXTS its text by candidate, SINCE its birth."
-  function (next 0) early texts (since (float-time)))
+took yet, newest first, TEXTS its text by candidate, BORN its birth.
+A subscription has the METHOD and ARGUMENTS that make it, its id NOW,
+and SINCE, the last event that it told."
+  function (next 0) early texts (born (float-time)) method arguments now since)
 
 (defun pen-rpc-on-event (id function)
   "Have FUNCTION called with (KIND PLIST) for each event of the request ID.
@@ -59,7 +64,7 @@ A SEQUENCE of nil is the next one; any other than the next is an error."
     (cl-incf (pen-rpc--request-next request))
     (cond
      ((pen-rpc--request-function request)
-      (setq pen-rpc--events (nconc pen-rpc--events (list (list id kind plist)))))
+      (push (list id kind plist) pen-rpc--arrived))
      ((< (length (pen-rpc--request-early request)) pen-rpc--early-events)
       (push (list id kind plist) (pen-rpc--request-early request))))))
 
@@ -68,23 +73,40 @@ A SEQUENCE of nil is the next one; any other than the next is an error."
   (let ((old (- (float-time) pen-rpc--early-seconds)))
     (maphash (lambda (id request)
                (when (and (null (pen-rpc--request-function request))
-                          (< (pen-rpc--request-since request) old))
+                          (< (pen-rpc--request-born request) old))
                  (remhash id pen-rpc--followed)))
              pen-rpc--followed)))
+
+(defun pen-rpc--forget-moved (request)
+  "Forget the ids that REQUEST had with services that died."
+  (maphash (lambda (id other)
+             (when (eq other request)
+               (remhash id pen-rpc--moved)))
+           pen-rpc--moved))
 
 (defvar pen-rpc--cancel-function #'ignore
   "Stops the request whose id it gets; the client sets it.")
 
+(defun pen-rpc--take-event ()
+  "Return the next event, nil if there is none."
+  (unless pen-rpc--events
+    (setq pen-rpc--events (nreverse pen-rpc--arrived)
+          pen-rpc--arrived nil))
+  (pop pen-rpc--events))
+
 (defun pen-rpc--deliver ()
   "Hand out the queued events, in order; within a nested wait do nothing."
   (unless pen-rpc--delivering
-    (let ((pen-rpc--delivering t))
-      (while pen-rpc--events
-        (pcase-let* ((`(,id ,kind ,plist) (pop pen-rpc--events))
+    (let ((pen-rpc--delivering t)
+          (event nil))
+      (while (setq event (pen-rpc--take-event))
+        (pcase-let* ((`(,id ,kind ,plist) event)
                      (request (gethash id pen-rpc--followed)))
           (when request
             (if (memq kind '(done error))
-                (remhash id pen-rpc--followed)
+                (progn
+                  (remhash id pen-rpc--followed)
+                  (pen-rpc--forget-moved request))
               (pen-rpc--keep-text request kind plist))
             (when (eq (pen-rpc--guard (pen-rpc--request-function request) kind plist)
                       'pen-rpc-gone)
@@ -92,11 +114,13 @@ A SEQUENCE of nil is the next one; any other than the next is an error."
               (funcall pen-rpc--cancel-function id))))))))
 
 (defun pen-rpc--keep-text (request kind plist)
-  "Remember in REQUEST the text of PLIST, in case the service dies.
-Only an event whose KIND is `delta' has one."
+  "Remember in REQUEST what the event KIND with PLIST told: the service may die."
   (when (eq kind 'delta)
     (push (plist-get plist :text)
-          (alist-get (plist-get plist :index) (pen-rpc--request-texts request)))))
+          (alist-get (plist-get plist :index) (pen-rpc--request-texts request))))
+  (when (pen-rpc--request-method request)
+    (setf (pen-rpc--request-since request)
+          (or (plist-get plist :event) (pen-rpc--request-since request)))))
 
 (defun pen-rpc--partial (request)
   "Return the text that REQUEST has produced, nil if none."

@@ -46,7 +46,8 @@
          (pen-rpc--state 'ready)
          (pen-rpc--process nil)
          (pen-rpc--followed (make-hash-table :test #'equal))
-         (pen-rpc--events nil))
+         (pen-rpc--events nil)
+         (pen-rpc--arrived nil))
      ,@body))
 
 (defun pen-rpc-fake-last (method)

@@ -16,6 +16,9 @@
 (require 'pen-rpc-error)
 (require 'pen-rpc-value)
 (require 'pen-rpc-events)
+(require 'pen-rpc-backoff)
+(require 'pen-rpc-again)
+(require 'pen-rpc-advice)
 
 ;;;; Customization
 
@@ -59,10 +62,13 @@ If nil it is looked for: installed by pen, beside a checkout, on the path."
 (defvar pen-rpc--reader nil "Multibyte buffer a frame is decoded into.")
 (defvar pen-rpc--need 6 "Bytes that must be there before it pays to look.")
 (defvar pen-rpc--timer nil "Ends a start that takes too long.")
+(defvar pen-rpc--restart-timer nil "Starts the service again.")
+(defvar pen-rpc--restarting nil "Non-nil while a service ends so that another starts.")
 (defvar pen-rpc--uid 0 "Number of the last call.")
 (defvar pen-rpc--pending (make-hash-table) "Number of a call to (THEN . ELSE).")
 (defvar pen-rpc--waiting nil "Frames to send after hello, newest first.")
 (defvar pen-rpc--fresh nil "Number of the call that is being sent.")
+(defvar pen-rpc--hello nil "What the last service that answered said of itself.")
 (defvar pen-rpc--warned nil "Non-nil once a different method table was told.")
 
 (defun pen-rpc-state ()
@@ -94,11 +100,36 @@ If nil it is looked for: installed by pen, beside a checkout, on the path."
   "Start the service if there is none and return the state; never wait."
   (unless (process-live-p pen-rpc--process)
     (pen-rpc--lost pen-rpc--process)
-    (pen-rpc--start))
+    (let ((wait (pen-rpc--start-wait)))
+      (cond
+       ((null wait)
+        (run-at-time 0 nil #'pen-rpc--give-up))
+       ((<= wait 0)
+        (pen-rpc--start))
+       ((null pen-rpc--restart-timer)
+        (setq pen-rpc--restart-timer (run-at-time wait nil #'pen-rpc--start-again))))))
   pen-rpc--state)
+
+(defun pen-rpc--start-again ()
+  "Start the service if anybody still waits for it."
+  (setq pen-rpc--restart-timer nil)
+  (when pen-rpc--waiting
+    (pen-rpc-ensure)))
+
+(defun pen-rpc--give-up ()
+  "Tell all who wait that the service dies again and again."
+  (unless (process-live-p pen-rpc--process)
+    (pen-rpc--fail 'failed
+                   (pen-rpc--error
+                    'start
+                    (format "The service died %d times within a minute and is not started again."
+                            (1+ (length pen-rpc--restarts)))
+                    (concat "Run M-x pen-doctor to see why;"
+                            " M-x pen-restart-backend tries once more.")))))
 
 (defun pen-rpc--start ()
   "Start the service and greet it."
+  (pen-rpc--note-start)
   (let ((process-adaptive-read-buffering nil)
         (default-directory (if (file-directory-p "~/") (expand-file-name "~/") "/"))
         (errors (generate-new-buffer " *pen-rpc errors*" t))
@@ -165,41 +196,41 @@ If it cannot be made, return nil and have the calls that wait fail."
   "Take PROCESS, which answered HELLO, into service."
   (when (eq process pen-rpc--process)
     (cancel-timer pen-rpc--timer)
-    (let ((waiting (nreverse pen-rpc--waiting)))
-      (setq pen-rpc--waiting nil)
-      (pen-rpc--set-state 'ready)
-      (dolist (frame waiting)
-        (pen-rpc--write process frame)))
-    (when (and (boundp 'pen-rpc-methods-hash)
-               (not (equal pen-rpc-methods-hash (plist-get hello :methods-hash)))
-               (not pen-rpc--warned))
-      (setq pen-rpc--warned t)
-      (message "Pen's service (%s) and its Emacs package (%s) differ; some calls may fail"
-               (plist-get hello :server) pen-rpc-version))))
+    (setq pen-rpc--hello hello)
+    (if (not (eql pen-rpc-protocol (plist-get hello :protocol)))
+        (pen-rpc--end process 'failed (pen-rpc--version-error hello))
+      (let ((waiting (nreverse pen-rpc--waiting)))
+        (setq pen-rpc--waiting nil)
+        (pen-rpc--set-state 'ready)
+        (dolist (frame waiting)
+          (pen-rpc--write process frame)))
+      (pen-rpc--compare-methods hello))))
+
+(defun pen-rpc--version-error (hello)
+  "Return the error of a service whose HELLO has another protocol."
+  (pen-rpc--error 'version
+                  (format "Emacs has pen %s (protocol %s), the service is pen %s (protocol %s)."
+                          pen-rpc-version pen-rpc-protocol
+                          (plist-get hello :server) (plist-get hello :protocol))
+                  "Run M-x pen-install-backend."))
+
+(defun pen-rpc--compare-methods (hello)
+  "Say once if the service that said HELLO has other methods than the stubs."
+  (when (and (boundp 'pen-rpc-methods-hash)
+             (not (equal pen-rpc-methods-hash (plist-get hello :methods-hash)))
+             (not pen-rpc--warned))
+    (setq pen-rpc--warned t)
+    (pen-rpc-log "Methods of the service: %s, of Emacs: %s"
+                 (plist-get hello :methods-hash) pen-rpc-methods-hash)
+    (message "%s" (concat "Pen's service and its Emacs package are not of one version;"
+                          " some calls may fail.  M-x pen-install-backend mends that."))))
 
 (defun pen-rpc--start-failed (process)
   "Give PROCESS up: it has not answered in time, or it ended."
   (when (and (eq process pen-rpc--process) (eq pen-rpc--state 'starting))
-    (let* ((alive (process-live-p process))
-           (buffer (process-get process 'pen-rpc-errors))
-           (said (if (buffer-live-p buffer)
-                     (with-current-buffer buffer
-                       (goto-char (point-max))
-                       (forward-line -20)
-                       (replace-regexp-in-string
-                        "\\`[ \t\n]+\\|[ \t\n]+\\'" ""
-                        (decode-coding-string
-                         (buffer-substring-no-properties (point) (point-max)) 'utf-8)))
-                   "")))
-      (pen-rpc--end
-       process 'failed
-       (pen-rpc--error
-        'start
-        (format "The service did not start: %s %s."
-                (mapconcat #'identity (process-command process) " ")
-                (if alive (format "gave no answer in %s s" pen-rpc-start-deadline)
-                  (format "ended with status %s" (process-exit-status process))))
-        (if (string= said "") "Run M-x pen-doctor." (concat "It said: " said)))))))
+    (let ((said (pen-rpc--said process)))
+      (setq pen-rpc--start-said said)
+      (pen-rpc--end process 'failed (pen-rpc--start-error process said)))))
 
 (defun pen-rpc--sentinel (process _event)
   "Notice that PROCESS ended."
@@ -225,6 +256,8 @@ If it cannot be made, return nil and have the calls that wait fail."
 (defun pen-rpc--end (process state err)
   "Make an end with PROCESS: STATE follows, and ERR for all who wait."
   (setq pen-rpc--process nil)
+  (when (eq state 'lost)
+    (pen-rpc--note-death))
   (pen-rpc--dispose process)
   (pen-rpc--fail state err))
 
@@ -242,9 +275,12 @@ If it cannot be made, return nil and have the calls that wait fail."
       (kill-buffer buffer))))
 
 (defun pen-rpc--fail (state err)
-  "Enter STATE; every call and request that waits ends with ERR."
-  (when pen-rpc--timer
-    (cancel-timer pen-rpc--timer))
+  "Enter STATE; every call and request that waits ends with ERR.
+Subscriptions do not, if there will be another service."
+  (dolist (timer (list pen-rpc--timer pen-rpc--restart-timer))
+    (when timer
+      (cancel-timer timer)))
+  (setq pen-rpc--restart-timer nil)
   (let ((calls nil) (requests nil))
     (maphash (lambda (uid entry) (push (cons uid (cdr entry)) calls)) pen-rpc--pending)
     (maphash (lambda (id request) (push (cons id request) requests)) pen-rpc--followed)
@@ -256,12 +292,20 @@ If it cannot be made, return nil and have the calls that wait fail."
           (run-at-time 0 nil #'pen-rpc--guard (cdr call) err)
         (pen-rpc--guard (cdr call) err)))
     (pcase-dolist (`(,id . ,request) (nreverse requests))
-      (if (pen-rpc--request-function request)
-          (pen-rpc--queue id nil 'error
-                          (append (nth 2 err)
-                                  (list :partial (pen-rpc--partial request))))
-        (remhash id pen-rpc--followed)))
+      (cond
+       ((and (pen-rpc--again-p request)
+             (or (eq state 'lost) pen-rpc--restarting))
+        (pen-rpc--leave id request)
+        (funcall pen-rpc--again-function request))
+       ((pen-rpc--request-function request)
+        (pen-rpc--queue id nil 'error
+                        (append (nth 2 err)
+                                (list :partial (pen-rpc--partial request)))))
+       (t (remhash id pen-rpc--followed))))
     (pen-rpc--deliver)))
+
+(defvar pen-rpc--again-function #'ignore
+  "Makes the subscription that it gets again; the client sets it.")
 
 (defun pen-rpc-stop ()
   "End the service: close its input, and kill it if it lives a second later."
@@ -274,6 +318,7 @@ If it cannot be made, return nil and have the calls that wait fail."
       (when (process-live-p process)
         (ignore-errors (process-send-eof process)))
       (run-at-time 1 nil #'pen-rpc--dispose process))
+    (pen-rpc--forget-deaths)
     (pen-rpc--fail 'stopped (pen-rpc--error 'connection-lost "The service was stopped."))))
 
 (defun pen-rpc--stopped (process _event)
@@ -282,9 +327,11 @@ If it cannot be made, return nil and have the calls that wait fail."
     (pen-rpc--dispose process)))
 
 (defun pen-rpc-restart ()
-  "End the service and start another one."
+  "End the service and start another one, however often it has died."
   (interactive)
-  (pen-rpc-stop)
+  (let ((pen-rpc--restarting t))
+    (pen-rpc-stop))
+  (pen-rpc--forget-deaths)
   (pen-rpc-ensure))
 
 (defun pen-rpc--kill-emacs ()

@@ -68,12 +68,14 @@ ELSE defaults to `pen-rpc-report'."
         (run-at-time 0 nil #'pen-rpc--guard else
                      (pen-rpc--error 'too-large (format "The arguments of %s are too large." method)
                                      "Save the text to a file and give its name."))
-      (pen-rpc-ensure)
-      (puthash uid (cons then else) pen-rpc--pending)
-      (if (eq pen-rpc--state 'ready)
-          (let ((pen-rpc--fresh uid))
-            (pen-rpc--write pen-rpc--process frame))
-        (push frame pen-rpc--waiting)))
+      (when (eq pen-rpc--state 'ready)
+        (pen-rpc-ensure))
+      (puthash uid (cons (pen-rpc--subscriber method plist then) else) pen-rpc--pending)
+      (let ((pen-rpc--fresh uid))
+        (if (eq pen-rpc--state 'ready)
+            (pen-rpc--write pen-rpc--process frame)
+          (push frame pen-rpc--waiting)
+          (pen-rpc-ensure))))           ; which may fail at once
     uid))
 
 (defun pen-rpc-call-sync (method plist &optional deadline)
@@ -140,8 +142,13 @@ and quitting both cancel the call."
 
 (defun pen-rpc-cancel (id)
   "Stop the request ID; never an error, not even without a service."
-  (when id
-    (pen-rpc--tell-cancel (list :id id))))
+  (let ((id (and id (pen-rpc--present-id id))))
+    (when id
+      (pen-rpc--tell-cancel (list :id id)))))
+
+(defun pen-rpc--again (request)
+  "Make the subscription REQUEST again, with the next service."
+  (pen-rpc--subscribe-again request #'pen-rpc-call #'pen-rpc-cancel))
 
 (defun pen-rpc-invoke (method parameters args)
   "Call METHOD with ARGS, keywords that fit PARAMETERS, for the generated stubs.
@@ -163,7 +170,8 @@ Of ARGS, :then and :else are callbacks; without :then it waits,
         (pen-rpc-call method plist then else)
       (pen-rpc-call-sync method plist deadline))))
 
-(setq pen-rpc--cancel-function #'pen-rpc-cancel)
+(setq pen-rpc--cancel-function #'pen-rpc-cancel
+      pen-rpc--again-function #'pen-rpc--again)
 
 (provide 'pen-rpc)
 ;;; pen-rpc.el ends here

@@ -77,6 +77,7 @@ class Dispatcher:
         self._log = log
         self._calls = calls or Pool("call", CALLS, WAITING)
         self._stream_pool = streams or Pool("stream", STREAMS, WAITING)
+        self._pid = pid
         self._flusher = Flusher(write, lambda error: envelope(error)[11:-1])
         self._lock = threading.Lock()
         self._waiting: set[int] = set()
@@ -159,7 +160,7 @@ class Dispatcher:
     def _stream(self, uid: int, method: _Callable, given: dict[str, Any]) -> None:
         with self._lock:
             self._count += 1
-            name = f"req-{self._count}"
+            name = f"req-{self._pid}-{self._count}"  # never the name of a request of a service that died
             self._stream_of[uid] = name
         stream = self._flusher.stream(name)
         try:

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+import pen_backend.transports.rpc
 from pen_backend.errors import CancelledError, DataError, Finding, PenError, UpstreamError
 from pen_backend.service.registry import AnyFloat, Events, Json, Registry, Text, build_registry, rpc
 
@@ -205,6 +206,26 @@ class Test:
         raise CancelledError("The stream was closed.")
 
 
+class Jobs:
+    """One job that goes on whatever happens to the service: a number every few milliseconds."""
+
+    def __init__(self, crash: bool) -> None:
+        self._crash = crash
+
+    @rpc(stream=True)
+    def watch(self, id: str, since: str | None = None, *, events: Events) -> str:  # noqa: A002 - the real name
+        """Tell the numbers after the one in SINCE, up to 60."""
+        for number in range(int(since[1:]) + 1 if since else 0, 60):
+            if events.cancelled:
+                break
+            events.send("log", what="text", level="info", text=str(number), event=f"e{number}")
+            if self._crash:
+                time.sleep(0.05)
+                os._exit(7)
+            time.sleep(0.005)
+        return id
+
+
 def noisy() -> None:
     print("12345")
     print("x" * 30_000)
@@ -221,7 +242,7 @@ def serve_port(arguments: list[str]) -> int:
     def build() -> Registry:
         if "--noise" in arguments:
             noisy()
-        return build_registry({"test": Test()})
+        return build_registry({"test": Test(), "jobs": Jobs("--crash" in arguments)})
 
     file = given("--token-file")
     return run_tcp(build, Path(given("--state") or tempfile.mkdtemp()), keep="--keep" in arguments,
@@ -232,13 +253,16 @@ def serve_port(arguments: list[str]) -> int:
 def main(serve: Callable[..., int], arguments: list[str]) -> int:
     if "--noise" in arguments:
         noisy()
+    if "--other" in arguments:  # a protocol that is not ours
+        pen_backend.transports.rpc.PROTOCOL = 2
     if "--mute" in arguments:
         time.sleep(60)
     if "--fail" in arguments:
         print("cannot start: the moon is full", file=sys.stderr)
         return 3
     state = Path(arguments[arguments.index("--state") + 1]) if "--state" in arguments else Path(tempfile.mkdtemp())
-    return serve(build_registry({"test": Test()}), READER, WRITER, state, os.getppid())
+    registry = build_registry({"test": Test(), "jobs": Jobs("--crash" in arguments)})
+    return serve(registry, READER, WRITER, state, os.getppid())
 
 
 if __name__ == "__main__":
