@@ -18,7 +18,7 @@
 (require 'pen-rpc)
 
 (defconst pen-rpc-methods-hash
-  "864fa02522cc65ccf6c6ce71dcbb713daa970db7c88bd4f2401fe99729893622"
+  "f9744a7f45fa8177aea2cb2a01d82a27ffad5979a79272093ff7bfe2f7bc143c"
   "What the service says in its greeting if its methods are these.")
 
 (defun pen-rpc-completions-start (&rest args)

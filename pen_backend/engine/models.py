@@ -242,4 +242,12 @@ def as_object(model: Model) -> dict[str, Any]:
             "owned_by": "pen" if model.kind == "base" else "user",
             "pen": {"base": model.base, "kind": model.kind, "context_length": known.context_length,
                     "vocab_size": known.vocab_size, "bos_token_id": known.bos, "eos_token_id": known.eos,
-                    "format_hash": model.format_hash, "prompt": model.prompt}}
+                    "format_hash": model.format_hash, "prompt": model.prompt, "parameters": _count(model.files)}}
+
+
+def _count(path: Path) -> int | None:
+    """Count the parameters of a model's own files; None where they cannot be read."""
+    try:
+        return parameters(path)[0]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

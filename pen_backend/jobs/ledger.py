@@ -31,6 +31,7 @@ class Entry:
     fine_tuned_model: str | None = None
     finished_at: int | None = None
     tokens_per_second: float | None = None
+    loss: float | None = None
 
     @property
     def ended(self) -> bool:
@@ -61,14 +62,18 @@ class Ledger:
         found = [entry for path in self._directory.glob("*.json") if (entry := _read(path)) is not None]
         return sorted(found, key=lambda entry: (entry.created_at, entry.job), reverse=True)
 
-    def saw(self, job: Mapping[str, Any], tokens_per_second: float | None = None) -> None:
-        """Bring a known job's entry up to date with the provider's object, and with how fast it trained."""
+    def saw(self, job: Mapping[str, Any], tokens_per_second: float | None = None, loss: float | None = None) -> None:
+        """Bring a known job's entry up to date with the provider's object, how fast it trained, and its last loss.
+
+        The loss is that of held-out texts where there are any.
+        """
         entry = self.find(str(job["id"]))
         if entry is None:
             return
         seen = replace(entry, status=str(job["status"]), fine_tuned_model=job.get("fine_tuned_model"),
                        finished_at=job.get("finished_at"),
-                       tokens_per_second=tokens_per_second or entry.tokens_per_second)
+                       tokens_per_second=tokens_per_second or entry.tokens_per_second,
+                       loss=entry.loss if loss is None else loss)
         if seen != entry:
             with contextlib.suppress(OSError):  # only a memory of what the provider knows
                 self.remember(seen)

@@ -7,18 +7,24 @@ from typing import Any
 
 from pen_backend.errors import ConfigError, RefusedError
 from pen_backend.service.context import Context
-from pen_backend.service.registry import rpc
+from pen_backend.service.registry import AnyFloat, rpc
 
 
 @dataclass(frozen=True, slots=True)
 class ModelSummary:
-    """One model: what it was made from, how (base, full or lora), when, and from which definition."""
+    """One model: what it was made from, how (base, full or lora), when, and from which definition.
+
+    `loss` is the last one of its training, of held-out texts where there are any, as far as it is known here;
+    `parameters` are those of its own files.
+    """
 
     id: str
     base: str | None
     kind: str
     created_at: int
     prompt: str | None = None
+    loss: AnyFloat | None = None
+    parameters: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,4 +111,5 @@ class Models:
         base = own.get("base") or (name.split(":")[1] if tuned else None)
         return ModelSummary(id=name, base=base, kind=str(own.get("kind") or ("full" if tuned else "base")),
                             created_at=int(model.get("created") or 0),
-                            prompt=own.get("prompt") or (entry.prompt if entry else None))
+                            prompt=own.get("prompt") or (entry.prompt if entry else None),
+                            loss=entry.loss if entry else None, parameters=own.get("parameters"))

@@ -67,8 +67,9 @@ class Summaries:
         if points is None and remembered is not None and remembered.status == job["status"]:
             return remembered
         points = self._points(client, job) if points is None else points
-        ledger.saw(job, points[-1].tokens_per_second if points else None)
         summary = _summary(job, points)
+        loss = summary.train_loss if summary.valid_loss is None else summary.valid_loss
+        ledger.saw(job, points[-1].tokens_per_second if points else None, loss)
         if summary.ended:
             self._ended[summary.id] = summary
             self._curves.pop(summary.id, None)

@@ -43,7 +43,14 @@ def test_a_base_says_what_its_configuration_says(models: Models) -> None:
     body = as_object(models.get("tiny"))
     assert body["owned_by"] == "pen"
     assert body["pen"] == {"base": "tiny", "kind": "base", "context_length": 64, "vocab_size": 100, "bos_token_id": 0,
-                           "eos_token_id": 0, "format_hash": None, "prompt": None}
+                           "eos_token_id": 0, "format_hash": None, "prompt": None,
+                           "parameters": parameters(models.get("tiny").files)[0]}
+    assert body["pen"]["parameters"] > 0
+
+
+def test_a_model_whose_weights_cannot_be_read_says_nothing_of_their_number(tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").write_bytes(b"\xff" * 64)
+    assert as_object(Model("torn", "base", "torn", tmp_path, None, 1))["pen"]["parameters"] is None
 
 
 def test_a_base_put_into_the_state_directory_is_there_at_once(models: Models, store: Store) -> None:

@@ -56,6 +56,16 @@ def test_the_newest_job_that_was_seen_training_gives_the_rate_of_its_base(tmp_pa
     assert ledger.rate("another") is None
 
 
+def test_the_last_loss_that_was_seen_is_kept(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    ledger.remember(entry("a", 1))
+    ledger.saw({"id": "a", "status": "running"}, loss=2.5)
+    ledger.saw({"id": "a", "status": "succeeded"})
+    found = ledger.find("a")
+    assert found is not None
+    assert found.loss == 2.5
+
+
 def test_a_torn_file_is_passed_over(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path)
     ledger.remember(entry("a", 1))

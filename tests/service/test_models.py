@@ -9,12 +9,13 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from pen_backend.errors import ConfigError, NotFoundError, RefusedError
+from pen_backend.jobs.ledger import Entry
 from pen_backend.service.context import Context
 from pen_backend.service.jobs import Jobs
 from pen_backend.service.models import Models
 from tests.conftest import LiveEngine, environment
 from tests.jobs.plans import ROWS, make_plan
-from tests.scripted_server import Answer, ScriptedServer, error
+from tests.scripted_server import Answer, ScriptedServer, error, listing
 from tests.service.context import Kept, scripted
 
 TEXT = "What do you call a sheep without legs? A cloud."
@@ -27,6 +28,16 @@ def test_a_model_is_described(tmp_path: Path) -> None:
         found = Models(scripted(server, tmp_path)).show("ft:m")
     assert (found.id, found.base, found.kind, found.context_length, found.vocab_size, found.job) == (
         "ft:m", "pen-tiny", "lora", 512, 4096, None)
+
+
+def test_a_tuned_model_is_listed_with_its_size_and_the_loss_of_its_job(tmp_path: Path) -> None:
+    tuned = {**TUNED, "pen": {"base": "pen-tiny", "kind": "lora", "parameters": 12}}
+    with ScriptedServer(by_path={"/models": listing(tuned, {**TUNED, "id": "pen-tiny"})}) as server:
+        context = scripted(server, tmp_path)
+        context.ledger.remember(Entry("j", "local", "pen-tiny", "pun-complete", status="succeeded",
+                                      fine_tuned_model="ft:m", loss=2.25))
+        found = {one.id: (one.loss, one.parameters) for one in Models(context).list()}
+    assert found == {"ft:m": (2.25, 12), "pen-tiny": (None, None)}
 
 
 def test_a_model_is_deleted(tmp_path: Path) -> None:
