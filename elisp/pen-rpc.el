@@ -41,6 +41,7 @@
   (require 'pcase))
 (require 'pen-rpc-error)
 (require 'pen-rpc-value)
+(require 'pen-rpc-transfer)
 (require 'pen-rpc-events)
 (require 'pen-rpc-process)
 
@@ -166,9 +167,21 @@ Of ARGS, :then and :else are callbacks; without :then it waits,
           (_ (setq plist (cons value (cons key plist)))))))
     (setq plist (nreverse plist))
     (pen-rpc-check-arguments method parameters plist)
-    (if then
-        (pen-rpc-call method plist then else)
-      (pen-rpc-call-sync method plist deadline))))
+    (pcase-let* ((`(,plist . ,files) (if (eq pen-rpc-function #'pen-rpc--send-call)
+                                         (pen-rpc--transfer parameters plist)
+                                       (list plist)))
+                 (after (lambda (function)
+                          (lambda (value)
+                            (pen-rpc--transfer-remove files)
+                            (funcall function value)))))
+      (cond
+       ((null then)
+        (unwind-protect
+            (pen-rpc-call-sync method plist deadline)
+          (pen-rpc--transfer-remove files)))
+       (files (pen-rpc-call method plist (funcall after then)
+                            (funcall after (or else #'pen-rpc-report))))
+       (t (pen-rpc-call method plist then else))))))
 
 (setq pen-rpc--cancel-function #'pen-rpc-cancel
       pen-rpc--again-function #'pen-rpc--again)

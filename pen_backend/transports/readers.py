@@ -113,6 +113,16 @@ def _read_text(value: object, name: str) -> str:
     return text
 
 
+def _read_large(value: object, name: str) -> str:
+    if not isinstance(value, list):
+        return _read_text(value, name)
+    from pen_backend.transports.transfer import read_text  # few calls need it, and every start would pay
+
+    if len(value) % 2:
+        raise _wrong(name, "a string", value)
+    return read_text({str(value[index]): value[index + 1] for index in range(0, len(value), 2)}, name)
+
+
 def _read_int(value: object, name: str) -> int:
     if type(value) is not int:
         raise _wrong(name, "an integer", value)
@@ -170,7 +180,7 @@ def _read_nothing(value: object, name: str) -> Any:
 
 
 _SCALAR_READERS: Mapping[str, Reader] = {
-    "str": _read_str, "text": _read_text, "json": _read_text, "int": _read_int, "float": _read_float,
+    "str": _read_str, "text": _read_large, "json": _read_text, "int": _read_int, "float": _read_float,
     "any-float": _read_any_float, "bool": _read_bool, "path": _read_path, "none": _read_none, "time": _read_nothing,
 }
 

@@ -71,6 +71,11 @@ class Test:
         return len(text)
 
     @rpc()
+    def file_die(self, text: Text) -> str:
+        """End the process with the text in hand."""
+        os._exit(9)
+
+    @rpc()
     def everything(self, value: Everything) -> Everything:
         """Return a record with a field of each type."""
         return value
