@@ -33,10 +33,10 @@
 
 ;;;; Functions: a request for a preview
 
-(defun pen-complete-at (context name options &optional values)
+(defun pen-complete-at (context name options values)
   "Open a preview in CONTEXT that completes by the definition NAME with OPTIONS.
-VALUES are those of its variables as the wire wants them; without them
-the text of CONTEXT is that of the first.  Return the preview."
+VALUES are those of its variables as the wire wants them, or the symbol
+`context': the text of CONTEXT is that of the first.  Return the preview."
   (let ((preview (pen-preview-open context name options)))
     (setf (pen-preview-given preview) values)
     (pen-complete--ask preview)
@@ -54,8 +54,9 @@ the text of CONTEXT is that of the first.  Return the preview."
         (unless (pen-preview-closed preview)
           (condition-case err
               (pen-answer-ask preview
-                              (or (pen-preview-given preview)
-                                  (pen-context-values (pen-preview-context preview) definition))
+                              (if (eq 'context (pen-preview-given preview))
+                                  (pen-context-values (pen-preview-context preview) definition)
+                                (pen-preview-given preview))
                               (plist-get definition :n))
             (error (funcall fail err))))))
      (pen-rpc-in-buffer buffer fail))))
@@ -66,7 +67,7 @@ the text of CONTEXT is that of the first.  Return the preview."
   (let ((arguments (pen-org-arguments options '(:model :prompt :temperature :max-tokens :stop))))
     (pen-complete-at (pen-context-at-point)
                      (or (plist-get arguments :prompt) pen-pun-prompt)
-                     arguments)))
+                     arguments 'context)))
 
 (defun pen-complete--read-options ()
   "With a prefix argument, ask for the model and the number of candidates."
@@ -128,12 +129,11 @@ MODEL and N are as there."
                   (user-error "Nothing was completed in this buffer yet"))))
     (pen-preview-check-buffer)
     (pen-preview-close)
-    (if (pen-preview-given last)
-        (pen-complete-at (pen-context-again (pen-preview-context last))
-                         (pen-preview-prompt last) (pen-preview-options last)
-                         (pen-preview-given last))
-      (pen-complete-at (pen-context-at-point) (pen-preview-prompt last)
-                       (pen-preview-options last)))))
+    (pen-complete-at (if (eq 'context (pen-preview-given last))
+                         (pen-context-at-point)
+                       (pen-context-again (pen-preview-context last)))
+                     (pen-preview-prompt last) (pen-preview-options last)
+                     (pen-preview-given last))))
 
 (provide 'pen-complete)
 ;;; pen-complete.el ends here

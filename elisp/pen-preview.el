@@ -64,7 +64,7 @@ With nil it is inserted as soon as all of it is there."
                            (:copier nil))
   "A completion shown in OVERLAY but not inserted."
   overlay context
-  given                                 ; values that do not come from CONTEXT, or nil
+  given                                 ; values, or `context': they come from there
   (taken 0)                             ; characters accepted word by word
   tick)                                 ; of the buffer's text when last seen
 

@@ -82,11 +82,13 @@ service is started the next time."
     (setq pen-prompt--known (pen-prompt--read)))
   pen-prompt--known)
 
-(defun pen-prompt-learn (definitions)
-  "Remember DEFINITIONS, here and in a file."
-  (unless (equal definitions (pen-prompt-known))
+(defun pen-prompt-learn (definitions commands)
+  "Remember DEFINITIONS and COMMANDS, made of them, here and in a file.
+COMMANDS are pairs of a name and the first line of its documentation."
+  (unless (and (equal definitions (pen-prompt-known))
+               (file-exists-p (pen-prompt-file)))
     (setq pen-prompt--known definitions)
-    (pen-prompt--write definitions)))
+    (pen-prompt--write definitions commands)))
 
 (defun pen-prompt--read ()
   "Return the definitions in the file; nil if there is none that can be read."
@@ -94,19 +96,22 @@ service is started the next time."
     (with-temp-buffer
       (let ((coding-system-for-read 'utf-8-emacs-unix))
         (insert-file-contents (pen-prompt-file)))
-      (pcase (read (current-buffer))
-        (`(,(pred (eql pen-prompt--format)) . ,definitions)
-         (seq-filter (lambda (each) (stringp (plist-get each :slug))) definitions))))))
+      (when (eql pen-prompt--format (car (read (current-buffer))))
+        (seq-filter (lambda (each) (stringp (plist-get each :slug)))
+                    (read (current-buffer)))))))
 
-(defun pen-prompt--write (definitions)
-  "Write DEFINITIONS into the file; that they cannot be kept is no error."
+(defun pen-prompt--write (definitions commands)
+  "Write DEFINITIONS and COMMANDS into the file; if they cannot be kept, well.
+The commands are a form of their own: pen.el reads no more than that."
   (ignore-errors
     (make-directory (file-name-directory (pen-prompt-file)) t)
     (let ((coding-system-for-write 'utf-8-emacs-unix)
           (print-length nil) (print-level nil))
       (with-temp-file (pen-prompt-file)
         (insert ";; Made by pen; `pen-generate-prompt-functions' writes it anew.\n")
-        (prin1 (cons pen-prompt--format definitions) (current-buffer))))))
+        (dolist (form (list (cons pen-prompt--format commands) definitions))
+          (prin1 form (current-buffer))
+          (insert "\n"))))))
 
 ;;;; Functions: one definition
 

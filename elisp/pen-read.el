@@ -13,13 +13,15 @@
 ;;; Code:
 
 (require 'seq)
+(require 'subr-x)
 (require 'pen-rpc)
 (require 'pen-rpc-methods)
+(require 'pen-prompt)
 
 ;;;; Internal variables
 
 (defvar pen-read--names (make-hash-table)
-  "Kind of a name → alist of the names heard of last, each with a note.")
+  "Kind of a name → alist of the names heard of last, each with (PREFIX SUFFIX).")
 
 (defvar pen-read-history nil
   "Names answered before.")
@@ -28,39 +30,72 @@
 
 (defun pen-read-prompt-name (default)
   "Ask for the name of a prompt definition, DEFAULT if nothing is typed."
+  (unless (gethash 'pen-prompt pen-read--names)
+    (pen-read--learn 'pen-prompt :slug #'pen-read--prompt-affixes (pen-prompt-known)))
   (pen-read--name 'pen-prompt "Prompt definition" default
-                  #'pen-rpc-prompts-list :slug
-                  (lambda (each) (format "/%s  %s" (plist-get each :arity)
-                                         (plist-get each :description)))))
+                  #'pen-rpc-prompts-list :slug #'pen-read--prompt-affixes))
+
+(defun pen-read--prompt-affixes (definition)
+  "Return what stands before and after the name of DEFINITION in a list."
+  (list (pcase (format "%s" (plist-get definition :use))
+          ("filter" "⇄ ")
+          ("point" "⇥ ")
+          ("insertion" "+ ")
+          (_ "  "))
+        (format "  /%s  %s  %s%s" (plist-get definition :arity)
+                (or (plist-get definition :model) "the usual model")
+                (if (plist-get definition :refused)
+                    "[refused: has filters that pen does not run] "
+                  "")
+                (car (split-string (or (plist-get definition :description) "") "\n")))))
 
 (defun pen-read-model ()
   "Ask for the name of a model; nil if nothing is typed."
   (let ((name (pen-read--name 'pen-model "Model" "the newest tuned"
-                              #'pen-rpc-models-list :id
-                              (lambda (each) (format "%s" (plist-get each :base))))))
-    (and (not (equal name "the newest tuned")) name)))
+                              #'pen-rpc-models-list :id #'pen-read--model-affixes)))
+    (and (not (member name '("the newest tuned" ""))) name)))
+
+(defun pen-read--model-affixes (model)
+  "Return what stands before and after the name of MODEL in a list."
+  (list (if (equal (bound-and-true-p pen-default-model) (plist-get model :id)) "* " "  ")
+        (string-join
+         (delq nil (list ""
+                         (if-let ((base (plist-get model :base)))
+                             (format "from %s" base)
+                           (plist-get model :kind))
+                         (when-let ((created (plist-get model :created-at)))
+                           (and (> created 0) (format-time-string "%F %R" created)))
+                         (when-let ((prompt (plist-get model :prompt)))
+                           (format "for %s" prompt))
+                         (when-let ((loss (plist-get model :loss)))
+                           (format "loss %s" (if (isnan loss) "NaN" (format "%.3f" loss))))
+                         (when-let ((parameters (plist-get model :parameters)))
+                           (concat (file-size-human-readable parameters 'si " ") " parameters"))))
+         "  ")))
 
 (defun pen-read-job-id ()
   "Ask for the id of a job."
   (pen-read--name 'pen-job "Job" nil #'pen-rpc-jobs-list :id
-                  (lambda (each) (format "%s  %s" (plist-get each :status)
-                                         (plist-get each :model)))))
+                  (lambda (each) (list "" (format "  %s  %s" (plist-get each :status)
+                                                  (plist-get each :model))))))
 
-(defun pen-read--name (kind prompt default method key note)
+(defun pen-read--name (kind prompt default method key affixes)
   "Ask for a KIND of name with PROMPT and DEFAULT.
-METHOD lists the things, KEY is the field with the name, and NOTE
-returns what to say of one of them."
+METHOD lists the things, KEY is the field with the name, and AFFIXES
+returns what stands before and after the name of one of them."
   (funcall method
-           :then (lambda (things)
-                   (puthash kind
-                            (mapcar (lambda (each)
-                                      (cons (plist-get each key)
-                                            (concat "  " (funcall note each))))
-                                    things)
-                            pen-read--names))
+           :then (lambda (things) (pen-read--learn kind key affixes things))
            :else #'ignore)
   (completing-read (format-prompt prompt default) (pen-read--table kind)
                    nil nil nil 'pen-read-history default))
+
+(defun pen-read--learn (kind key affixes things)
+  "Complete over THINGS of KIND from now on.
+KEY and AFFIXES are as in `pen-read--name'."
+  (puthash kind
+           (mapcar (lambda (each) (cons (plist-get each key) (funcall affixes each)))
+                   things)
+           pen-read--names))
 
 (defun pen-read--table (kind)
   "Return a completion table over the names of KIND that are known by then."
@@ -69,8 +104,18 @@ returns what to say of one of them."
       (if (eq action 'metadata)
           `(metadata
             (category . ,kind)
-            (annotation-function . ,(lambda (name) (cdr (assoc name names)))))
+            (affixation-function . ,(apply-partially #'pen-read--affixed names)))
         (complete-with-action action names string predicate)))))
+
+(defun pen-read--affixed (names shown)
+  "Return SHOWN, some of NAMES, each with what stands before and after it."
+  (let ((width (apply #'max 0 (mapcar #'string-width shown))))
+    (mapcar (lambda (name)
+              (pcase-let ((`(,before ,after) (cdr (assoc name names))))
+                (list name (or before "")
+                      (concat (make-string (- width (string-width name)) ?\s)
+                              (propertize (or after "") 'face 'completions-annotations)))))
+            shown)))
 
 (provide 'pen-read)
 ;;; pen-read.el ends here

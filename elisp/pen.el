@@ -82,7 +82,7 @@
 
 ;;;; Internal variables
 
-(defconst pen-files '(pen-prompt pen-request pen-context pen-preview pen-complete pen-dataset
+(defconst pen-files '(pen-prompt pen-command pen-request pen-context pen-preview pen-complete pen-dataset
                                  pen-finetune pen-jobs pen-rpc)
   "The files that hold options.")
 
@@ -96,6 +96,10 @@
 (autoload 'pen-pun-complete "pen-complete" "Continue the puns before point." t)
 (autoload 'pen-complete-again "pen-complete" "Ask for other candidates." t)
 (autoload 'pen-complete-long "pen-complete" "Continue the text before point for longer." t)
+(autoload 'pen-generate-prompt-functions "pen-command" "Define a command for each prompt." t)
+(autoload 'pen-run-prompt-function "pen-command" "Run a prompt definition." t)
+(autoload 'pen-filter-with-prompt-function "pen-command" "Rewrite the region by a prompt." t)
+(autoload 'pen-choose-model "pen-model" "Choose the model that answers." t)
 (autoload 'pen-show-last-prompt "pen-request" "Show what a model read last." t)
 (autoload 'pen-preview-list "pen-preview" "Choose among the last candidates." t)
 (autoload 'pen-abort "pen-answer" "Stop the request of this buffer." t)
@@ -123,6 +127,17 @@
                                         (define-key map [mode-line mouse-1] #'pen-jobs)
                                         map)))))
 
+(defun pen--autoload-prompt-functions ()
+  "Make the commands known that pen made of prompt definitions before."
+  (ignore-errors
+    (with-temp-buffer
+      (insert-file-contents (expand-file-name "pen/prompt-functions.eld" user-emacs-directory))
+      (pcase-dolist (`(,name . ,doc) (cdr (read (current-buffer))))
+        (let ((symbol (intern name)))
+          (unless (fboundp symbol)
+            (put symbol 'pen-prompt t)
+            (autoload symbol "pen-command" doc t)))))))
+
 ;;;; Commands
 
 ;;;###autoload
@@ -139,6 +154,9 @@
   (interactive)
   (mapc #'require pen-files)
   (customize-group 'pen))
+
+;; Not a cookie: which commands there are is known only here.
+(pen--autoload-prompt-functions)
 
 (provide 'pen)
 ;;; pen.el ends here
