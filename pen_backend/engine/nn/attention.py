@@ -5,20 +5,19 @@ of 64, forward + backward of about 4,000 tokens, blocks against fused, in millis
 29 : 58 at 256, 48 : 98 at 512, 92 : 122 at 1,024, 147 : 201 at 2,048. In fp32 the fused kernel is the faster one.
 """
 
-import math
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd import Function
+from torch.autograd.function import once_differentiable
 from transformers import AttentionInterface, PreTrainedModel
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
-from pen_backend.engine.nn.memory import MOST_SCORES
+from pen_backend.engine.nn.causal import causal_backward, causal_forward
 
 NAME = "pen_blocks"
-BLOCK = 256
-"""About how many queries a block has."""
 
 
 def attend(module: nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None,
@@ -31,17 +30,28 @@ def attend(module: nn.Module, query: Tensor, key: Tensor, value: Tensor, attenti
     if groups > 1:
         key, value = key.repeat_interleave(groups, dim=1), value.repeat_interleave(groups, dim=1)
     query, key = query.to(value.dtype), key.to(value.dtype)  # under autocast the rotation has made them fp32
-    query = query * (query.shape[-1] ** -0.5 if scaling is None else scaling)
-    length = query.shape[2]
-    size = math.ceil(length / max(1, round(length / BLOCK)))
-    blocks = []
-    for start in range(0, length, size):
-        end = min(start + size, length)
-        scores = torch.matmul(query[:, :, start:end], key[:, :, :end].transpose(2, 3))  # (B, H, end - start, end)
-        future = torch.full((end - start, end - start), float("-inf"), dtype=scores.dtype, device=scores.device)
-        scores[..., start:] += future.triu(1)
-        blocks.append(torch.matmul(scores.softmax(-1), value[:, :, :end]))
-    return torch.cat(blocks, dim=2).transpose(1, 2).contiguous(), None
+    scaled = query * (query.shape[-1] ** -0.5 if scaling is None else scaling)
+    attended: Tensor = _causal(scaled.flatten(0, 1), key.flatten(0, 1), value.flatten(0, 1)).view(query.shape)
+    return attended.transpose(1, 2).contiguous(), None
+
+
+class _Causal(Function):
+    """Causal attention over (N, T, D), queries scaled."""
+
+    @staticmethod
+    def forward(ctx: Any, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        attended, chances = causal_forward(query, key, value)
+        ctx.save_for_backward(query, key, value, *chances)
+        return attended
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        query, key, value, *chances = ctx.saved_tensors
+        return causal_backward(gradient.contiguous(), (query, key, value), chances)
+
+
+_causal: Any = _Causal.apply
 
 
 def use_for_training(model: PreTrainedModel) -> None:
@@ -51,9 +61,7 @@ def use_for_training(model: PreTrainedModel) -> None:
 
 
 def _is_ours(module: nn.Module, query: Tensor, value: Tensor, options: dict[str, Any]) -> bool:
-    batch, heads, length, _ = query.shape
-    return (value.dtype == torch.bfloat16 and length == value.shape[2] and getattr(module, "is_causal", False)
-            and batch * heads * length * length <= MOST_SCORES
+    return (value.dtype == torch.bfloat16 and query.shape[2] == value.shape[2] and getattr(module, "is_causal", False)
             and not any(options.get(name) is not None for name in ("softcap", "position_bias", "s_aux")))
 
 

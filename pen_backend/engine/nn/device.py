@@ -8,6 +8,7 @@ from typing import Any, Literal
 import torch
 
 Precision = Literal["bf16", "fp32"]
+NumberType = torch.dtype
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # names and numbers of malloc.h
 
 
@@ -22,6 +23,11 @@ class Device:
     def torch(self) -> torch.device:
         """Return torch's own object."""
         return torch.device(self.name)
+
+    @property
+    def dtype(self) -> NumberType:
+        """Return the type of numbers in matrix products."""
+        return torch.bfloat16 if self.precision == "bf16" else torch.float32
 
     def autocast(self) -> AbstractContextManager[Any]:
         """Open torch's autocast; accelerate's does nothing when its own mixed precision is off, silently fp32."""

@@ -36,8 +36,9 @@ def collate_pairs(pairs: Sequence[Pair], pad: int, device: torch.device) -> Pair
 class PreferenceLoss(WeightedLoss):
     """A language model with the loss of preferences."""
 
-    def __init__(self, model: PreTrainedModel, device: Device, *, lean: bool, beta: float) -> None:
-        super().__init__(model, device, lean=lean)
+    def __init__(self, model: PreTrainedModel, device: Device, *, lean: bool, beta: float,
+                 written: bool = False) -> None:
+        super().__init__(model, device, lean=lean, written=written)
         self.beta = beta
 
     def forward(self, batch: PairBatch) -> Scores:  # type: ignore[override]  # what it scores is another thing

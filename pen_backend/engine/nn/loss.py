@@ -14,7 +14,9 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from transformers import PreTrainedModel
 
+from pen_backend.engine.nn.decoder import decode, is_written_out
 from pen_backend.engine.nn.device import Device
+from pen_backend.engine.nn.head import is_predicted, plain_head, weighted_nll
 from pen_backend.engine.nn.tokenise import Encoded, Span
 
 PROBE_TOLERANCE = 1e-5
@@ -71,43 +73,60 @@ def collate(examples: Sequence[Encoded], pad: int, device: torch.device) -> Batc
 class WeightedLoss(nn.Module):
     """A language model with its loss, as one module: on several ranks the forward must run inside what is wrapped.
 
-    `lean` runs the decoder and then the head on weighted positions only, the fastest way; it is right for most models,
-    which `takes_lean_forward` finds out.
+    `lean` runs the decoder and then the head on weighted positions only; it is right for most models, which
+    `takes_lean_forward` finds out. `written` runs pen's own decoder, the fastest way, if `takes_written_decoder`.
     """
 
-    def __init__(self, model: PreTrainedModel, device: Device, *, lean: bool) -> None:
+    def __init__(self, model: PreTrainedModel, device: Device, *, lean: bool, written: bool = False) -> None:
         super().__init__()
         self.model = model
         self.device = device
         self.lean = lean
+        self.written = written
 
     def forward(self, batch: Batch) -> Scores:
         """Score a batch's targets: every token from the second on whose weight is above 0."""
         chosen = batch.weights[:, 1:] > 0  # (B, T-1)
-        targets = batch.input_ids[:, 1:][chosen]  # (N,)
-        logits = self.logits(batch, chosen)
-        nll = cross_entropy(logits.float(), targets, reduction="none")  # (N,)
+        targets, weights = batch.input_ids[:, 1:][chosen], batch.weights[:, 1:][chosen]  # (N,)
+        head = plain_head(self.model) if self.lean else None
+        if head is None:
+            logits = self.logits(batch, chosen)
+            loss = (cross_entropy(logits.float(), targets, reduction="none") * weights).sum()
+            right = is_predicted(logits.detach(), targets)
+        else:
+            loss, right = weighted_nll(self.hidden(batch, chosen), head.weight, targets, weights, self.device.dtype)
         # a document's number rides on its first token too, which the one before predicts
-        return Scores((nll * batch.weights[:, 1:][chosen]).sum(), count_right(
-            logits.detach(), targets, batch.scored[:, 1:][chosen], batch.documents[:, :-1][chosen]))
+        return Scores(loss, count(right, batch.scored[:, 1:][chosen], batch.documents[:, :-1][chosen]))
+
+    def hidden(self, batch: Batch, chosen: Tensor) -> Tensor:
+        """Return what the head sees at the chosen positions, (N, H)."""
+        if self.written:
+            return decode(self.model, batch.input_ids, None if batch.positions is None else batch.documents, chosen,
+                          self.device.dtype)
+        with self.device.autocast():
+            return lean_hidden(self.model, batch, chosen)
 
     def logits(self, batch: Batch, chosen: Tensor) -> Tensor:
         """Return what the model says at the chosen positions, (N, V)."""
         with self.device.autocast():
-            return lean_logits(self.model, batch, chosen) if self.lean else full_logits(self.model, batch, chosen)
+            if not self.lean:
+                return full_logits(self.model, batch, chosen)
+            return cast(Tensor, self.model.get_output_embeddings()(self.hidden(batch, chosen)))
 
 
 def count_right(logits: Tensor, targets: Tensor, scored: Tensor, documents: Tensor) -> dict[str, Tensor]:
-    """Count the scored rows of (N, V), those whose first largest entry is the target, and the same by document.
+    """Count the scored rows of (N, V), those whose first largest entry is the target, and the same by document."""
+    return count(is_predicted(logits, targets), scored, documents)
 
-    A document counts if it has a scored row, and is right if all of them are.
+
+def count(right: Tensor, scored: Tensor, documents: Tensor) -> dict[str, Tensor]:
+    """Count what is scored and what of it is right, tokens (N,) and documents.
+
+    A document counts if it has a scored token, and is right if all of them are.
     """
-    top = logits.gather(1, targets[:, None])[:, 0] == logits.amax(-1)
-    candidates = top & scored  # arg max, the slow part, is left for ties
-    right = torch.zeros_like(scored)
-    right[candidates] = logits[candidates].argmax(-1) == targets[candidates]
+    right = right & scored
     sequences = torch.zeros((2, int(documents.max()) + 1 if len(documents) else 1), dtype=torch.bool,
-                            device=logits.device)
+                            device=right.device)
     sequences[0].index_fill_(0, documents[scored], value=True)
     sequences[1].index_fill_(0, documents[scored & ~right], value=True)
     return {"right": right.sum(), "scored": scored.sum(), "sequences_right": (sequences[0] & ~sequences[1]).sum(),
@@ -120,11 +139,16 @@ def full_logits(model: PreTrainedModel, batch: Batch, chosen: Tensor) -> Tensor:
     return cast(Tensor, logits[:, :-1][chosen])
 
 
-def lean_logits(model: PreTrainedModel, batch: Batch, chosen: Tensor) -> Tensor:
-    """Run the decoder, then the head on the chosen positions only, (N, V); causal attention needs no mask."""
+def lean_hidden(model: PreTrainedModel, batch: Batch, chosen: Tensor) -> Tensor:
+    """Run the library's decoder and keep the chosen positions, (N, H); causal attention needs no mask."""
     hidden = model.base_model(input_ids=batch.input_ids, attention_mask=None, use_cache=False,
                               **_positions(batch)).last_hidden_state
-    return cast(Tensor, model.get_output_embeddings()(hidden[:, :-1][chosen]))
+    return cast(Tensor, hidden[:, :-1][chosen])
+
+
+def lean_logits(model: PreTrainedModel, batch: Batch, chosen: Tensor) -> Tensor:
+    """Run the decoder, then the head on the chosen positions only, (N, V)."""
+    return cast(Tensor, model.get_output_embeddings()(lean_hidden(model, batch, chosen)))
 
 
 def _positions(batch: Batch) -> dict[str, Tensor]:
@@ -137,6 +161,26 @@ def takes_lean_forward(model: PreTrainedModel, vocab_size: int) -> bool:
     batch = collate([_probe(12, vocab_size), _probe(8, vocab_size)], 0, model.device)
     chosen = batch.weights[:, 1:] > 0
     return _agree(model, lambda: (lean_logits(model, batch, chosen), full_logits(model, batch, chosen)))
+
+
+def takes_written_decoder(model: PreTrainedModel, vocab_size: int, device: Device) -> bool:
+    """Try pen's own decoder against the library's in fp32, on padded rows and on documents that share rows.
+
+    It is for a CPU that multiplies bf16: elsewhere products are not what takes the time, or kernels are fused.
+    """
+    if device.torch.type != "cpu" or device.precision != "bf16" or not is_written_out(model):
+        return False
+    both = replace(_probe(12, vocab_size), starts=(7,))
+    batches = [collate(rows, 0, model.device) for rows in ([_probe(12, vocab_size), _probe(8, vocab_size)],
+                                                           [both, both])]
+
+    def forwards() -> tuple[Tensor, Tensor]:
+        pairs = [(decode(model, batch.input_ids, None if batch.positions is None else batch.documents,
+                         batch.weights[:, 1:] > 0, torch.float32),
+                  lean_hidden(model, batch, batch.weights[:, 1:] > 0)) for batch in batches]
+        return torch.cat([one for one, _ in pairs]), torch.cat([other for _, other in pairs])
+
+    return _agree(model, forwards)
 
 
 def keeps_documents_apart(model: PreTrainedModel, vocab_size: int, *, lean: bool) -> bool:
@@ -161,7 +205,7 @@ def _probe(length: int, vocab_size: int) -> Encoded:
 
 
 def _agree(model: PreTrainedModel, forwards: Callable[[], tuple[Tensor, Tensor]]) -> bool:
-    """Tell whether two ways to compute the same logits give the same; one that cannot be run does not."""
+    """Tell whether two ways to compute the same numbers give the same; one that cannot be run does not."""
     was_training = model.training
     try:
         with torch.no_grad():

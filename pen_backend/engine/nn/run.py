@@ -21,7 +21,13 @@ from pen_backend.engine.nn.device import Device, Precision, choose_device, free_
 from pen_backend.engine.nn.dpo import PreferenceLoss, collate_pairs
 from pen_backend.engine.nn.folder import read_model_folder
 from pen_backend.engine.nn.journal import Journal
-from pen_backend.engine.nn.loss import WeightedLoss, collate, keeps_documents_apart, takes_lean_forward
+from pen_backend.engine.nn.loss import (
+    WeightedLoss,
+    collate,
+    keeps_documents_apart,
+    takes_lean_forward,
+    takes_written_decoder,
+)
 from pen_backend.engine.nn.memory import memory_bytes
 from pen_backend.engine.nn.models import load_model
 from pen_backend.engine.nn.optimiser import make_optimiser
@@ -98,8 +104,9 @@ def load_run(spec: Spec, root: Path, journal: Journal, *, disk: Disk, stop: Stop
         raise TrainingError(Exit.MODEL, "invalid_model", f"In a window, texts for {spec.base.name} would see each "
                             "other; train it with packing: examples.", param="model")
     adapter = _adapt(model, spec, device)
-    loss = WeightedLoss(model, device, lean=lean) if spec.beta is None else \
-        PreferenceLoss(model, device, lean=lean, beta=spec.beta)
+    written = lean and takes_written_decoder(model, folder.vocab_size, device)
+    loss = WeightedLoss(model, device, lean=lean, written=written) if spec.beta is None else \
+        PreferenceLoss(model, device, lean=lean, written=written, beta=spec.beta)
     optimiser: torch.optim.Optimizer = make_optimiser(loss, spec.learning_rate)
     forward, optimiser = ranks.accelerator.prepare(loss, optimiser)
     return Run(spec, root, disk, journal, stop, stop if ranks.count == 1 else Stop(), guard, ranks, device,

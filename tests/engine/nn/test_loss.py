@@ -7,8 +7,9 @@ import pytest
 import torch
 from transformers import CohereConfig, CohereForCausalLM, PreTrainedModel
 
-from pen_backend.engine.nn.attention import BLOCK, NAME, use_for_training
+from pen_backend.engine.nn.attention import NAME, use_for_training
 from pen_backend.engine.nn.batches import plan_buckets
+from pen_backend.engine.nn.causal import BLOCK
 from pen_backend.engine.nn.device import Device
 from pen_backend.engine.nn.loss import WeightedLoss, collate, count_right, takes_lean_forward
 from pen_backend.engine.nn.spec import Batch
