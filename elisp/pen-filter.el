@@ -56,8 +56,8 @@
 
 (cl-defstruct (pen-filter (:include pen-answer) (:constructor pen-filter--make)
                           (:copier nil))
-  "A new text for what is under OVERLAY."
-  overlay)
+  "A new text for what is under OVERLAY, which was OLD when it was asked for."
+  overlay old)
 
 (defvar-local pen-filter--all nil
   "The reviews that are open in this buffer.")
@@ -89,8 +89,11 @@ those of the request.  Return the review."
   (pen-filter-check beg end)
   (deactivate-mark)
   (let* ((overlay (make-overlay beg end nil t))
-         (filter (pen-filter--make :overlay overlay :prompt (plist-get definition :slug)
-                                   :options options :ended #'pen-filter--ended
+         (filter (pen-filter--make :overlay overlay
+                                   :old (buffer-substring-no-properties beg end)
+                                   :prompt (plist-get definition :slug)
+                                   :options options
+                                   :ended #'pen-filter--ended
                                    :closer #'pen-filter--remove)))
     (overlay-put overlay 'pen-filter filter)
     (overlay-put overlay 'keymap pen-filter-map)
@@ -141,17 +144,10 @@ those of the request.  Return the review."
 
 ;;;; Functions: what is shown
 
-(defun pen-filter--old (filter)
-  "Return the text that FILTER would replace."
-  (let ((overlay (pen-filter-overlay filter)))
-    (save-restriction
-      (widen)
-      (buffer-substring-no-properties (overlay-start overlay) (overlay-end overlay)))))
-
 (defun pen-filter--new (filter &optional enough)
   "Return the text that FILTER would put in place, with the old one's line ends.
 If it has more than ENOUGH characters, the beginning will do."
-  (let ((old (pen-filter--old filter))
+  (let ((old (pen-filter-old filter))
         (text (pen-answer-text filter nil enough)))
     (when (and enough (> (length text) enough))
       (setq text (concat (substring text 0 enough) "…")))
@@ -218,7 +214,7 @@ If it has more than ENOUGH characters, the beginning will do."
          (end (overlay-end overlay)))
     (save-restriction
       (widen)
-      (pen-filter--check-writable beg end)
+      (pen-filter--check-text filter beg end)
       (pen-answer-close filter)
       (undo-boundary)
       (atomic-change-group
@@ -228,8 +224,11 @@ If it has more than ENOUGH characters, the beginning will do."
           (delete-region beg end)))
       (undo-boundary))))
 
-(defun pen-filter--check-writable (beg end)
-  "Say so if the text from BEG to END became read-only during the review."
+(defun pen-filter--check-text (filter beg end)
+  "Say so if the text of FILTER, from BEG to END, cannot be replaced any more."
+  ;; A change through another buffer of the same text runs no hook of the overlay.
+  (unless (equal (pen-filter-old filter) (buffer-substring-no-properties beg end))
+    (user-error "The text under review was changed, so it is not replaced; reject with C-c C-k and run the prompt again"))
   (when (or buffer-read-only (text-property-not-all beg end 'read-only nil))
     (user-error "This text became read-only, so it cannot be replaced; the new one stays under review")))
 
@@ -257,7 +256,7 @@ If it has more than ENOUGH characters, the beginning will do."
     (unless (executable-find diff-command)
       (user-error "There is no program %s on this machine; C-c C-e compares without it"
                   diff-command))
-    (let ((old (pen-filter--buffer "old" (pen-filter--old filter) #'fundamental-mode))
+    (let ((old (pen-filter--buffer "old" (pen-filter-old filter) #'fundamental-mode))
           (new (pen-filter--buffer "new" (pen-filter--new filter) #'fundamental-mode)))
       (unwind-protect
           (display-buffer (diff-no-select old new nil t))
@@ -270,7 +269,7 @@ If it has more than ENOUGH characters, the beginning will do."
   (require 'ediff)
   (let* ((filter (pen-filter--written))
          (mode major-mode)
-         (old (pen-filter--buffer "old" (pen-filter--old filter) mode))
+         (old (pen-filter--buffer "old" (pen-filter-old filter) mode))
          (new (pen-filter--buffer "new" (pen-filter--new filter) mode)))
     (ediff-buffers old new
                    (list (lambda ()
