@@ -8,9 +8,15 @@
 ;;; Commentary:
 
 ;; The service builds a training set and returns a plan: what was found, the
-;; statistics, and the first rows with the weight of each of their segments.
-;; The buffer *pen-dataset* shows it.  `pen-dataset-region' and
-;; `pen-dataset-file' only look; pen-finetune.el adds the launch.
+;; statistics, the cost, and the first rows with the weight of each of their
+;; segments.  The buffer *pen-dataset* shows it (pen-dataset-view.el); rows can
+;; be left out, moved and rewritten there (pen-dataset-edit.el), and options
+;; set (pen-dataset-menu.el).  The commands here only look; pen-finetune.el
+;; adds the launch.
+;;
+;; From Lisp nothing is shown, and the plan is the value:
+;;
+;;   (pen-dataset-file "puns.org" :prompt "pun-complete" :valid-share 0.2)
 
 ;;; Code:
 
@@ -20,31 +26,11 @@
 (require 'pen-rpc)
 (require 'pen-rpc-methods)
 (require 'pen-stream)
-(require 'pen-prompt)
-(require 'pen-read)
+(require 'pen-org)
 (require 'pen-source)
-
-;;;; Faces
-
-(defface pen-weight-none '((t :inherit shadow))
-  "Segments of a training row with weight 0: read, never learned."
-  :group 'pen)
-
-(defface pen-weight-part '((t :inherit font-lock-string-face))
-  "Segments of a training row that count for less than the heaviest one."
-  :group 'pen)
-
-(defface pen-weight-full '((t :inherit bold))
-  "Segments of a training row that count most."
-  :group 'pen)
-
-(defface pen-finding-error '((t :inherit error))
-  "Findings because of which a training set cannot be used."
-  :group 'pen)
-
-(defface pen-finding-warning '((t :inherit warning))
-  "Findings to look at before training."
-  :group 'pen)
+(require 'pen-dataset-options)
+(require 'pen-dataset-view)
+(require 'pen-dataset-edit)
 
 ;;;; Keymaps
 
@@ -52,9 +38,17 @@
   (let ((map (make-sparse-keymap)))
     (define-key map (kbd "RET") #'pen-dataset-visit)
     (define-key map (kbd "TAB") #'pen-dataset-toggle-row)
+    (define-key map (kbd "P") #'pen-dataset-rendering)
+    (define-key map (kbd "d") #'pen-dataset-exclude)
+    (define-key map (kbd "v") #'pen-dataset-other-side)
+    (define-key map (kbd "e") #'pen-dataset-edit)
+    (define-key map (kbd "u") #'pen-dataset-unmark)
+    (define-key map (kbd "U") #'pen-dataset-unmark-all)
     (define-key map (kbd "n") #'pen-dataset-next-finding)
     (define-key map (kbd "p") #'pen-dataset-previous-finding)
-    (define-key map (kbd "C-c C-o") #'pen-dataset-set-option)
+    (define-key map (kbd "o") #'pen-dataset-set-option)
+    (define-key map (kbd "C-c C-o") #'pen-dataset-menu)
+    (define-key map (kbd "C-x C-w") #'pen-dataset-write)
     (define-key map (kbd "C-c C-c") #'pen-dataset-launch)
     (define-key map (kbd "C-c C-k") #'pen-dataset-abort)
     map)
@@ -62,218 +56,169 @@
 
 ;;;; Internal variables
 
-(defconst pen-dataset-options
-  '((:prompt string) (:model string) (:n-epochs integer) (:batch-size integer)
-    (:learning-rate-multiplier number) (:seed integer) (:valid-share number))
-  "What a plan can be asked with, and the types.")
+(autoload 'pen-dataset-menu "pen-dataset-menu" "Set the options of a training set and its job." t)
 
-(defvar-local pen-dataset--source nil "Where the records shown come from.")
-(defvar-local pen-dataset--arguments nil "What the plan was asked with, a plist.")
-(defvar-local pen-dataset--plan nil "The plan shown.")
 (defvar-local pen-dataset--stream nil "The running request for a plan.")
-(defvar-local pen-dataset--expanded nil "Numbers of the rows shown whole.")
-(defvar-local pen-dataset--launch nil
-  "Function that launches the plan shown: it gets the plan and its arguments.")
-(defvar-local pen-dataset--options nil
-  "Options, as in `pen-dataset-options', that can be set here.")
+(defvar-local pen-dataset--how nil "Function that asks for what is shown here.")
+(defvar-local pen-dataset--line nil "Line that was looked at before.")
+(defvar-local pen-dataset--next nil
+  "Function to call, in this buffer, once the plan asked for is shown.")
 
-;;;; Functions: asking
+;;;; Functions
 
-(defun pen-dataset-request (source arguments)
-  "Return the arguments of the method datasets-plan for SOURCE and ARGUMENTS."
-  (append (pen-source-request source)
-          (cl-loop for (key value) on arguments by #'cddr
-                   when (and value (assq key pen-dataset-options))
-                   append (list key value))))
+(defun pen-dataset-request (source arguments &optional edits)
+  "Return the arguments of the method datasets-plan.
+They are those for SOURCE, ARGUMENTS and the changes by hand EDITS."
+  (let* ((given (pen-dataset-options-among arguments pen-dataset-options))
+         (reader (plist-get given :reader))
+         (request (pen-source-request source)))
+    (when reader
+      (setq request (plist-put request :reader (format "%s" reader))))
+    (append request
+            (cl-loop for (key value) on given by #'cddr
+                     unless (eq key :reader) append (list key value))
+            (and edits (list :edits (pen-dataset-edits-wire edits))))))
+
+(defun pen-dataset-plan (source arguments &optional function)
+  "Return the plan for SOURCE and ARGUMENTS; wait for it.
+:edits of ARGUMENTS are changes of single records, as the method
+datasets-plan has them.  FUNCTION gets the events meanwhile."
+  (unwind-protect
+      (pen-stream-wait #'pen-rpc-datasets-plan
+                       (pen-dataset-request source arguments (plist-get arguments :edits))
+                       600 function)
+    (pen-source-forget source)))
 
 (defun pen-dataset-show (source arguments &optional launch options)
   "Ask for a plan for SOURCE and ARGUMENTS and show it in *pen-dataset*.
 LAUNCH is called with the plan and the arguments to train on it,
 OPTIONS are those that can be set in the buffer."
+  (pen-dataset-open source arguments #'pen-dataset--ask-plan
+                    (or options pen-dataset-options) launch))
+
+(defun pen-dataset-open (source arguments how options &optional launch)
+  "Show in *pen-dataset* what the function HOW asks of SOURCE with ARGUMENTS.
+OPTIONS and LAUNCH are as in `pen-dataset-show'."
   (let ((buffer (get-buffer-create "*pen-dataset*")))
     (with-current-buffer buffer
+      (when (derived-mode-p 'pen-dataset-mode)
+        (pen-dataset--stop))
       (pen-dataset-mode)
       (setq pen-dataset--source source
             pen-dataset--arguments arguments
+            pen-dataset--edits (plist-get arguments :edits)
             pen-dataset--launch launch
-            pen-dataset--options (or options pen-dataset-options))
+            pen-dataset--options options
+            pen-dataset--how how)
       (pen-dataset-ask))
     (pop-to-buffer buffer)))
 
-(defun pen-dataset-ask ()
-  "Ask for the plan of this buffer; its arguments may have changed."
+(defun pen-dataset-ask (&optional next)
+  "Ask for the plan of this buffer, and call NEXT once it is there."
   (when pen-dataset--stream
     (pen-stream-cancel pen-dataset--stream))
-  (setq pen-dataset--plan nil)
-  (pen-dataset--say "Building the training set…")
+  (funcall pen-dataset--how)
+  (setq pen-dataset--next next))
+
+(defun pen-dataset--ask-plan ()
+  "Ask for the plan of this buffer."
+  (let ((request (pen-dataset-request pen-dataset--source pen-dataset--arguments
+                                      pen-dataset--edits)))
+    (pen-dataset-ask-by (lambda (function)
+                          (pen-stream-start #'pen-rpc-datasets-plan request function)))))
+
+(defun pen-dataset-ask-by (start &optional make)
+  "Have START ask the service and show what comes back.
+START is called with a function for events and returns a stream; MAKE
+turns the value at the end into a plan."
+  (setq pen-dataset--line (and pen-dataset--plan (line-number-at-pos))
+        pen-dataset--plan nil
+        pen-dataset--asked (pen-dataset-question))
+  (pen-dataset-say "Building the training set…")
   (setq pen-dataset--stream
-        (pen-stream-start
-         #'pen-rpc-datasets-plan
-         (pen-dataset-request pen-dataset--source pen-dataset--arguments)
-         (pen-rpc-in-buffer (current-buffer) #'pen-dataset--event))))
+        (funcall start
+                 (pen-rpc-in-buffer
+                  (current-buffer)
+                  (lambda (kind plist)
+                    (pen-dataset--event
+                     kind (if (and make (eq kind 'done) (plist-get plist :value))
+                              (list :value (funcall make (plist-get plist :value)))
+                            plist)))))))
 
 (defun pen-dataset--event (kind plist)
   "Show the event KIND with PLIST of the request for a plan."
   (pcase kind
     ('progress (when (plist-get plist :done)
-                 (pen-dataset--say "Building the training set… %s%s %s"
-                                   (plist-get plist :done)
-                                   (if-let ((total (plist-get plist :total)))
-                                       (format " of %s" total) "")
-                                   (or (plist-get plist :unit) ""))))
-    ('done (setq pen-dataset--plan (plist-get plist :value))
-           (pen-dataset--draw)
-           (goto-char (point-min)))
-    ('error (pen-dataset--say "%s\n\nC-c C-o changes an option, g asks again, q leaves."
-                              (pen-stream-sentence plist))
+                 (pen-dataset-say "Building the training set… %s%s %s"
+                                  (plist-get plist :done)
+                                  (if-let ((total (plist-get plist :total)))
+                                      (format " of %s" total) "")
+                                  (or (plist-get plist :unit) ""))))
+    ('done (setq pen-dataset--plan (plist-get plist :value)
+                 pen-dataset--stream nil)
+           (pen-dataset-draw)
+           (pen-dataset--return)
+           (pen-dataset--go-on))
+    ('error (setq pen-dataset--stream nil)
+            (pen-dataset-say "%s\n\nC-c C-o changes an option%s, g asks again, q leaves."
+                             (pen-stream-sentence plist)
+                             (if pen-dataset--edits ", U takes all changes by hand back" ""))
             (pen-stream-report plist))))
 
-;;;; Functions: drawing
+(defun pen-dataset--return ()
+  "Go back to the line that was looked at when the plan was asked for."
+  (goto-char (point-min))
+  (forward-line (1- (or pen-dataset--line 1)))
+  (dolist (window (get-buffer-window-list nil nil t))
+    (set-window-point window (point))))
 
-(defun pen-dataset--say (format &rest args)
-  "Show only what FORMAT and ARGS say."
-  (let ((inhibit-read-only t))
-    (erase-buffer)
-    (insert (apply #'format format args) "\n")))
+(defun pen-dataset--go-on ()
+  "Do what the plan was asked for, from a timer: it may ask a question."
+  (when-let ((next pen-dataset--next))
+    (setq pen-dataset--next nil)
+    (run-at-time 0 nil
+                 (pen-rpc-in-buffer
+                  (current-buffer)
+                  (lambda ()
+                    (with-local-quit
+                      (condition-case err
+                          (funcall next)
+                        (user-error (message "%s" (error-message-string err))))))))))
 
-(defun pen-dataset--draw ()
-  "Draw the plan of this buffer."
-  (let ((inhibit-read-only t)
-        (plan pen-dataset--plan))
-    (erase-buffer)
-    (insert (propertize (pen-dataset--wrap (plist-get plan :summary)) 'face 'bold)
-            "\n")
-    (pen-dataset--insert-options)
-    (insert "\n" (string-trim-right (plist-get plan :table) "\n+") "\n\n")
-    (mapc #'pen-dataset--insert-finding (plist-get plan :findings))
-    (when (plist-get plan :findings)
-      (insert "\n"))
-    (pen-dataset--insert-legend)
-    (cl-loop for row in (plist-get plan :rows)
-             for number from 1
-             do (pen-dataset--insert-row number row))
-    (let ((hidden (- (plist-get plan :records) (length (plist-get plan :rows)))))
-      (when (> hidden 0)
-        (insert (propertize (format "… and %d more in %s\n" hidden
-                                    (abbreviate-file-name
-                                     (plist-get plan :directory)))
-                            'face 'shadow))))
-    (setq header-line-format (pen-dataset--keys))))
+(defun pen-dataset--ready (next)
+  "Call NEXT in this buffer once its plan is up to date.
+If it is not, build it first."
+  (cond (pen-dataset--stream
+         (user-error "The training set is not ready yet"))
+        ((or (null pen-dataset--plan) (pen-dataset-stale-p))
+         (pen-dataset-ask next))
+        (t (funcall next))))
 
-(defun pen-dataset--keys ()
-  "Return the line that names the keys; it stands above whatever is scrolled to."
-  (concat (and pen-dataset--launch "C-c C-c launch  ")
-          "C-c C-o options  RET source  TAB whole row  n/p findings  g again  q quit"))
+(defun pen-dataset--stop ()
+  "Stop asking for the plan, and leave nothing behind."
+  (when pen-dataset--stream
+    (pen-stream-cancel pen-dataset--stream))
+  (when pen-dataset--source
+    (pen-source-forget pen-dataset--source)))
 
-(defun pen-dataset--insert-options ()
-  "Insert the options that are not left to the definition."
-  (let ((given (cl-loop for (key value) on pen-dataset--arguments by #'cddr
-                        when (and value (assq key pen-dataset--options))
-                        collect (format "%s %s" (substring (symbol-name key) 1) value))))
-    (when given
-      (insert (propertize (concat "with " (string-join given ", ")) 'face 'shadow)
-              "\n"))))
+(defun pen-dataset--look (source options)
+  "Wait for the plan for SOURCE and OPTIONS; with :show t, show it instead."
+  (let ((arguments (pen-dataset-arguments options)))
+    (if (plist-get options :show)
+        (pen-dataset-show source arguments)
+      (pen-dataset-plan source arguments))))
 
-(defun pen-dataset--insert-finding (finding)
-  "Insert FINDING, which carries its place."
-  (let ((where (plist-get finding :where))
-        (hint (plist-get finding :hint)))
-    (insert (propertize
-             (concat (if (equal "note" (format "%s" (plist-get finding :level)))
-                         "- " "! ")
-                     (plist-get finding :message)
-                     (and where (format " (%s)" (pen-source-place pen-dataset--source where)))
-                     (and hint (concat "; " hint))
-                     "\n")
-             'face (pcase (format "%s" (plist-get finding :level))
-                     ("error" 'pen-finding-error)
-                     ("warning" 'pen-finding-warning)
-                     (_ 'shadow))
-             'pen-finding t
-             'pen-where where))))
+(defun pen-dataset-subtree-options (options)
+  "Return OPTIONS filled up from the org properties at point."
+  (let ((arguments (pen-org-arguments options '(:prompt :model :loss-weights))))
+    (if-let ((split (and (not (plist-member options :valid-share))
+                         (plist-get (pen-org-arguments nil '(:split)) :split))))
+        (append arguments
+                (list :valid-share (pen-dataset-option-value
+                                    (assq :valid-share pen-dataset-options) split)))
+      arguments)))
 
-(defun pen-dataset--insert-legend ()
-  "Insert what the faces of the rows mean."
-  (when (plist-get pen-dataset--plan :rows)
-    (insert (propertize "weights: " 'face 'shadow)
-            (propertize "none" 'face 'pen-weight-none) " "
-            (propertize "part" 'face 'pen-weight-part) " "
-            (propertize "full" 'face 'pen-weight-full)
-            (propertize "    ↵ is a line break\n" 'face 'shadow))))
-
-(defun pen-dataset--insert-row (number row)
-  "Insert ROW, which has NUMBER."
-  (let* ((segments (plist-get row :segments))
-         (heaviest (apply #'max 0 (mapcar (lambda (each) (plist-get each :weight))
-                                          segments)))
-         (texts (mapcar (lambda (each) (pen-dataset--segment each heaviest)) segments))
-         (side (format "%s" (plist-get row :side)))
-         (weights (mapconcat (lambda (each) (format "%g" (plist-get each :weight)))
-                             segments "/"))
-         (where (pen-source-place pen-dataset--source (plist-get row :where)))
-         (head (format "%-3d %s" number
-                       (if (equal side "train") "" (concat side " "))))
-         (tail (format "  w %s  %s" weights where))
-         (width (- (pen-dataset--width) (length head) (length tail))))
-    (insert (propertize
-             (concat head (pen-dataset--fit texts width)
-                     (propertize tail 'face 'shadow) "\n"
-                     (and (memq number pen-dataset--expanded)
-                          (pen-dataset--whole texts)))
-             'pen-row number
-             'pen-where (plist-get row :where)))))
-
-(defun pen-dataset--segment (segment heaviest)
-  "Return the text of SEGMENT with the face of its weight beside HEAVIEST."
-  (let ((weight (plist-get segment :weight)))
-    (propertize (plist-get segment :text)
-                'face (cond ((<= weight 0) 'pen-weight-none)
-                            ((< weight heaviest) 'pen-weight-part)
-                            (t 'pen-weight-full))
-                'help-echo (format "weight %g, %s tokens" weight
-                                   (plist-get segment :tokens)))))
-
-(defun pen-dataset--one-line (text)
-  "Return TEXT with its line breaks made visible, its face kept."
-  (replace-regexp-in-string "\n" "↵" text t t))
-
-(defun pen-dataset--fit (texts width)
-  "Return TEXTS in one line of WIDTH columns, something of each of them."
-  (let ((left (max 20 width))
-        (lines (mapcar #'pen-dataset--one-line texts))
-        (shown ""))
-    (while lines
-      (let* ((others (apply #'+ (mapcar #'string-width (cdr lines))))
-             (share (max (/ left (length lines)) (- left others (length (cdr lines)))))
-             (text (truncate-string-to-width (pop lines) share nil nil "…")))
-        (setq shown (concat shown text
-                            (and lines (propertize "│" 'face 'shadow)))
-              left (- left (string-width text) 1))))
-    (truncate-string-to-width shown (max 20 width) nil ?\s)))
-
-(defun pen-dataset--wrap (summary)
-  "Return SUMMARY in lines that fit, broken at its gaps."
-  (let ((lines (list nil)))
-    (dolist (part (split-string summary "   +" t))
-      (if (and (car lines)
-               (> (+ (string-width (car lines)) (string-width part) 4)
-                  (pen-dataset--width)))
-          (push part lines)
-        (setcar lines (concat (car lines) (and (car lines) "    ") part))))
-    (string-join (nreverse lines) "\n")))
-
-(defun pen-dataset--whole (texts)
-  "Return TEXTS joined, indented, every line of them."
-  (concat "    " (replace-regexp-in-string "\n" "\n    " (string-join texts) t t)
-          "\n"))
-
-(defun pen-dataset--width ()
-  "Return how wide a row may be."
-  (if-let ((window (get-buffer-window (current-buffer) t)))
-      (1- (window-body-width window))
-    79))
-
-;;;; Commands
+;;;; Commands: training sets
 
 (define-derived-mode pen-dataset-mode special-mode "Pen-Dataset"
   "Mode of *pen-dataset*, where a training set is looked at before it is used.
@@ -283,11 +228,6 @@ OPTIONS are those that can be set in the buffer."
   (setq truncate-lines t)
   (setq-local revert-buffer-function (lambda (&rest _) (pen-dataset-ask)))
   (add-hook 'kill-buffer-hook #'pen-dataset--stop nil t))
-
-(defun pen-dataset--stop ()
-  "Stop asking for the plan."
-  (when pen-dataset--stream
-    (pen-stream-cancel pen-dataset--stream)))
 
 ;;;###autoload
 (defun pen-dataset-region (beg end &rest options)
@@ -299,30 +239,23 @@ value is the plan."
 
 ;;;###autoload
 (defun pen-dataset-file (file &rest options)
-  "Show the training set made from FILE.
-From Lisp, OPTIONS are the keys of `pen-dataset-options', and the
-value is the plan."
+  "Show the training set made from FILE, whatever it is.
+Org files, jokes as JSON, WhatsApp exports, subtitles, CSV, JSONL and
+more are told apart by their content; :reader settles it.  From Lisp,
+OPTIONS are the keys of `pen-dataset-options', and the value is the
+plan."
   (interactive (list (read-file-name "Training set from file: " nil nil t) :show t))
   (pen-dataset--look (pen-source-file file) options))
 
-(defun pen-dataset--look (source options)
-  "Wait for the plan for SOURCE and OPTIONS; with :show t, show it instead."
-  (let ((arguments (pen-dataset-arguments options)))
-    (if (plist-get options :show)
-        (pen-dataset-show source arguments)
-      (pen-dataset-plan source arguments))))
+;;;###autoload
+(defun pen-dataset-subtree (&rest options)
+  "Show the training set made from the org subtree at point.
+OPTIONS and the value are as in `pen-dataset-region'; the properties
+PEN_PROMPT, PEN_MODEL, PEN_WEIGHTS and PEN_SPLIT count, too."
+  (interactive '(:show t))
+  (pen-dataset--look (pen-source-subtree) (pen-dataset-subtree-options options)))
 
-(defun pen-dataset-arguments (options)
-  "Return OPTIONS with a prompt."
-  (if (plist-get options :prompt)
-      options
-    (append (list :prompt pen-pun-prompt) options)))
-
-(defun pen-dataset-plan (source arguments &optional function)
-  "Return the plan for SOURCE and ARGUMENTS; wait for it.
-FUNCTION gets the events meanwhile."
-  (pen-stream-wait #'pen-rpc-datasets-plan
-                   (pen-dataset-request source arguments) 600 function))
+;;;; Commands: in the preview
 
 (defun pen-dataset-visit ()
   "Go to where the row or finding at point comes from."
@@ -339,8 +272,40 @@ FUNCTION gets the events meanwhile."
     (setq pen-dataset--expanded (if (memq number pen-dataset--expanded)
                                     (remq number pen-dataset--expanded)
                                   (cons number pen-dataset--expanded)))
-    (pen-dataset--draw)
-    (goto-char (text-property-any (point-min) (point-max) 'pen-row number))))
+    (pen-dataset-draw)))
+
+(defun pen-dataset-rendering ()
+  "Show how the row at point is rendered: every text with its weight and tokens."
+  (interactive)
+  (let* ((number (or (get-text-property (point) 'pen-row)
+                     (user-error "There is no row on this line; P shows how one is rendered")))
+         (plan pen-dataset--plan)
+         (row (nth (1- number) (plist-get plan :rows)))
+         (where (pen-source-place pen-dataset--source (plist-get row :where)))
+         (segments (plist-get row :segments))
+         (texts (pen-dataset--texts-of segments)))
+    (with-help-window "*pen-rendering*"
+      (with-current-buffer standard-output
+        (insert (format "Row %d, %s, from %s, by the definition %s.\n· is a space at an end, ↵ a line break.\n"
+                        number (if (equal "valid" (format "%s" (plist-get row :side)))
+                                   "held out" "trained on")
+                        where (plist-get plan :prompt)))
+        (cl-loop for segment in segments
+                 for text in texts
+                 for index from 1
+                 do (insert (propertize
+                             (format "\ntext %d: weight %g, %s tokens\n" index
+                                     (plist-get segment :weight) (plist-get segment :tokens))
+                             'face 'shadow)
+                            (pen-dataset--visible text) "\n"))))))
+
+(defun pen-dataset--visible (text)
+  "Return TEXT with its line breaks, and the spaces at its ends, made visible."
+  (let ((dots (lambda (spaces) (make-string (length spaces) ?·))))
+    (thread-last text
+                 (replace-regexp-in-string "\\` +" dots)
+                 (replace-regexp-in-string " +\\'" dots)
+                 (replace-regexp-in-string "\n" "↵\n"))))
 
 (defun pen-dataset-next-finding ()
   "Go to the next finding."
@@ -353,68 +318,72 @@ FUNCTION gets the events meanwhile."
   (pen-dataset--to-finding -1))
 
 (defun pen-dataset--to-finding (step)
-  "Move by lines of STEP until there is a finding."
+  "Move by lines of STEP until a finding begins."
   (let ((found (save-excursion
                  (cl-loop while (and (zerop (forward-line step)) (not (eobp)))
-                          when (get-text-property (point) 'pen-finding)
+                          when (get-text-property (point) 'pen-finding-start)
                           return (point)))))
     (goto-char (or found (user-error "No more findings")))))
 
-(defun pen-dataset-set-option ()
-  "Set an option and ask for the plan again."
+(defun pen-dataset-set-option (&optional name)
+  "Set the option called NAME, and build again if the training set depends on it."
   (interactive)
   (let* ((options pen-dataset--options)
-         (name (completing-read "Option: " (mapcar #'pen-dataset--option-name options)
-                                nil t))
-         (option (seq-find (lambda (each) (equal name (pen-dataset--option-name each)))
+         (name (or name (completing-read "Option: " (mapcar #'pen-dataset-option-name options)
+                                         nil t)))
+         (option (seq-find (lambda (each) (equal name (pen-dataset-option-name each)))
                            options)))
     (when option
-      (setq pen-dataset--arguments
-            (plist-put pen-dataset--arguments (car option)
-                       (pen-dataset--read-option option)))
-      (pen-dataset-ask))))
+      (pen-dataset-set (car option)
+                       (pen-dataset-read-option
+                        option (plist-get pen-dataset--arguments (car option))))
+      (when (pen-dataset-stale-p)
+        (pen-dataset-ask)))))
 
-(defun pen-dataset--option-name (option)
-  "Return the name of OPTION, as people see it."
-  (substring (symbol-name (car option)) 1))
+(defun pen-dataset-set (key value)
+  "Set the option KEY of this preview to VALUE and draw it."
+  (setq pen-dataset--arguments (plist-put (copy-sequence pen-dataset--arguments) key value))
+  (when pen-dataset--plan
+    (pen-dataset-draw)))
 
-(defun pen-dataset--read-option (option)
-  "Ask for the value of OPTION; nil if nothing is typed."
-  (pcase (car option)
-    (:prompt (pen-read-prompt-name pen-pun-prompt))
-    (:model (pen-read-model))
-    (_ (pen-dataset-option-value
-        option
-        (let ((prompt (format "%s (empty: as the definition says): "
-                              (pen-dataset--option-name option))))
-          (if (consp (cadr option))
-              (completing-read prompt (cadr option) nil t)
-            (read-string prompt)))))))
-
-(defun pen-dataset-option-value (option text)
-  "Return TEXT as the value of OPTION; nil if it is empty."
-  (let ((name (pen-dataset--option-name option)))
-    (pcase (and (not (string-blank-p text)) (cadr option))
-      ('nil nil)
-      ('integer (if (string-match-p "\\`[0-9]+\\'" text)
-                    (string-to-number text)
-                  (user-error "%s takes a whole number, not \"%s\"" name text)))
-      ('number (if (string-match-p "\\`[0-9]*\\.?[0-9]+\\(e-?[0-9]+\\)?\\'" text)
-                   (string-to-number text)
-                 (user-error "%s takes a number, not \"%s\"" name text)))
-      ('string text)
-      (choices (or (seq-find (lambda (each) (equal text (symbol-name each))) choices)
-                   (user-error "%s is one of %s, not \"%s\"" name
-                               (mapconcat #'symbol-name choices ", ") text))))))
+(defun pen-dataset-unmark-all ()
+  "Take back everything that was changed by hand."
+  (interactive)
+  (unless pen-dataset--edits
+    (user-error "Nothing was changed by hand"))
+  (setq pen-dataset--edits nil)
+  (if pen-dataset--plan (pen-dataset-draw) (pen-dataset-ask)))
 
 (defun pen-dataset-launch ()
-  "Train on the training set of this buffer."
+  "Train on the training set of this buffer, with all that was changed in it."
   (interactive)
   (unless pen-dataset--launch
     (user-error "This preview only looks; M-x pen-finetune-region trains"))
-  (unless pen-dataset--plan
-    (user-error "The training set is not ready yet"))
-  (funcall pen-dataset--launch pen-dataset--plan pen-dataset--arguments))
+  (pen-dataset--ready (lambda ()
+                        (funcall pen-dataset--launch
+                                 pen-dataset--plan pen-dataset--arguments))))
+
+(defun pen-dataset-write (file)
+  "Write the rows to train on to FILE, and those held out to one beside it.
+That one has valid in its name in place of train, or after the rest."
+  (interactive (list (read-file-name "Write the training set to: " nil nil nil "train.jsonl")))
+  (pen-dataset--ready (lambda () (pen-dataset--copy (expand-file-name file)))))
+
+(defun pen-dataset--copy (file)
+  "Copy the files of the plan shown to FILE, and beside it.
+Ask before another file goes."
+  (let* ((stem (file-name-sans-extension file))
+         (other (if (string-match "train\\'" stem)
+                    (concat (substring stem 0 (match-beginning 0)) "valid.jsonl")
+                  (concat stem "_valid.jsonl")))
+         (valid (plist-get pen-dataset--plan :valid)))
+    (copy-file (plist-get pen-dataset--plan :train-path) file 0)
+    (when (and valid (> valid 0))
+      (copy-file (plist-get pen-dataset--plan :valid-path) other 0))
+    (message "Wrote %s to train on%s" (abbreviate-file-name file)
+             (if (and valid (> valid 0))
+                 (format ", %s held out" (abbreviate-file-name other))
+               "; nothing is held out"))))
 
 (defun pen-dataset-abort ()
   "Stop building the training set and leave."

@@ -17,29 +17,31 @@
 
 ;;; Code:
 
-(require 'cl-lib)
 (require 'seq)
 (require 'pen-rpc)
 (require 'pen-rpc-methods)
+(require 'pen-prompt)
 (require 'pen-stream)
 (require 'pen-source)
 (require 'pen-dataset)
 (require 'pen-jobs)
 
+;;;; Customization
+
+(defcustom pen-confirm-upload t
+  "Whether to ask before a training set goes to another machine.
+With nil, launching is consent enough; records are then sent without
+a question.  Nothing is ever sent to train on this machine."
+  :type 'boolean
+  :risky t
+  :group 'pen)
+
 ;;;; Internal variables
 
-(defconst pen-finetune-launch-options
-  '((:model string) (:n-epochs integer) (:batch-size integer)
-    (:learning-rate-multiplier number) (:learning-rate number) (:seed integer)
-    (:tune (auto full lora)) (:snapshots-every integer) (:completions-every integer)
-    (:num-completions integer) (:eval-every integer) (:suffix string)
-    (:checkpoint-seconds number))
+(defconst pen-finetune-launch-options pen-dataset-launch-options
   "What a job can be launched with, and the types.")
 
-(defconst pen-finetune-options
-  (append pen-dataset-options
-          (seq-remove (lambda (each) (assq (car each) pen-dataset-options))
-                      pen-finetune-launch-options))
+(defconst pen-finetune-options pen-dataset-all-options
   "What a plan can be asked and a job launched with, and the types.")
 
 ;;;; Functions
@@ -51,9 +53,7 @@ let the data leave this machine; else the service refuses where they
 would."
   (append (list :plan id)
           (and confirmed (list :confirmed t))
-          (cl-loop for (key value) on arguments by #'cddr
-                   when (and value (assq key pen-finetune-launch-options))
-                   append (list key value))))
+          (pen-dataset-options-among arguments pen-finetune-launch-options)))
 
 (defun pen-finetune--check (plan)
   "Refuse to train on PLAN if one of its findings is an error."
@@ -71,13 +71,9 @@ would."
 
 (defun pen-finetune--question (plan)
   "Return what to ask before the files of PLAN leave this machine."
-  (format "Send %d records (%s) to %s, %s? "
-          (plist-get plan :records)
-          (file-size-human-readable
-           (cl-loop for file in (list (plist-get plan :train-path)
-                                      (plist-get plan :valid-path))
-                    when (and file (file-exists-p file))
-                    sum (file-attribute-size (file-attributes file))))
+  (format "Send %s (%s) to %s, %s? "
+          (pen-prompt--count (plist-get plan :records) "record")
+          (file-size-human-readable (or (plist-get plan :bytes) 0) 'si " " "B")
           (plist-get plan :provider)
           (if-let ((cost (plist-get plan :cost)))
               (format "for about $%.2f" cost)
@@ -88,12 +84,23 @@ would."
 Return non-nil if somebody said so, nil if they stay here and nobody
 had to.  Signal `pen-refused-error' if they may not leave or nobody
 can be asked."
-  (cond (confirmed t)
-        ((pen-finetune--local-p plan) nil)
-        ((and (not noninteractive) (y-or-n-p (pen-finetune--question plan))) t)
-        (t (signal 'pen-refused-error
-                   (list "The training set was not sent; confirm that it may leave this machine."
-                         (list :kind 'refused))))))
+  (cond ((pen-finetune--local-p plan) confirmed)
+        ((bound-and-true-p pen-libre-only)
+         (pen-finetune--refuse "%s is not this machine, and `pen-libre-only' keeps everything here; set it to nil to send the records."
+                               (plist-get plan :provider)))
+        ((or confirmed (not pen-confirm-upload)) t)
+        (noninteractive
+         (pen-finetune--refuse "Nobody can be asked whether %s may go to %s; give :confirm t."
+                               (pen-prompt--count (plist-get plan :records) "record")
+                               (plist-get plan :provider)))
+        ((y-or-n-p (pen-finetune--question plan)) t)
+        (t (pen-finetune--refuse "Nothing was sent to %s, and no job was launched."
+                                 (plist-get plan :provider)))))
+
+(defun pen-finetune--refuse (format &rest args)
+  "Signal `pen-refused-error' with FORMAT and ARGS."
+  (signal 'pen-refused-error (list (apply #'format-message format args)
+                                   (list :kind 'refused))))
 
 (defun pen-finetune--launch (plan arguments)
   "Ask what must be asked, launch PLAN with ARGUMENTS and show the job."
@@ -104,7 +111,9 @@ can be asked."
                      (pen-error (user-error "%s" (pen-stream-sentence
                                                   (pen-stream-error-plist err))))))
         (window (get-buffer-window "*pen-dataset*")))
-    (message "Launching the job; the engine starts if it must…")
+    (message (if (pen-finetune--local-p plan)
+                 "Launching the job; the engine starts if it must…"
+               "Sending the training set…"))
     (apply #'pen-rpc-jobs-launch
            :then (lambda (job)
                    (message "Job %s is launched." (plist-get job :id))
@@ -119,8 +128,11 @@ can be asked."
   "Build the training set of SOURCE with ARGUMENTS and launch it unseen."
   (message "Building the training set…")
   (pen-stream-start
-   #'pen-rpc-datasets-plan (pen-dataset-request source arguments)
+   #'pen-rpc-datasets-plan
+   (pen-dataset-request source arguments (plist-get arguments :edits))
    (lambda (kind plist)
+     (when (memq kind '(done error))
+       (pen-source-forget source))
      (pcase kind
        ;; A question must not be asked from inside a process filter.
        ('done (run-at-time 0 nil #'pen-finetune--launch-later
@@ -146,12 +158,15 @@ Wait for both; FUNCTION gets the plan before anything is sent."
             (plist-get plan :id) arguments
             (pen-finetune--confirm plan (plist-get arguments :confirm))))))
 
+(defun pen-finetune-show (source arguments)
+  "Show the training set of SOURCE with ARGUMENTS, to be trained on."
+  (pen-dataset-show source arguments #'pen-finetune--launch pen-finetune-options))
+
 (defun pen-finetune--run (source options)
   "Fine-tune on SOURCE as OPTIONS say; in :show, how much to show."
   (let ((arguments (pen-dataset-arguments options)))
     (pcase (plist-get options :show)
-      ('preview (pen-dataset-show source arguments #'pen-finetune--launch
-                                  pen-finetune-options))
+      ('preview (pen-finetune-show source arguments))
       ('job (pen-finetune--now source arguments))
       (_ (plist-get (pen-finetune-wait source arguments) :id)))))
 
@@ -175,6 +190,14 @@ A prefix argument, OPTIONS and the value are as in `pen-finetune-region'."
   (interactive (list (read-file-name "Fine-tune on file: " nil nil t)
                      :show (if current-prefix-arg 'job 'preview)))
   (pen-finetune--run (pen-source-file file) options))
+
+;;;###autoload
+(defun pen-finetune-subtree (&rest options)
+  "Fine-tune a model on the org subtree at point.
+A prefix argument, OPTIONS and the value are as in `pen-finetune-region';
+the properties PEN_PROMPT, PEN_MODEL, PEN_WEIGHTS and PEN_SPLIT count, too."
+  (interactive (list :show (if current-prefix-arg 'job 'preview)))
+  (pen-finetune--run (pen-source-subtree) (pen-dataset-subtree-options options)))
 
 (provide 'pen-finetune)
 ;;; pen-finetune.el ends here

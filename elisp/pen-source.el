@@ -10,6 +10,10 @@
 ;; A source is a region or a file.  The service names places in it NAME:LINE,
 ;; where the lines of a region count from its own first line; a person wants
 ;; the line of the buffer.
+;;
+;; A region is looked at again whenever it is asked for, so that a typo that
+;; was corrected in its buffer is gone from the next training set; when the
+;; buffer was killed, its last text is used.  A large region goes by file.
 
 ;;; Code:
 
@@ -17,32 +21,83 @@
 
 ;;;; Internal variables
 
-(cl-defstruct (pen-source (:constructor pen-source--make) (:copier nil))
-  "A TEXT that stands in BUFFER from LINE on, or a file at PATH.
-NAME is how the service calls it, READER who reads it."
-  name text path buffer (line 1) (reader "auto"))
+(defconst pen-source-most 1000000
+  "Characters of a region above which it is handed over in a file.")
 
-;;;; Functions
+(cl-defstruct (pen-source (:constructor pen-source--make) (:copier nil))
+  "The text between the markers BEG and END, or a file at PATH.
+NAME is how the service calls it, READER who reads it, LINE its first
+line.  TEXT is what the region was when TICK was its buffer's, or it
+is in the temporary file SPOOL.  BUFFER is where the person was, which
+may be an indirect buffer: the markers stand in its base."
+  name path buffer beg end text spool tick (line 1) (reader "auto"))
+
+;;;; Declarations
+
+(declare-function org-back-to-heading "org" (&optional invisible-ok))
+(declare-function org-before-first-heading-p "org" ())
+(declare-function org-end-of-subtree "org" (&optional invisible-ok to-heading))
+
+;;;; Functions: making
 
 (defun pen-source-region (beg end)
   "Return the text from BEG to END as a source."
-  (when (= beg end)
-    (user-error "The region is empty; mark the puns to learn from first"))
-  (pen-source--make
-   :name (if buffer-file-name (file-name-nondirectory buffer-file-name) (buffer-name))
-   :text (buffer-substring-no-properties beg end)
-   :buffer (current-buffer)
-   :line (line-number-at-pos (min beg end) t)
-   :reader (if (derived-mode-p 'org-mode) "org" "auto")))
+  (pcase-let ((`(,beg ,end) (pen-source--bounds beg end)))
+    (let ((source (pen-source--make
+                   :name (pen-source--name)
+                   :buffer (current-buffer)
+                   :beg (pen-source--marker beg) :end (pen-source--marker end)
+                   :line (line-number-at-pos beg t)
+                   :reader (if (derived-mode-p 'org-mode) "org" "auto"))))
+      (pen-source--take source)
+      source)))
 
-(defun pen-source-file (file)
-  "Return FILE as a source."
-  (unless (file-readable-p file)
-    (signal 'pen-not-found-error
-            (list (format "%s cannot be read; check the name." file)
-                  (list :kind 'not-found))))
-  (pen-source--make :name (file-name-nondirectory file)
-                    :path (expand-file-name file)))
+(defun pen-source--bounds (beg end)
+  "Return BEG and END in order; refuse what has nothing to learn in it."
+  (let ((beg (min beg end)) (end (max beg end)))
+    (when (= beg end)
+      (user-error "The region is empty; mark the puns to learn from first"))
+    (when (save-excursion (goto-char beg)
+                          (skip-chars-forward " \t\n\r\f" end)
+                          (>= (point) end))
+      (user-error "The region holds white space only; mark the puns to learn from first"))
+    (list beg end)))
+
+(defun pen-source--marker (place)
+  "Return a marker at PLACE that outlives an indirect buffer."
+  (set-marker (make-marker) place (or (buffer-base-buffer) (current-buffer))))
+
+(defun pen-source--name ()
+  "Return how people call this buffer."
+  (let ((file (or buffer-file-name
+                  (and (buffer-base-buffer)
+                       (buffer-file-name (buffer-base-buffer))))))
+    (if file (file-name-nondirectory file) (buffer-name))))
+
+(defun pen-source-file (file &optional reader)
+  "Return FILE as a source; READER is the name of its reader."
+  (let ((file (expand-file-name file)))
+    (when (file-remote-p file)
+      (user-error "%s is on another machine; copy it here with M-x copy-file, or visit it and mark a region"
+                  file))
+    (unless (file-readable-p file)
+      (signal 'pen-not-found-error
+              (list (format "%s cannot be read; check the name." file)
+                    (list :kind 'not-found))))
+    (when (file-directory-p file)
+      (user-error "%s is a directory; name a file in it" file))
+    (pen-source--make :name (file-name-nondirectory file) :path file
+                      :reader (or reader "auto"))))
+
+(defun pen-source-subtree ()
+  "Return the org subtree at point as a source."
+  (unless (derived-mode-p 'org-mode)
+    (user-error "This is no org buffer; mark a region and use its command instead"))
+  (when (org-before-first-heading-p)
+    (user-error "Point is before the first heading; go to the heading whose subtree is meant"))
+  (save-excursion
+    (org-back-to-heading t)
+    (pen-source-region (point) (save-excursion (org-end-of-subtree t t) (point)))))
 
 (defun pen-source-read-region ()
   "Return the beginning and end of the region, for `interactive'."
@@ -50,28 +105,84 @@ NAME is how the service calls it, READER who reads it."
     (user-error "No region is marked; mark the puns to learn from first"))
   (list (region-beginning) (region-end)))
 
+;;;; Functions: handing over
+
 (defun pen-source-request (source)
   "Return the arguments of the method datasets-plan that say what SOURCE is."
-  (append (if (pen-source-path source)
-              (list :path (pen-source-path source))
-            (list :text (pen-source-text source)))
+  (pen-source--take source)
+  (append (cond ((pen-source-path source) (list :path (pen-source-path source)))
+                ((pen-source-spool source) (list :path (pen-source-spool source)))
+                (t (list :text (pen-source-text source))))
           (list :source (pen-source-name source)
                 :reader (pen-source-reader source))))
+
+(defun pen-source--take (source)
+  "Take the text of SOURCE, a region, unless it is as it was or its buffer is gone."
+  (when-let ((buffer (and (pen-source-beg source)
+                          (marker-buffer (pen-source-beg source)))))
+    (with-current-buffer buffer
+      (unless (eql (buffer-chars-modified-tick) (pen-source-tick source))
+        (pen-source--take-here source)))))
+
+(defun pen-source--take-here (source)
+  "Take the text of SOURCE, which stands in this buffer."
+  (save-restriction
+    (widen)
+    (let ((beg (marker-position (pen-source-beg source)))
+          (end (marker-position (pen-source-end source))))
+      (when (= beg end)
+        (user-error "The text in %s was deleted; undo that, or mark another region"
+                    (buffer-name)))
+      (pen-source--refuse-bytes beg end)
+      (if (> (- end beg) pen-source-most)
+          (pen-source--to-file source beg end)
+        (pen-source-forget source)
+        (setf (pen-source-text source) (buffer-substring-no-properties beg end)))
+      (setf (pen-source-line source) (line-number-at-pos beg t)
+            (pen-source-tick source) (buffer-chars-modified-tick)))))
+
+(defun pen-source--refuse-bytes (beg end)
+  "Refuse bytes that are no characters from BEG to END."
+  (when (memq 'eight-bit (find-charset-region beg end))
+    (save-excursion
+      (goto-char beg)
+      (re-search-forward "[\x80-\xff\x3fff80-\x3fffff]" end t)
+      (user-error "Line %d holds bytes that are no characters; read the file again with M-x revert-buffer-with-coding-system"
+                  (line-number-at-pos (point) t)))))
+
+(defun pen-source--to-file (source beg end)
+  "Write the text of SOURCE from BEG to END to a file of our own."
+  (setf (pen-source-text source) nil)
+  (unless (pen-source-spool source)
+    (setf (pen-source-spool source)
+          (make-temp-file "pen-region-")))
+  (let ((coding-system-for-write 'utf-8-unix)
+        (write-region-inhibit-fsync t))
+    (write-region beg end (pen-source-spool source) nil 'silent)))
+
+(defun pen-source-forget (source)
+  "Delete the file that SOURCE was handed over in, if it was."
+  (when-let ((file (pen-source-spool source)))
+    (setf (pen-source-spool source) nil
+          (pen-source-tick source) nil)
+    (ignore-errors (delete-file file))))
+
+;;;; Functions: the way back
 
 (defun pen-source-place (source where)
   "Return WHERE for people: the lines of SOURCE as in its buffer."
   (pcase (pen-source--split source where)
-    (`(,name ,line ours) (format "%s:%d" name line))
+    (`(,name ,line ,_) (format "%s:%d" name line))
     (_ (or where ""))))
 
 (defun pen-source-visit (source where)
   "Show the place WHERE of SOURCE, or of another file, in another window."
   (pcase (pen-source--split source where)
     (`(,name ,line ,ours)
-     (pop-to-buffer (if ours (pen-source--buffer source) (pen-source--file name)))
+     (pop-to-buffer (if ours (pen-source--buffer source)
+                      (pen-source--visited (pen-source--beside source name))))
      (push-mark nil t)
-     (goto-char (point-min))
-     (forward-line (- line (line-number-at-pos (point-min) t))))
+     (pen-source--goto (if ours (pen-source--now source line) line)))
     (_ (user-error "%s is not a line of a file" where))))
 
 (defun pen-source--split (source where)
@@ -85,15 +196,42 @@ OURS says that it is a place in SOURCE; LINE counts as in its buffer."
           (list name (+ line (1- (pen-source-line source))) 'ours)
         (list name line nil)))))
 
+(defun pen-source--now (source line)
+  "Return where LINE of SOURCE is now that lines may have come before it."
+  (if (and (pen-source-beg source) (marker-buffer (pen-source-beg source)))
+      (+ line (- (line-number-at-pos (pen-source-beg source) t)
+                 (pen-source-line source)))
+    line))
+
+(defun pen-source--goto (line)
+  "Go to LINE, which counts from the start of the buffer, narrowed or not."
+  (let ((place (save-restriction
+                 (widen)
+                 (save-excursion (goto-char (point-min))
+                                 (forward-line (1- line))
+                                 (point)))))
+    (unless (<= (point-min) place (point-max))
+      (message "The buffer was narrowed; this place is outside of it.")
+      (widen))
+    (goto-char place)))
+
 (defun pen-source--buffer (source)
   "Return the buffer that SOURCE stands in."
   (cond ((pen-source-path source)
-         (pen-source--file (pen-source-path source)))
-        ((buffer-live-p (pen-source-buffer source))
+         (pen-source--visited (pen-source-path source)))
+        ((and (buffer-live-p (pen-source-buffer source))
+              (marker-buffer (pen-source-beg source)))
          (pen-source-buffer source))
+        ((marker-buffer (pen-source-beg source)))
         (t (user-error "The buffer that this came from was killed"))))
 
-(defun pen-source--file (name)
+(defun pen-source--beside (source name)
+  "Return the path of the file NAME, which may be relative to that of SOURCE."
+  (if (pen-source-path source)
+      (expand-file-name name (file-name-directory (pen-source-path source)))
+    name))
+
+(defun pen-source--visited (name)
   "Return a buffer that visits the file NAME."
   (if (file-readable-p name)
       (find-file-noselect name)

@@ -89,7 +89,7 @@
 ;;;; Declarations
 
 (defvar pen-answer-activity)
-(defvar pen-jobs-activity)
+(defvar pen-job-activity)
 
 ;; A test holds these against the autoload cookies of the files.
 (autoload 'pen-complete "pen-complete" "Complete by a prompt definition." nil)
@@ -105,10 +105,16 @@
 (autoload 'pen-abort "pen-answer" "Stop the request of this buffer." t)
 (autoload 'pen-dataset-region "pen-dataset" "Show the training set of a region." t)
 (autoload 'pen-dataset-file "pen-dataset" "Show the training set of a file." t)
+(autoload 'pen-dataset-subtree "pen-dataset" "Show the training set of an org subtree." t)
+(autoload 'pen-dataset-inspect "pen-dataset-inspect" "Check a training set that is there." t)
+(autoload 'pen-dataset-whatsapp "pen-dataset-chat" "Show the training set of a chat." t)
 (autoload 'pen-finetune-region "pen-finetune" "Fine-tune a model on the region." t)
 (autoload 'pen-finetune-file "pen-finetune" "Fine-tune a model on a file." t)
-(autoload 'pen-job "pen-jobs" "Show a fine-tuning job live." t)
-(autoload 'pen-job-cancel "pen-jobs" "Stop a fine-tuning job." t)
+(autoload 'pen-finetune-subtree "pen-finetune" "Fine-tune a model on an org subtree." t)
+(autoload 'pen-job "pen-job" "Show a fine-tuning job live." t)
+(autoload 'pen-job-cancel "pen-job-action" "Stop a fine-tuning job for good." t)
+(autoload 'pen-job-pause "pen-job-action" "Pause a fine-tuning job." t)
+(autoload 'pen-job-resume "pen-job-action" "Let a paused job go on." t)
 (autoload 'pen-jobs "pen-jobs" "List the fine-tuning jobs." t)
 (autoload 'pen-batch-complete "pen-batch" "Complete in a batch Emacs." nil)
 (autoload 'pen-batch-finetune "pen-batch" "Fine-tune in a batch Emacs." nil)
@@ -119,8 +125,8 @@
   "Return the lighter of `pen-mode', with what is running."
   (concat " Pen"
           (and pen-mode-line (bound-and-true-p pen-answer-activity))
-          (and pen-mode-line (bound-and-true-p pen-jobs-activity)
-               (propertize pen-jobs-activity
+          (and pen-mode-line (bound-and-true-p pen-job-activity)
+               (propertize pen-job-activity
                            'mouse-face 'mode-line-highlight
                            'help-echo "mouse-1: the jobs"
                            'local-map (let ((map (make-sparse-keymap)))

@@ -1,0 +1,325 @@
+;;; pen-dataset-view.el --- Draw the preview of a training set -*- lexical-binding: t; -*-
+
+;; Copyright (C) 2026 The pen maintainers
+;; SPDX-License-Identifier: GPL-3.0-or-later
+
+;; This file is not part of GNU Emacs.
+
+;;; Commentary:
+
+;; What a plan says, as text: summary, statistics and cost, findings with their
+;; places, the first rows with the weight of each segment as a face, and what
+;; was changed by hand.  Nothing here asks the service.
+
+;;; Code:
+
+(require 'cl-lib)
+(require 'seq)
+(require 'subr-x)
+(require 'pen-source)
+(require 'pen-dataset-options)
+
+;;;; Faces
+
+(defface pen-weight-none '((t :inherit shadow))
+  "Segments of a training row with weight 0: read, never learned."
+  :group 'pen)
+
+(defface pen-weight-part '((t :inherit font-lock-string-face))
+  "Segments of a training row that count for less than the heaviest one."
+  :group 'pen)
+
+(defface pen-weight-full '((t :inherit bold))
+  "Segments of a training row that count most."
+  :group 'pen)
+
+(defface pen-finding-error '((t :inherit error))
+  "Findings because of which a training set cannot be used."
+  :group 'pen)
+
+(defface pen-finding-warning '((t :inherit warning))
+  "Findings to look at before training."
+  :group 'pen)
+
+(defface pen-mark '((t :inherit font-lock-constant-face :weight bold))
+  "Marks of rows that are changed by hand."
+  :group 'pen)
+
+(defface pen-left-out '((t :inherit shadow :strike-through t))
+  "Rows that are to be left out."
+  :group 'pen)
+
+;;;; Internal variables
+
+(defvar-local pen-dataset--source nil "Where the records shown come from.")
+(defvar-local pen-dataset--arguments nil "What the plan is asked with, a plist.")
+(defvar-local pen-dataset--plan nil "The plan shown.")
+(defvar-local pen-dataset--expanded nil "Numbers of the rows shown whole.")
+(defvar-local pen-dataset--launch nil
+  "Function that launches the plan shown: it gets the plan and its arguments.")
+(defvar-local pen-dataset--options nil
+  "Options, as in `pen-dataset-options', that can be set here.")
+(defvar-local pen-dataset--edits nil
+  "Changes by hand, oldest first.
+Plists of :key, which names a record, and :exclude, :side and :texts
+as the method datasets-plan has them; :text and :where are for people.")
+(defvar-local pen-dataset--asked nil
+  "What the plan shown was asked with, as `pen-dataset-question' returns it.")
+
+;;;; Predicates
+
+(defun pen-dataset-question ()
+  "Return what decides the training set of this buffer."
+  (list (pen-dataset-options-among pen-dataset--arguments pen-dataset-options)
+        (copy-sequence pen-dataset--edits)))
+
+(defun pen-dataset-stale-p ()
+  "Return non-nil if the plan shown is not what would be built now."
+  (not (equal pen-dataset--asked (pen-dataset-question))))
+
+;;;; Functions
+
+(defun pen-dataset-say (format &rest args)
+  "Show only what FORMAT and ARGS say."
+  (let ((inhibit-read-only t))
+    (erase-buffer)
+    (insert (apply #'format format args) "\n")))
+
+(defun pen-dataset-draw ()
+  "Draw the plan of this buffer; stay at the row or line at point."
+  (let ((row (get-text-property (point) 'pen-row))
+        (line (line-number-at-pos))
+        (starts (mapcar (lambda (window)
+                          (cons window (line-number-at-pos (window-start window))))
+                        (get-buffer-window-list nil nil t))))
+    (pen-dataset--draw)
+    (goto-char (point-min))
+    (or (and row (pen-dataset-to-row row))
+        (forward-line (1- line)))
+    (pcase-dolist (`(,window . ,top) starts)
+      (set-window-point window (point))
+      (set-window-start window (save-excursion (goto-char (point-min))
+                                               (forward-line (1- top))
+                                               (point))
+                        t))))
+
+(defun pen-dataset--draw ()
+  "Draw the plan of this buffer."
+  (let ((inhibit-read-only t))
+    (erase-buffer)
+    (pen-dataset--insert-head pen-dataset--plan)
+    (mapc #'pen-dataset--insert-finding (plist-get pen-dataset--plan :findings))
+    (when (plist-get pen-dataset--plan :findings)
+      (insert "\n"))
+    (pen-dataset--insert-rows)
+    (pen-dataset--insert-edits)
+    (setq header-line-format (pen-dataset--keys))))
+
+(defun pen-dataset-to-row (number)
+  "Go to the row that has NUMBER; return nil if there is none."
+  (when-let ((place (text-property-any (point-min) (point-max) 'pen-row number)))
+    (goto-char place)))
+
+(defun pen-dataset--keys ()
+  "Return the line that names the keys; it stands above whatever is scrolled to."
+  (concat (and (pen-dataset-stale-p) "g build with the changes  ")
+          (and pen-dataset--launch "C-c C-c launch  ")
+          "C-c C-o options  d exclude  v valid  e edit  RET source  n/p findings  ? keys"))
+
+(defun pen-dataset--insert-head (plan)
+  "Insert the summary of PLAN, the options and the two tables."
+  (insert (propertize (pen-dataset--wrap (plist-get plan :summary)) 'face 'bold)
+          "\n")
+  (when-let ((given (pen-dataset-options-text pen-dataset--arguments pen-dataset--options)))
+    (insert (propertize (concat "with " given) 'face 'shadow) "\n"))
+  (insert "\n" (pen-dataset--beside (plist-get plan :table) (plist-get plan :costs))
+          "\n\n"))
+
+(defun pen-dataset--beside (table costs)
+  "Return TABLE with the table COSTS, which may be nil, on its right or below it."
+  (let* ((left (split-string (string-trim-right (or table "") "\n+") "\n"))
+         (right (and costs (split-string (string-trim-right costs "\n+") "\n")))
+         (width (apply #'max (mapcar #'string-width left)))
+         (wide (apply #'max 0 (mapcar #'string-width right))))
+    (cond ((not right) (string-join left "\n"))
+          ((> (+ width 4 wide) (pen-dataset--width))
+           (string-join (append left '("") right) "\n"))
+          (t (cl-loop for index below (max (length left) (length right))
+                      for one = (or (nth index left) "")
+                      for two = (nth index right)
+                      collect (if two
+                                  (concat (string-pad one (+ width 4)) two)
+                                one)
+                      into lines
+                      finally return (string-join lines "\n"))))))
+
+(defun pen-dataset--insert-finding (finding)
+  "Insert FINDING, which carries its place."
+  (let* ((where (plist-get finding :where))
+         (hint (plist-get finding :hint))
+         (level (format "%s" (plist-get finding :level)))
+         (said (concat (plist-get finding :message)
+                       (and where (format " (%s)" (pen-source-place pen-dataset--source where)))
+                       (and hint (concat "; " hint))))
+         (beg (point)))
+    (insert (if (equal level "note") "- " "! ") said "\n")
+    (let ((fill-column (max 40 (pen-dataset--width))) (fill-prefix "  "))
+      (fill-region-as-paragraph beg (point)))
+    (add-text-properties beg (point)
+                         (list 'face (pcase level
+                                       ("error" 'pen-finding-error)
+                                       ("warning" 'pen-finding-warning)
+                                       (_ 'shadow))
+                               'pen-finding t 'pen-where where))
+    (put-text-property beg (1+ beg) 'pen-finding-start t)))
+
+;;;; Functions: rows
+
+(defun pen-dataset--insert-rows ()
+  "Insert the rows of the plan, what their faces mean, and how many there are."
+  (let ((rows (plist-get pen-dataset--plan :rows)))
+    (when rows
+      (insert (propertize "weights: " 'face 'shadow)
+              (propertize "none" 'face 'pen-weight-none) " "
+              (propertize "part" 'face 'pen-weight-part) " "
+              (propertize "full" 'face 'pen-weight-full)
+              (propertize "    ↵ is a line break    P how a row is rendered\n" 'face 'shadow)))
+    (cl-loop for row in rows
+             for number from 1
+             do (pen-dataset--insert-row number row))
+    (let ((hidden (- (or (plist-get pen-dataset--plan :records) 0) (length rows))))
+      (when (> hidden 0)
+        (insert (propertize (format "… and %d more in %s\n" hidden
+                                    (abbreviate-file-name
+                                     (plist-get pen-dataset--plan :directory)))
+                            'face 'shadow))))))
+
+(defun pen-dataset--insert-row (number row)
+  "Insert ROW, which has NUMBER."
+  (let* ((segments (plist-get row :segments))
+         (mark (pen-dataset--mark row))
+         (texts (pen-dataset--texts-of segments))
+         (side (format "%s" (plist-get row :side)))
+         (weights (mapconcat (lambda (each) (format "%g" (plist-get each :weight)))
+                             segments "/"))
+         (where (pen-source-place pen-dataset--source (plist-get row :where)))
+         (head (format "%-3d %s" number
+                       (if (equal side "train") "" (concat side " "))))
+         (tail (format "  w %s  %s" weights where))
+         (width (- (pen-dataset--width) 2 (length head) (length tail)))
+         (shown (pen-dataset--fit texts width)))
+    (when (equal mark "D")
+      (setq shown (propertize shown 'face 'pen-left-out)))
+    (insert (propertize
+             (concat (propertize (string-pad mark 2) 'face 'pen-mark)
+                     head shown (propertize tail 'face 'shadow) "\n"
+                     (and (memq number pen-dataset--expanded)
+                          (pen-dataset--whole texts)))
+             'pen-row number
+             'pen-where (plist-get row :where)))))
+
+(defun pen-dataset--mark (row)
+  "Return the letter for what was done to ROW; a small one if it is built."
+  (let* ((edits (delq nil (mapcar (lambda (each) (pen-dataset-edit-of (plist-get each :key)))
+                                  (plist-get row :members))))
+         (edit (car edits))
+         (letter (cond ((null edit) "")
+                       ((plist-get edit :exclude) "D")
+                       ((plist-get edit :texts) "E")
+                       ((eq (plist-get edit :side) 'train) "T")
+                       (t "V"))))
+    (if (seq-every-p (lambda (each) (member each (cadr pen-dataset--asked))) edits)
+        (downcase letter)
+      letter)))
+
+(defun pen-dataset-edit-of (key)
+  "Return the change by hand of the record KEY, or nil."
+  (seq-find (lambda (each) (equal key (plist-get each :key))) pen-dataset--edits))
+
+(defun pen-dataset--texts-of (segments)
+  "Return the texts of SEGMENTS, each with the face of its weight."
+  (let ((heaviest (apply #'max 0 (mapcar (lambda (each) (plist-get each :weight))
+                                         segments))))
+    (mapcar (lambda (each) (pen-dataset--segment each heaviest)) segments)))
+
+(defun pen-dataset--segment (segment heaviest)
+  "Return the text of SEGMENT with the face of its weight beside HEAVIEST."
+  (let ((weight (plist-get segment :weight)))
+    (propertize (plist-get segment :text)
+                'face (cond ((<= weight 0) 'pen-weight-none)
+                            ((< weight heaviest) 'pen-weight-part)
+                            (t 'pen-weight-full))
+                'help-echo (format "weight %g, %s tokens" weight
+                                   (plist-get segment :tokens)))))
+
+(defun pen-dataset--one-line (text)
+  "Return TEXT with its line breaks made visible, its face kept."
+  (replace-regexp-in-string "\n" "↵" text t t))
+
+(defun pen-dataset--fit (texts width)
+  "Return TEXTS in one line of WIDTH columns, something of each of them."
+  (let ((left (max 20 width))
+        (lines (mapcar (lambda (each)
+                         ;; What a window cannot show need not be measured.
+                         (pen-dataset--one-line (substring each 0 (min (length each) 1000))))
+                       texts))
+        (shown ""))
+    (while lines
+      (let* ((others (apply #'+ (mapcar #'string-width (cdr lines))))
+             (share (max (/ left (length lines)) (- left others (length (cdr lines)))))
+             (text (truncate-string-to-width (pop lines) share nil nil "…")))
+        (setq shown (concat shown text
+                            (and lines (propertize "│" 'face 'shadow)))
+              left (- left (string-width text) 1))))
+    (truncate-string-to-width shown (max 20 width) nil ?\s)))
+
+(defun pen-dataset--whole (texts)
+  "Return TEXTS joined, indented, every line of them."
+  (concat "      " (replace-regexp-in-string "\n" "\n      " (string-join texts) t t)
+          "\n"))
+
+(defun pen-dataset--wrap (summary)
+  "Return SUMMARY in lines that fit, broken at its gaps."
+  (let ((lines (list nil)))
+    (dolist (part (split-string summary "   +" t))
+      (if (and (car lines)
+               (> (+ (string-width (car lines)) (string-width part) 4)
+                  (pen-dataset--width)))
+          (push part lines)
+        (setcar lines (concat (car lines) (and (car lines) "    ") part))))
+    (string-join (nreverse lines) "\n")))
+
+(defun pen-dataset--width ()
+  "Return how wide a row may be."
+  (if-let ((window (get-buffer-window (current-buffer) t)))
+      (1- (window-body-width window))
+    79))
+
+;;;; Functions: changes by hand
+
+(defun pen-dataset--insert-edits ()
+  "Insert what was changed by hand, a line each."
+  (when pen-dataset--edits
+    (insert (propertize (concat "\nChanged by hand; u takes a line back, the source stays as it is"
+                                (and (pen-dataset-stale-p) ", g builds") "\n")
+                        'face 'shadow))
+    (dolist (edit pen-dataset--edits)
+      (let ((where (pen-source-place pen-dataset--source (plist-get edit :where)))
+            (what (pen-dataset--edit-kind edit)))
+        (insert (propertize
+                 (concat (propertize (string-pad what 14) 'face 'pen-mark)
+                         (pen-dataset--fit (list (plist-get edit :text))
+                                           (- (pen-dataset--width) 16 (length where)))
+                         "  " (propertize where 'face 'shadow) "\n")
+                 'pen-edit (plist-get edit :key)
+                 'pen-where (plist-get edit :where)))))))
+
+(defun pen-dataset--edit-kind (edit)
+  "Return in two words what EDIT does."
+  (cond ((plist-get edit :exclude) "left out")
+        ((plist-get edit :texts) "rewritten")
+        ((eq (plist-get edit :side) 'valid) "held out")
+        (t "trained on")))
+
+(provide 'pen-dataset-view)
+;;; pen-dataset-view.el ends here

@@ -1,0 +1,92 @@
+;;; pen-finetune-test.el --- From a preview to a job -*- lexical-binding: t; -*-
+
+;; Copyright (C) 2026 The pen maintainers
+;; SPDX-License-Identifier: GPL-3.0-or-later
+
+;; This file is not part of GNU Emacs.
+
+;;; Code:
+
+(require 'ert)
+(require 'cl-lib)
+(require 'pen-dataset-testing)
+
+;;;; The launch
+
+(ert-deftest pen-finetune-test-launch-opens-the-job ()
+  (pen-dataset-test-with (pen-dataset-test-answer (pen-dataset-test-good-plan))
+    (pen-dataset-test-press "C-c C-c")
+    (pen-rpc-fake-settle)
+    (should (equal (pen-rpc-fake-last "jobs-launch") '(:plan "plan-1")))
+    (should (equal (buffer-name (window-buffer)) "*pen-job ftjob-1*"))
+    (kill-buffer "*pen-job ftjob-1*")))
+
+(ert-deftest pen-finetune-test-errors-among-the-findings-forbid-a-launch ()
+  (pen-dataset-test-with (pen-dataset-test-answer (pen-dataset-test-plan))
+    (should-error (pen-dataset-test-press "C-c C-c") :type 'user-error)
+    (should (eq (pen-rpc-fake-last "jobs-launch") 'none))))
+
+(ert-deftest pen-finetune-test-launch-before-the-plan-is-refused ()
+  (pen-dataset-test-with '(("datasets-plan" hang))
+    (should-error (pen-dataset-test-press "C-c C-c") :type 'user-error)))
+
+(ert-deftest pen-finetune-test-data-stay-here-unless-confirmed ()
+  (pen-dataset-test-with (pen-dataset-test-answer
+                          (pen-dataset-test-good-plan :provider "api.example.com"))
+    (should-error (pen-dataset-test-press "C-c C-c") :type 'user-error)
+    (let ((noninteractive nil) asked)
+      (cl-letf (((symbol-function 'y-or-n-p) (lambda (question) (setq asked question))))
+        (pen-dataset-test-press "C-c C-c"))
+      (should (equal asked "Send 3 records (2 kB) to api.example.com, for about $0.00? ")))
+    (pen-rpc-fake-settle)
+    (should (equal (pen-rpc-fake-last "jobs-launch") '(:plan "plan-1" :confirmed t)))
+    (kill-buffer "*pen-job ftjob-1*")))
+
+(ert-deftest pen-finetune-test-prefix-argument-skips-the-preview ()
+  (pen-rpc-fake-with (pen-dataset-test-answer (pen-dataset-test-good-plan))
+    (save-window-excursion
+      (with-temp-buffer
+        (insert "one\ntwo")
+        (let ((current-prefix-arg '(4)))
+          (push-mark 1 t t)
+          (let ((transient-mark-mode t))
+            (call-interactively #'pen-finetune-region)))
+        (pen-rpc-fake-settle 0.1)
+        (should-not (get-buffer "*pen-dataset*"))
+        (should (equal (buffer-name (window-buffer)) "*pen-job ftjob-1*"))
+        (kill-buffer "*pen-job ftjob-1*")))))
+
+;;;; From Lisp
+
+(ert-deftest pen-finetune-test-lisp-form-returns-the-id-of-the-job ()
+  (pen-rpc-fake-with (pen-dataset-test-answer (pen-dataset-test-good-plan))
+    (with-temp-buffer
+      (insert "one\ntwo")
+      (should (equal (pen-finetune-region 1 8 :n-epochs 2 :suffix "x") "ftjob-1"))
+      (should (equal (plist-get (pen-rpc-fake-last "datasets-plan") :n-epochs) 2))
+      (should (equal (pen-rpc-fake-last "jobs-launch")
+                     '(:plan "plan-1" :n-epochs 2 :suffix "x"))))))
+
+(ert-deftest pen-finetune-test-lisp-form-signals ()
+  (with-temp-buffer
+    (insert "one\ntwo")
+    (pen-rpc-fake-with (pen-dataset-test-answer (pen-dataset-test-plan))
+      (should-error (pen-finetune-region 1 8) :type 'pen-data-error))
+    (pen-rpc-fake-with (pen-dataset-test-answer
+                        (pen-dataset-test-good-plan :provider "api.example.com"))
+      (should-error (pen-finetune-region 1 8) :type 'pen-refused-error)
+      (should (equal (pen-finetune-region 1 8 :confirm t) "ftjob-1")))))
+
+(ert-deftest pen-finetune-test-service-hears-of-a-confirmation-and-of-no-other ()
+  (with-temp-buffer
+    (insert "one\ntwo")
+    (pen-rpc-fake-with (pen-dataset-test-answer (pen-dataset-test-good-plan))
+      (cl-letf (((symbol-function 'y-or-n-p) (lambda (_) (error "Asked for nothing"))))
+        (let ((noninteractive nil))
+          (pen-finetune-region 1 8)))
+      (should (equal (pen-rpc-fake-last "jobs-launch") '(:plan "plan-1")))
+      (pen-finetune-region 1 8 :confirm t)
+      (should (equal (pen-rpc-fake-last "jobs-launch") '(:plan "plan-1" :confirmed t))))))
+
+(provide 'pen-finetune-test)
+;;; pen-finetune-test.el ends here
