@@ -39,6 +39,7 @@ from pen_backend.files import Disk
 from pen_backend.secrets import Secret, child_environment
 
 HEADER_LIMIT = 64 << 10
+BACKLOG = 2048  # a thousand clients at once are no attack
 KEEP_ALIVE_SECONDS = 60
 GRACE_SECONDS = 2
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -260,7 +261,7 @@ def listen(port: int) -> socket.socket:
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", port))
-    listener.listen(512)
+    listener.listen(BACKLOG)
     return listener
 
 

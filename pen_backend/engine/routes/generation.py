@@ -180,8 +180,9 @@ class EventStream(Response):
 
     async def _next(self) -> tuple[bytes, bool]:
         """Return the next bytes, and whether there are more."""
-        done, _ = await asyncio.wait((self._following,), timeout=engine_of(self._request).ping_seconds)
-        if not done:
+        if not self._following.done():
+            await asyncio.wait((self._following,), timeout=engine_of(self._request).ping_seconds)
+        if not self._following.done():
             return b": ping\n\n", True
         try:
             chunk = self._following.result()

@@ -14,7 +14,7 @@ PATTERN = re.compile(r"^(file-|ftjob-|ftevent-|ftckpt_)[A-Za-z0-9]{24}\Z")
 
 def random_text(length: int = LENGTH) -> str:
     """Draw letters and digits nobody can guess."""
-    return "".join(secrets.choice(ALPHABET) for _ in range(length))
+    return _letters(secrets.randbits(6 * length + 64), length)
 
 
 def new_id(prefix: str) -> str:
@@ -25,11 +25,16 @@ def new_id(prefix: str) -> str:
 def derived_id(prefix: str, *parts: object, length: int = LENGTH) -> str:
     """Make the identifier that belongs to PARTS: equal parts, equal identifier."""
     number = int.from_bytes(hashlib.sha256("\0".join(map(str, parts)).encode()).digest(), "big")
+    return prefix + _letters(number, length)
+
+
+def _letters(number: int, length: int) -> str:
+    """Write the last digits of a number that has many more of them."""
     letters = []
     for _ in range(length):
         number, rest = divmod(number, len(ALPHABET))
         letters.append(ALPHABET[rest])
-    return prefix + "".join(letters)
+    return "".join(letters)
 
 
 def snapshot_alias(model: str, checkpoint_id: str, created_at: int) -> str:
