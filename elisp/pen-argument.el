@@ -22,9 +22,6 @@
 
 ;;;; Internal variables
 
-(defconst pen-argument-most 1000000
-  "Characters that a text may have at most to be part of a prompt.")
-
 (defvar pen-argument-history nil
   "Texts given before.")
 
@@ -34,18 +31,6 @@
 (declare-function org-before-first-heading-p "org" ())
 
 ;;;; Functions: text of the buffer
-
-(defun pen-argument-text (beg end)
-  "Return the text from BEG to END, or say why no model can read it."
-  (when (> (- end beg) pen-argument-most)
-    (user-error "This text has %d characters, and a prompt has %d at most; mark less of it"
-                (- end beg) pen-argument-most))
-  (save-excursion
-    (goto-char beg)
-    (when (re-search-forward "[\x3fff80-\x3fffff]" end t)
-      (user-error "Line %d holds bytes that are no characters; read the file again with M-x revert-buffer-with-coding-system"
-                  (line-number-at-pos (point) t))))
-  (buffer-substring-no-properties beg end))
 
 (defun pen-argument-source (source)
   "Return the text that SOURCE, a `from' of a variable, names here, or nil."
@@ -57,10 +42,10 @@
   (pcase source
     ("region" (pen-argument--region))
     ("region-or-preceding" (pen-context-text (pen-context-make)))
-    ("preceding" (pen-argument-text (pen-argument--near (- pen-context-characters)) (point)))
+    ("preceding" (pen-context-substring (pen-argument--near (- pen-context-characters)) (point)))
     ("preceding-line" (save-excursion
                         (and (zerop (forward-line -1)) (pen-argument--thing 'line))))
-    ("surrounding" (pen-argument-text
+    ("surrounding" (pen-context-substring
                     (pen-argument--near (- (/ pen-context-characters 2)))
                     (pen-argument--near (/ pen-context-characters 2))))
     ((or "line" "paragraph") (pen-argument--thing (intern source)))
@@ -71,7 +56,7 @@
 
 (defun pen-argument--region ()
   "Return the text of the region, or nil."
-  (and (use-region-p) (pen-argument-text (region-beginning) (region-end))))
+  (and (use-region-p) (pen-context-substring (region-beginning) (region-end))))
 
 (defun pen-argument--near (distance)
   "Return the place that is DISTANCE from point, if that is in the buffer."
@@ -80,7 +65,7 @@
 (defun pen-argument--thing (thing)
   "Return the THING at point without its last line break, or nil."
   (when-let ((bounds (bounds-of-thing-at-point thing)))
-    (string-trim-right (pen-argument-text (car bounds) (cdr bounds)) "\n+")))
+    (string-trim-right (pen-context-substring (car bounds) (cdr bounds)) "\n+")))
 
 ;;;; Functions: asking
 

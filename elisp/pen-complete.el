@@ -126,7 +126,7 @@ MODEL and N are as there."
   "Ask once more for what the last preview of this buffer asked."
   (interactive)
   (let ((last (or pen-preview-last
-                  (user-error "Nothing was completed in this buffer yet"))))
+                  (user-error "Nothing was completed in this buffer yet; M-x pen-pun-complete does it"))))
     (pen-preview-check-buffer)
     (pen-preview-close)
     (pen-complete-at (if (eq 'context (pen-preview-given last))

@@ -34,6 +34,9 @@ last, BULLET stands before each, BULLETED says that the first has one
 already; all of that only counts if ITEMS: the model continues a list."
   text position lead tail bullet bulleted (items t))
 
+(defconst pen-context-most 1000000
+  "Characters that a text may have at most to be part of a prompt.")
+
 (defconst pen-context--bullet "\\`[ \t]*[-+][ \t]+"
   "What a list item begins with.")
 
@@ -62,7 +65,7 @@ There need not be any text here."
   (let* ((region (use-region-p))
          (end (if region (region-end) (point)))
          (start (if region (region-beginning) (pen-context--start end)))
-         (lines (split-string (buffer-substring-no-properties start end) "\n")))
+         (lines (split-string (pen-context-substring start end) "\n")))
     (pen-context--make
      :text (mapconcat #'pen-context--plain lines "\n")
      :position end
@@ -71,6 +74,18 @@ There need not be any text here."
                "\n" "")
      :bullet (pen-context--bullet-of lines)
      :bulleted (string-match-p (concat pen-context--bullet "\\'") (car (last lines))))))
+
+(defun pen-context-substring (beg end)
+  "Return the plain text from BEG to END, or say why no model can read it."
+  (when (> (- end beg) pen-context-most)
+    (user-error "This text has %d characters, and a prompt has %d at most; mark less of it"
+                (- end beg) pen-context-most))
+  (save-excursion
+    (goto-char beg)
+    (when (re-search-forward "[\x3fff80-\x3fffff]" end t)
+      (user-error "Line %d holds bytes that are no characters; read the file again with M-x revert-buffer-with-coding-system"
+                  (line-number-at-pos (point) t))))
+  (buffer-substring-no-properties beg end))
 
 (defun pen-context--start (end)
   "Return where the lines before END begin that belong together."
@@ -103,7 +118,8 @@ There need not be any text here."
   "Return non-nil if nothing but a bullet stands before POSITION on its line."
   (save-excursion
     (goto-char position)
-    (let ((before (buffer-substring-no-properties (line-beginning-position) position)))
+    (let ((before (buffer-substring-no-properties
+                   (max (line-beginning-position) (- position 100)) position)))
       (or (string-blank-p before)
           (string-match-p (concat pen-context--bullet "\\'") before)))))
 
@@ -132,7 +148,8 @@ There need not be any text here."
   (if (not (pen-context-items context))
       text
     (let* ((bullet (or (pen-context-bullet context) ""))
-           (lines (split-string text "\n" t "[ \t]+"))
+           ;; `split-string' would trim, in quadratic time.
+           (lines (delete "" (mapcar #'string-trim (split-string text "\n" t))))
            (dressed (mapconcat (lambda (line) (concat bullet line)) lines "\n")))
       (concat (pen-context-lead context)
               (if (and lines (pen-context-bulleted context))

@@ -81,14 +81,14 @@ texts: strings in double quotes, else TEXT is the only one."
                           (user-error "%s is empty; write numbers, such as 0.3 0.7" name))))
     (_ (let ((number (pen-org--number (string-trim text) name)))
          (when (and (eq type 'integer) (not (integerp number)))
-           (user-error "%s is %s; write a whole number, such as 60" name text))
+           (user-error "%s is %S; write a whole number, such as 60" name text))
          number))))
 
 (defun pen-org--number (text name)
   "Return the number that TEXT is, or say that NAME is none."
   (if (string-match-p "\\`[-+]?\\(?:[0-9]+\\.?[0-9]*\\|\\.[0-9]+\\)\\(?:e[-+]?[0-9]+\\)?\\'" text)
       (string-to-number text)
-    (user-error "%s is '%s'; write a number, such as 0.7" name text)))
+    (user-error "%s is %S; write a number, such as 0.7" name text)))
 
 (defun pen-org--texts (text name)
   "Return the strings in double quotes in TEXT, the value of NAME."

@@ -131,7 +131,7 @@ With nil it is inserted as soon as all of it is there."
 
 (defun pen-preview--here ()
   "Return the open preview of this buffer, or say that there is none."
-  (or pen-preview-current (user-error "There is no completion to take here")))
+  (or pen-preview-current (user-error "There is no completion to take here; M-x pen-pun-complete asks for one")))
 
 (defun pen-preview--ended (preview err)
   "Say that all of PREVIEW is there, or ERR, what went wrong."
@@ -257,9 +257,9 @@ If it has more than ENOUGH characters, the beginning will do."
   (interactive)
   (pen-preview-check-buffer)
   (let* ((preview (or pen-preview-last
-                      (user-error "Nothing was completed in this buffer yet")))
+                      (user-error "Nothing was completed in this buffer yet; M-x pen-pun-complete does it")))
          (texts (or (delete-dups (pen-answer-texts preview))
-                    (user-error "The last completion has no candidates")))
+                    (user-error "The last completion wrote nothing; M-x pen-complete-again asks again")))
          (chosen (completing-read "Completion: " texts nil t nil nil (car texts)))
          (context (pen-context-again (pen-preview-context preview)))
          (dressed (pen-context-dress context chosen)))

@@ -15,6 +15,7 @@
 (require 'ert)
 (require 'cl-lib)
 (require 'pen-rpc-fake)
+(require 'pen-command)
 
 (defconst pen-fixture-definitions
   '((:slug "pun-complete" :title "Pun complete" :description "More puns." :arity 1 :n 3
