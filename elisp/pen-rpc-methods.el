@@ -18,7 +18,7 @@
 (require 'pen-rpc)
 
 (defconst pen-rpc-methods-hash
-  "f9744a7f45fa8177aea2cb2a01d82a27ffad5979a79272093ff7bfe2f7bc143c"
+  "82cde95065c4222f9c4681f03efd3bafa5dc5d5db24247760e396bbea4e58358"
   "What the service says in its greeting if its methods are these.")
 
 (defun pen-rpc-completions-start (&rest args)
@@ -614,6 +614,21 @@ ARGS are keywords, each with its value.
   (pen-rpc-invoke
    "prompts-show"
    '((:prompt string required))
+   args))
+
+(defun pen-rpc-providers-set-key (&rest args)
+  "Take the key of HOST, kept in memory only; without KEY there is none.
+
+The service asks for it by an event when a provider is first needed;
+all other calls may be waiting for this.
+
+ARGS are keywords, each with its value.
+
+\(fn &key HOST KEY THEN ELSE DEADLINE)"
+  (pen-rpc-invoke
+   "providers-set-key"
+   '((:host string required)
+     (:key (or string null)))
    args))
 
 (provide 'pen-rpc-methods)

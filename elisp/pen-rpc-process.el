@@ -49,6 +49,7 @@ If nil it is looked for: installed by pen, beside a checkout, on the path."
   "Where this file is.")
 
 (defvar pen-rpc-methods-hash)           ; in the generated file
+(autoload 'pen-key-send "pen-key")
 
 (defvar pen-rpc-arguments '("-P" "-m" "pen_backend" "serve")
   "What makes `pen-python-command' serve.")
@@ -190,7 +191,8 @@ If it cannot be made, return nil and have the calls that wait fail."
                   (pen-rpc--frame pen-rpc--uid "pen-hello"
                                   (list :protocol pen-rpc-protocol
                                         :client pen-rpc-version
-                                        :emacs emacs-version))))
+                                        :emacs emacs-version
+                                        :keys t))))
 
 (defun pen-rpc--greeted (process hello)
   "Take PROCESS, which answered HELLO, into service."
@@ -409,6 +411,8 @@ Look first whether it lives: in batch Emacs, SIGPIPE is deadly."
      (pen-rpc--answer uid #'car value))
     (`(,(or 'return-error 'epc-error) ,uid (pen-error ,plist))
      (pen-rpc--answer uid #'cdr (pen-rpc-error plist)))
+    (`(call ,_ pen-event (,_ ,_ key (:host ,host)))
+     (run-at-time 0 nil #'pen-key-send host)) ; it may ask for a passphrase
     (`(call ,_ pen-event (,id ,sequence ,kind ,plist))
      (pen-rpc--queue id sequence kind plist))
     (_ (pen-rpc-log "The service sent an unknown message: %s" (car-safe message)))))

@@ -61,7 +61,7 @@
     (list :file file :bytes (length bytes) :sha256 (secure-hash 'sha256 bytes))))
 
 (defun pen-rpc--transfer-encode (text)
-  "Return TEXT in UTF-8; what is no text the service finds.
+  "Return TEXT in UTF-8; what is no text is refused later.
 Emacs has it in UTF-8 already, and encoding what is not ASCII would
 take twice as long as looking at the bytes."
   (if (= (string-bytes text) (length text))

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pen_backend import config as settings
-from pen_backend import secrets
-from pen_backend.errors import ConfigError, NotFoundError, PromptError
+from pen_backend.errors import AuthError, ConfigError, NotFoundError, PromptError
 from pen_backend.files import Disk, expanded
+from pen_backend.service.keys import OPENAI, Keys, host_of
 
 if TYPE_CHECKING:
     from pen_backend.client import Client
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pen_backend.prices import Prices
     from pen_backend.prompts.dataset import DatasetSpec
     from pen_backend.prompts.definition import Definition
+    from pen_backend.secrets import Secret
     from pen_backend.tokens import Encoder
 
 
@@ -46,8 +47,7 @@ class Context:
         self.disk = disk or Disk()
         self.engine_state = engine_state or self.directories.data
         self._engine_port = engine_port
-        # Taken out of the environment here, so that no child inherits them (reliability.md, T22).
-        self._keys = {name: secrets.take(self.environ, name) for name in ("PEN_API_KEY", "OPENAI_API_KEY")}
+        self.keys = Keys(self.environ)
         self._config = config
         self._connect = connect or _connect
         self._engine: EngineProcess | None = None
@@ -101,9 +101,13 @@ class Context:
             self._client = client
         return client
 
-    def key(self, *, openai: bool) -> secrets.Secret | None:
-        """Return the provider's key: PEN_API_KEY, or for OpenAI's own host OPENAI_API_KEY."""
-        return self._keys["PEN_API_KEY"] or (self._keys["OPENAI_API_KEY"] if openai else None)
+    def key(self, url: str) -> Secret | None:
+        """Return the key of the provider at URL, None if there is none; AuthError if it cannot do without."""
+        found = self.keys.find(url)
+        if found is None and host_of(url) == OPENAI:
+            raise AuthError(f"There is no key for {OPENAI}.",
+                            hint=f"Put it into auth-source, OPENAI_API_KEY, or the file {self.keys.file}.")
+        return found.key if found else None
 
     @property
     def ledger(self) -> Ledger:
@@ -257,5 +261,4 @@ def _connect(context: Context, say: Callable[[str], None]) -> Client:
         running = context.engine().ensure(say)
         return Client(running.base_url, running.token, local=True, alive=running.alive)
     url = context.config.base_url
-    # A key is bound to its host: OpenAI's goes to OpenAI and nowhere else (openai-api.md, section 9).
-    return Client(url, context.key(openai=url.startswith("https://api.openai.com/")), local=False)
+    return Client(url, context.key(url), local=False)

@@ -78,8 +78,7 @@ class Engine:
         own = running is not None and url.rstrip("/") in (running.base_url, running.root)
         if own and running is not None:
             return abilities(Client(running.base_url, running.token, local=True), model)
-        key = self._context.key(openai=url.startswith("https://api.openai.com/"))
-        return abilities(Client(url, key, local=False), model)
+        return abilities(Client(url, self._context.key(url), local=False), model)
 
     def token(self) -> Secret:
         """Return the running engine's token, for a client that is not pen; ConnectionLostError if none runs."""

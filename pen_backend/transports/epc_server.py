@@ -145,6 +145,13 @@ class LinkServer(EPCClientManager, EPCCore):
         for name, method in registry.items():
             EPCCore.register_function(self, method.function, name)
 
+    def ask_key(self, host: str) -> bool:
+        """Ask the newest client that finds keys for that of HOST; False if there is none."""
+        asked = next((client for client in reversed(self.clients) if client.dispatcher.finds_keys), None)
+        if asked is not None:
+            asked.dispatcher.ask_key(host)
+        return asked is not None
+
     def lost(self, handler: Link) -> None:
         """Act on a peer that cannot be written to."""
         raise NotImplementedError

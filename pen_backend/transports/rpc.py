@@ -79,6 +79,7 @@ class Dispatcher:
         self._stream_pool = streams or Pool("stream", STREAMS, WAITING)
         self._pid = pid
         self._flusher = Flusher(write, lambda error: envelope(error)[11:-1])
+        self.finds_keys = False
         self._lock = threading.Lock()
         self._waiting: set[int] = set()
         self._stream_of: dict[int, str] = {}
@@ -125,6 +126,13 @@ class Dispatcher:
         self._flusher.close()
         self._calls.close()
         self._stream_pool.close()
+
+    def ask_key(self, host: str) -> None:
+        """Ask the client for a provider's key; it answers by the call `providers-set-key`."""
+        with self._lock:
+            self._count += 1
+            name = f"key-{self._pid}-{self._count}"
+        self._write(frame(f'(call 0 pen-event ("{name}" 0 key (:host {quote(host)})))'))
 
     def methods(self, uid: int) -> None:
         """Answer with the table of methods: name, arguments, documentation."""
@@ -223,13 +231,14 @@ class _Link:
 
     @rpc(inline=True)
     def hello(self, protocol: int, client: str = "unknown", emacs: str | None = None,
-              token: str | None = None) -> Hello:
-        """Compare versions; the first call of a connection."""
+              token: str | None = None, keys: bool = False) -> Hello:
+        """Compare versions; the first call of a connection. KEYS says that the client can find providers' keys."""
         del emacs, token  # for the log of a later version; over pipes no token is needed
         if protocol != PROTOCOL:
             raise VersionError(f"Emacs has pen {client[:20]} (protocol {protocol}), the service is pen "
                                f"{self._hello.server} (protocol {PROTOCOL}).",
                                hint="Run M-x pen-install-backend.")
+        self._dispatcher.finds_keys = keys
         return self._hello
 
     @rpc(inline=True)

@@ -15,12 +15,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pen_backend.secrets import Secret
     from pen_backend.service.context import Context
+    from pen_backend.service.keys import Keys
     from pen_backend.service.registry import Registry
     from pen_backend.transports.arguments import Parser
 
+    Composed = tuple[Context | None, Registry]
+
 VARIABLE = "PEN_EPC_TOKEN"  # what clients on a port must know
 
-NOUNS = ("prompts", "datasets", "jobs", "completions", "models", "engine", "evaluations")
+NOUNS = ("prompts", "datasets", "jobs", "completions", "models", "engine", "evaluations", "providers")
 
 
 def main(arguments: Sequence[str] = ()) -> int:
@@ -29,9 +32,8 @@ def main(arguments: Sequence[str] = ()) -> int:
     if arguments:
         return _serve_port(arguments, parent)
     reader, writer = take_wire()
-    from pen_backend.config import directories
-
-    return run(build(), reader, writer, directories(os.environ).state, parent)
+    context, registry = compose()
+    return run(registry, reader, writer, context.directories.state, parent, keys=context.keys)
 
 
 def add_options(parser: "Parser") -> None:
@@ -58,7 +60,7 @@ def _serve_port(arguments: Sequence[str], parent: int) -> int:
     from pen_backend.config import directories
 
     try:
-        return run_tcp(build, directories(os.environ).state, port=options.port or 0, keep=options.keep,
+        return run_tcp(compose, directories(os.environ).state, port=options.port or 0, keep=options.keep,
                        token_file=options.token_file, parent=parent)
     except PenError as error:
         print(f"pen serve: {error}", file=sys.stderr)
@@ -83,10 +85,16 @@ def take_wire() -> tuple[int, int]:
 
 def build() -> "Registry":
     """Compose all services into the table of methods."""
+    return compose()[1]
+
+
+def compose() -> "tuple[Context, Registry]":
+    """Compose all services: what they share, and the table of methods."""
     from pen_backend.service.context import Context
     from pen_backend.service.registry import build_registry
 
-    return build_registry(services(Context()))
+    context = Context()
+    return context, build_registry(services(context))
 
 
 def services(context: "Context") -> Mapping[str, object]:
@@ -95,24 +103,26 @@ def services(context: "Context") -> Mapping[str, object]:
             for noun in NOUNS}
 
 
-def run(registry: "Registry", reader: int, writer: int, state: Path, parent: int) -> int:
-    """Serve REGISTRY on two descriptors; logs go to STATE."""
+def run(registry: "Registry", reader: int, writer: int, state: Path, parent: int, *, keys: "Keys | None" = None) -> int:
+    """Serve REGISTRY on two descriptors; logs go to STATE. KEYS that are missing are asked for at the other end."""
     with python2_names():
         from pen_backend.transports.epc_server import PipeServer
     from pen_backend.transports.service_log import install
 
     log = install(state / "service.log")
     server = PipeServer(registry, note=log.note)
+    if keys is not None:
+        keys.ask = server.ask_key
     leave_stderr(state / "service-output.log")
     server.watch_parent(parent)
     server.serve(reader, writer)
     return 0
 
 
-def run_tcp(build: "Callable[[], Registry]", state: Path, *, port: int = 0, keep: bool = False,
+def run_tcp(make: "Callable[[], Composed]", state: Path, *, port: int = 0, keep: bool = False,
             token_file: Path | None = None, parent: int | None = None,
             patience: tuple[float, float] = (5.0, 30.0)) -> int:
-    """Serve what BUILD makes on a port, which is the first line on stdout, alone; PARENT's end is this one's.
+    """Serve what MAKE composes on a port, which is the first line on stdout, alone; PARENT's end is this one's.
 
     epc.el runs its server in a terminal and takes any other first line for an error, so nothing may be printed before.
     PATIENCE is for a greeting and for the rest of a message, in seconds.
@@ -129,7 +139,10 @@ def run_tcp(build: "Callable[[], Registry]", state: Path, *, port: int = 0, keep
         from pen_backend.transports.service_log import install
 
         log = install(state / "service.log")
-        server = TcpServer(build(), token, port=port, keep=keep, note=log.note, patience=patience)
+        context, registry = make()
+        server = TcpServer(registry, token, port=port, keep=keep, note=log.note, patience=patience)
+        if context is not None:
+            context.keys.ask = server.ask_key
     except BaseException as error:
         os.dup2(err, 2)  # whoever started it reads why
         if isinstance(error, OSError):

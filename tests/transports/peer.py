@@ -244,13 +244,13 @@ def serve_port(arguments: list[str]) -> int:
     def given(name: str) -> str | None:
         return arguments[arguments.index(name) + 1] if name in arguments else None
 
-    def build() -> Registry:
+    def make() -> tuple[None, Registry]:
         if "--noise" in arguments:
             noisy()
-        return build_registry({"test": Test(), "jobs": Jobs("--crash" in arguments)})
+        return None, build_registry({"test": Test(), "jobs": Jobs("--crash" in arguments)})
 
     file = given("--token-file")
-    return run_tcp(build, Path(given("--state") or tempfile.mkdtemp()), keep="--keep" in arguments,
+    return run_tcp(make, Path(given("--state") or tempfile.mkdtemp()), keep="--keep" in arguments,
                    token_file=Path(file) if file else None, parent=os.getppid(),
                    patience=(1.0, 1.0) if "--hasty" in arguments else (5.0, 30.0))
 
