@@ -1,4 +1,4 @@
-;;; pen-jobs-test.el --- The screens of jobs, on a service that is a table -*- lexical-binding: t; -*-
+;;; pen-jobs-test.el --- The list of jobs, on a service that is a table -*- lexical-binding: t; -*-
 
 ;; Copyright (C) 2026 The pen maintainers
 ;; SPDX-License-Identifier: GPL-3.0-or-later
@@ -7,169 +7,161 @@
 
 ;;; Code:
 
-(require 'ert)
-(require 'cl-lib)
-(require 'pen-rpc-fake)
-(require 'pen-jobs)
+(require 'pen-job-scene)
+(require 'pen-complete)
 
-(defconst pen-jobs-test-detail
-  '(:id "ftjob-1" :status "running" :model "pen-tiny" :prompt "pun-complete"
-        :step 5 :total-steps 100
-        :hyperparameters ((:name "n_epochs" :value "2") (:name "batch_size" :value "4")))
-  "What the service says of the job when it is first asked.")
+(defun pen-jobs-test-job (number &rest fields)
+  "Return job NUMBER, which has ended unless FIELDS say otherwise."
+  (append fields (list :id (format "ftjob-%d" number) :status "succeeded" :model "pen-tiny"
+                       :prompt "pun-complete" :fine-tuned-model (format "ft:x:%d" number)
+                       :created-at number :step 9 :total-steps 9 :train-loss 1.5
+                       :losses '(3.0 2.0 1.5))))
+
+(defun pen-jobs-test-told (job)
+  "Return the event that tells of JOB."
+  (list 'log :what 'text :level 'info :text "" :data (list (list "job" job))))
 
 (defmacro pen-jobs-test-with (events &rest body)
-  "Run BODY in the buffer of a job that EVENTS happen to."
+  "Run BODY in the list of jobs that EVENTS tell of."
   (declare (indent 1))
-  `(pen-rpc-fake-with (list (list "jobs-show" 'value pen-jobs-test-detail)
-                            (append (list "jobs-watch" 'events) ,events))
-     (let (pen-jobs--running pen-jobs-activity)
+  `(pen-rpc-fake-with (list (append (list "jobs-watch-all" 'events) ,events))
+     (let (pen-job-activity--running pen-job-activity)
        (save-window-excursion
-         (let ((buffer (pen-job "ftjob-1")))
+         (with-current-buffer (pen-jobs)
            (unwind-protect
-               (with-current-buffer buffer
-                 (pen-rpc-fake-settle 0.1)
+               (progn
+                 (pen-job-scene-wait-for
+                  (lambda () (and (null pen-rpc--events)
+                                  (null (pen-redraw-timer pen-jobs--redraw))
+                                  (or (null pen-jobs--stream)
+                                      (pen-stream-id pen-jobs--stream)))))
                  ,@body)
-             (when (buffer-live-p buffer)
-               (kill-buffer buffer))))))))
+             (when (get-buffer "*pen-jobs*")
+               (kill-buffer "*pen-jobs*"))
+             (pen-rpc-fake-settle 0.02)))))))
 
-(defun pen-jobs-test-text ()
-  "Return the text of this buffer."
-  (buffer-substring-no-properties (point-min) (point-max)))
+(defun pen-jobs-test-ids ()
+  "Return the ids of the list, from above."
+  (let (ids)
+    (save-excursion
+      (goto-char (point-min))
+      (while (not (eobp))
+        (when (tabulated-list-get-id)
+          (push (tabulated-list-get-id) ids))
+        (forward-line)))
+    (nreverse ids)))
 
-(defun pen-jobs-test-has (text)
-  "Check that this buffer has TEXT."
-  (should (string-match-p (regexp-quote text) (pen-jobs-test-text))))
-
-(ert-deftest pen-jobs-test-opens-at-once-and-does-not-wait ()
-  (pen-rpc-fake-with '(("jobs-show" hang) ("jobs-watch" hang))
-    (save-window-excursion
-      (let ((before (float-time))
-            (buffer (pen-job "ftjob-1")))
-        (should (< (- (float-time) before) 0.1))
-        (should (equal (buffer-name buffer) "*pen-job ftjob-1*"))
-        (kill-buffer buffer)))))
-
-(ert-deftest pen-jobs-test-shows-what-is-known ()
-  (pen-jobs-test-with nil
-    (pen-jobs-test-has "Status  running")
-    (pen-jobs-test-has "Model   pen-tiny\n")
-    (pen-jobs-test-has "n_epochs                   2\nbatch_size                 4\n")
-    (pen-jobs-test-has "Step    5/100")))
-
-(ert-deftest pen-jobs-test-follows-progress ()
-  (pen-jobs-test-with '((progress :step 50 :steps 100 :loss 2.3456 :valid-loss 2.6
-                                  :tokens-per-second 5432.1 :eta 90.0))
-    (pen-jobs-test-has "50/100  [###############...............]")
-    (pen-jobs-test-has "train 2.346   valid 2.600")
-    (pen-jobs-test-has "5432 tokens/s")
-    (pen-jobs-test-has "Left    2 min")
-    (should (equal pen-jobs-activity "[1 50/100]"))
-    (should (equal header-line-format " ftjob-1  running  step 50/100"))))
-
-(ert-deftest pen-jobs-test-a-valid-loss-stays-until-the-next ()
-  (pen-jobs-test-with '((progress :step 50 :steps 100 :loss 2.0 :valid-loss 2.6)
-                        (progress :step 51 :steps 100 :loss 1.9 :valid-loss nil))
-    (pen-jobs-test-has "train 1.900   valid 2.600")))
-
-(ert-deftest pen-jobs-test-loss-that-is-no-number-looks-like-an-error ()
-  (pen-jobs-test-with (list (list 'progress :step 50 :steps 100 :loss 0.0e+NaN))
-    (pen-jobs-test-has "train NaN")
-    (goto-char (point-min))
-    (search-forward "NaN")
-    (should (eq (get-text-property (1- (point)) 'face) 'error))))
-
-(ert-deftest pen-jobs-test-samples-are-newest-first ()
-  (pen-jobs-test-with '((log :what sample :text "old" :data (("step" 10) ("prompt" "a\nb\n")))
-                        (log :what sample :text "new\nmore" :data (("step" 20) ("prompt" "a\nb\n"))))
-    (should (string-match-p "    20  …b\n        new\n        more\n    10  …b\n        old\n"
-                            (pen-jobs-test-text)))))
-
-(ert-deftest pen-jobs-test-events-are-newest-first ()
-  (pen-jobs-test-with '((log :what text :text "The job began.")
-                        (log :what checkpoint :text "Step 10 is kept.")
-                        (log :what warning :text "It is slow."))
-    (should (string-match-p
-             "\nwarning: It is slow.\ncheckpoint: Step 10 is kept.\nThe job began.\n"
-             (pen-jobs-test-text)))))
-
-(ert-deftest pen-jobs-test-end-is-shown-and-said ()
-  (let (said)
-    (cl-letf (((symbol-function 'message)
-               (lambda (format &rest args) (setq said (apply #'format format args)))))
-      (pen-jobs-test-with '((progress :step 100 :steps 100 :loss 1.0)
-                            (done :reason finished
-                                  :value (:id "ftjob-1" :status "succeeded" :model "pen-tiny"
-                                              :prompt "pun-complete"
-                                              :fine-tuned-model "ft:pen-tiny::1")))
-        (pen-jobs-test-has "Status  succeeded")
-        (pen-jobs-test-has "pen-tiny → ft:pen-tiny::1")
-        (should-not (string-match-p "^Left" (pen-jobs-test-text)))
-        (should-not pen-jobs-activity)
-        (should (equal said
-                       "Job ftjob-1 is done; \"pun-complete\" now answers with ft:pen-tiny::1."))))))
-
-(ert-deftest pen-jobs-test-failure-says-why ()
-  (pen-jobs-test-with '((done :reason finished
-                              :value (:id "ftjob-1" :status "failed" :error "The disk is full.")))
-    (pen-jobs-test-has "Status  failed: The disk is full.")))
-
-(ert-deftest pen-jobs-test-lost-service-is-shown-and-g-follows-again ()
-  (pen-jobs-test-with '((error :kind connection-lost :message "The service ended."))
-    (pen-jobs-test-has "The service ended. g follows it again.")
-    (should-not pen-jobs-activity)
-    (revert-buffer)
-    (pen-rpc-fake-settle)
-    (should (= 2 (cl-count "jobs-watch" pen-rpc-fake-calls :key #'car :test #'equal)))))
-
-(ert-deftest pen-jobs-test-killing-the-buffer-ends-the-subscription-only ()
-  (pen-jobs-test-with '((progress :step 1 :steps 2))
-    (kill-buffer)
-    (pen-rpc-fake-settle)
-    (should (equal (pen-rpc-fake-last "pen-cancel") '(:id "fake-1")))
-    (should (eq (pen-rpc-fake-last "jobs-cancel") 'none))
-    (should-not pen-jobs-activity)))
-
-(ert-deftest pen-jobs-test-many-events-are-drawn-20-times-a-second ()
-  (pen-jobs-test-with '((progress :step 1 :steps 2000))
-    (let ((draws 0) (before (float-time)))
-      (cl-letf* ((insert-it (symbol-function 'pen-job--insert))
-                 ((symbol-function 'pen-job--insert)
-                  (lambda () (setq draws (1+ draws)) (funcall insert-it))))
-        (dotimes (step 500)
-          (pen-rpc-fake-event "fake-1" 'progress :step step :steps 2000 :loss 2.0))
-        (should (<= draws (1+ (* 20 (- (float-time) before)))))))))
-
-(ert-deftest pen-jobs-test-point-stays-where-it-was ()
-  (pen-jobs-test-with '((progress :step 50 :steps 100 :loss 2.0))
-    (goto-char 20)
-    (pen-rpc-fake-event "fake-1" 'progress :step 51 :steps 100 :loss 1.9)
-    (pen-rpc-fake-settle 0.1)
-    (should (= (point) 20))))
-
-(ert-deftest pen-jobs-test-cancel-from-lisp-returns-the-status ()
-  (pen-rpc-fake-with '(("jobs-cancel" value (:id "j" :status "cancelled")))
-    (should (eq (pen-job-cancel "j") 'cancelled))))
-
-(ert-deftest pen-jobs-test-list-shows-jobs-and-ret-opens-one ()
-  (pen-rpc-fake-with `(("jobs-list" value (,pen-jobs-test-detail
-                                           (:id "ftjob-0" :status "succeeded" :model "pen-tiny"
-                                                :step 9 :total-steps 9 :train-loss 1.5)))
-                       ("jobs-show" hang) ("jobs-watch" hang))
+(ert-deftest pen-jobs-test-opens-at-once ()
+  (pen-rpc-fake-with '(("jobs-watch-all" hang))
     (save-window-excursion
       (with-current-buffer (pen-jobs)
-        (pen-rpc-fake-settle)
-        (pen-jobs-test-has "ftjob-1")
-        (pen-jobs-test-has "1.500")
-        (goto-char (point-min))
-        (search-forward "ftjob-0")
-        (should (eq (key-binding (kbd "RET")) 'pen-job))
-        (should (equal (pen-job--here) "ftjob-0"))
-        (kill-buffer)))))
+        (pen-job-scene-has "Asking for the jobs…")
+        (kill-buffer)
+        (pen-rpc-fake-settle 0.02)))))
 
-(ert-deftest pen-jobs-test-durations-are-for-people ()
-  (should (equal (mapcar #'pen-job-duration '(nil 0.0e+NaN 5 59.4 90 7200))
-                 '("–" "–" "5 s" "59 s" "2 min" "2.0 h"))))
+(ert-deftest pen-jobs-test-shows-figures-and-a-curve ()
+  (pen-jobs-test-with (list (pen-jobs-test-told
+                             (pen-jobs-test-job 1 :status "running" :step 120 :total-steps 400
+                                                :train-loss 2.314 :valid-loss 2.6 :eta-seconds 180)))
+    (pen-job-scene-matches
+     "^ftjob-1 +pen-tiny +running +120/400 +2.31 +2.60 +3 min +█▃▁$")
+    (should (equal pen-job-activity "[1 120/400]"))))
+
+(ert-deftest pen-jobs-test-the-newest-job-is-on-top ()
+  (pen-jobs-test-with (mapcar (lambda (number) (pen-jobs-test-told (pen-jobs-test-job number)))
+                              '(1 2 3))
+    (pen-job-scene-has "ftjob-3")
+    (should (equal (pen-jobs-test-ids) '("ftjob-3" "ftjob-2" "ftjob-1")))))
+
+(ert-deftest pen-jobs-test-an-empty-list-says-what-to-do ()
+  (pen-jobs-test-with '((done :reason finished :value nil))
+    (pen-job-scene-has "There are no jobs yet; M-x pen-finetune-region makes one.")))
+
+(ert-deftest pen-jobs-test-a-service-that-fails-is-said-and-g-asks-again ()
+  (pen-jobs-test-with '((error :kind connection-lost :message "The service ended."))
+    (pen-job-scene-has "The service ended. g asks again.")
+    (revert-buffer)
+    (should (pen-job-scene-wait-for
+             (lambda () (= 2 (cl-count "jobs-watch-all" pen-rpc-fake-calls
+                                       :key #'car :test #'equal)))))))
+
+(ert-deftest pen-jobs-test-point-stays-on-its-job-in-every-window ()
+  (pen-jobs-test-with (mapcar (lambda (number) (pen-jobs-test-told (pen-jobs-test-job number)))
+                              '(1 2 3))
+    (pen-job-scene-has "ftjob-3")
+    (goto-char (point-min))
+    (search-forward "ftjob-1")
+    (let ((other (split-window)) (column (current-column)))
+      (set-window-buffer other (current-buffer))
+      (set-window-point other (progn (search-backward "ftjob-2") (point)))
+      (search-forward "ftjob-1")
+      (set-window-point nil (point))
+      (dolist (number '(4 5))
+        (apply #'pen-rpc-fake-event "fake-1" (pen-jobs-test-told (pen-jobs-test-job number))))
+      (pen-job-scene-has "ftjob-5")
+      (should (equal (tabulated-list-get-id (window-point)) "ftjob-1"))
+      (should (= (current-column) column))
+      (should (equal (tabulated-list-get-id (window-point other)) "ftjob-2")))))
+
+(ert-deftest pen-jobs-test-is-drawn-only-where-somebody-can-see-it ()
+  (pen-jobs-test-with (list (pen-jobs-test-told (pen-jobs-test-job 1 :status "running")))
+    (pen-job-scene-has "ftjob-1")
+    (pen-job-scene-wait-for (lambda () (null (pen-redraw-timer pen-jobs--redraw))))
+    (switch-to-buffer "*scratch*")
+    (with-current-buffer "*pen-jobs*"
+      (apply #'pen-rpc-fake-event "fake-1" (pen-jobs-test-told (pen-jobs-test-job 2)))
+      (pen-rpc-fake-settle 0.1)
+      (should-not (string-match-p "ftjob-2" (pen-job-scene-text)))
+      (switch-to-buffer "*pen-jobs*")
+      (run-hook-with-args 'window-buffer-change-functions (selected-window))
+      (pen-job-scene-has "ftjob-2"))))
+
+(ert-deftest pen-jobs-test-diverged-loss-is-in-the-face-of-errors ()
+  (pen-jobs-test-with (list (pen-jobs-test-told
+                             (pen-jobs-test-job 1 :status "running" :train-loss 0.0e+NaN
+                                                :losses '(3.0 2.0 0.0e+NaN))))
+    (pen-job-scene-has "NaN")
+    (goto-char (point-min))
+    (search-forward "NaN")
+    (should (eq (get-text-property (1- (point)) 'face) 'error))
+    (search-forward "█▁×")))
+
+(ert-deftest pen-jobs-test-keys-act-on-the-job-of-the-line ()
+  (pen-jobs-test-with (list (pen-jobs-test-told (pen-jobs-test-job 1))
+                            (pen-jobs-test-told (pen-jobs-test-job 2 :status "running")))
+    (pen-job-scene-has "ftjob-2")
+    (let ((pen-default-model nil))
+      (goto-char (point-min))
+      (search-forward "ftjob-1")
+      (pen-job-scene-press "m")
+      (should (equal pen-default-model "ft:x:1"))
+      (should-error (pen-job-scene-press "p") :type 'user-error))
+    (should (equal (mapcar (lambda (key) (key-binding (kbd key)))
+                           '("RET" "c" "p" "x" "m" "d" "+" "g" "S"))
+                   '(pen-job pen-job-cancel pen-job-pause-or-resume pen-job-compare
+                             pen-job-use-model pen-job-delete-model pen-finetune-file
+                             revert-buffer tabulated-list-sort)))))
+
+(ert-deftest pen-jobs-test-sorts-by-number ()
+  (pen-jobs-test-with (list (pen-jobs-test-told (pen-jobs-test-job 1 :train-loss 10.5))
+                            (pen-jobs-test-told (pen-jobs-test-job 2 :train-loss 9.5)))
+    (pen-job-scene-has "ftjob-2")
+    (tabulated-list-sort 4)
+    (should (equal (pen-jobs-test-ids) '("ftjob-2" "ftjob-1")))
+    (tabulated-list-sort 4)
+    (should (equal (pen-jobs-test-ids) '("ftjob-1" "ftjob-2")))))
+
+(ert-deftest pen-jobs-test-columns-are-an-option ()
+  (let ((pen-jobs-columns '(status prompt)))
+    (pen-jobs-test-with (list (pen-jobs-test-told (pen-jobs-test-job 1)))
+      (pen-job-scene-matches "^succeeded +pun-complete *$"))))
+
+(ert-deftest pen-jobs-test-killing-the-buffer-ends-the-subscription ()
+  (pen-jobs-test-with (list (pen-jobs-test-told (pen-jobs-test-job 1 :status "running")))
+    (should pen-job-activity)
+    (kill-buffer)
+    (should (equal (pen-rpc-fake-last "pen-cancel") '(:id "fake-1")))
+    (should-not pen-job-activity)))
 
 (provide 'pen-jobs-test)
 ;;; pen-jobs-test.el ends here

@@ -60,9 +60,9 @@
 
 (ert-deftest pen-test-mode-line-tells-what-runs ()
   (defvar pen-answer-activity)
-  (defvar pen-jobs-activity)
+  (defvar pen-job-activity)
   (let ((pen-answer-activity ":1/3")
-        (pen-jobs-activity "[2 120/400]"))
+        (pen-job-activity "[2 120/400]"))
     (should (equal (substring-no-properties (pen--mode-line)) " Pen:1/3[2 120/400]"))
     (let ((pen-mode-line nil))
       (should (equal (pen--mode-line) " Pen")))))

@@ -1,0 +1,144 @@
+;;; pen-job-action.el --- What can be done to a job, and with what it made -*- lexical-binding: t; -*-
+
+;; Copyright (C) 2026 The pen maintainers
+;; SPDX-License-Identifier: GPL-3.0-or-later
+
+;; This file is not part of GNU Emacs.
+
+;;; Commentary:
+
+;; Pause, resume and cancel a job, use its model or a checkpoint, compare it
+;; with its base, delete it.  The commands act on the job of this buffer, or of
+;; this line of `pen-jobs', and ask for one elsewhere.  From Lisp they wait.
+
+;;; Code:
+
+(require 'seq)
+(require 'pen-rpc)
+(require 'pen-rpc-methods)
+(require 'pen-stream)
+(require 'pen-read)
+(require 'pen-job-figures)
+(require 'pen-job-follow)
+
+;;;; Declarations
+
+(defvar pen-default-model)
+(defvar pen-jobs--jobs)
+(declare-function tabulated-list-get-id "tabulated-list" (&optional pos))
+(declare-function pen-compare-models "pen-compare" (prompt base tuned))
+
+;;;; Functions
+
+(defun pen-job-here ()
+  "Return the id of the job of this buffer or line; nil elsewhere."
+  (or pen-job--id
+      (and (derived-mode-p 'pen-jobs-mode) (tabulated-list-get-id))))
+
+(defun pen-job-read ()
+  "Return the id of the job of this buffer or line, else ask."
+  (or (pen-job-here)
+      (let ((id (pen-read-job-id)))
+        (if (string-empty-p id)
+            (user-error "No job was named")
+          id))))
+
+(defun pen-job--summary ()
+  "Return what is known of the job of this buffer or line."
+  (cond (pen-job--id pen-job--fields)
+        ((pen-job-here)
+         (seq-find (lambda (job) (equal (plist-get job :id) (pen-job-here)))
+                   pen-jobs--jobs))
+        (t (user-error "There is no job here"))))
+
+(defun pen-job--do (method id wait)
+  "Call METHOD for the job ID; WAIT and return the new status, or return nil."
+  (if wait
+      (let ((job (funcall method :id id)))
+        (run-hook-with-args 'pen-job-touched-functions job)
+        (pen-job-status (plist-get job :status)))
+    (funcall method
+             :id id
+             :then (lambda (job)
+                     (run-hook-with-args 'pen-job-touched-functions job)
+                     (message "Job %s is %s." id (pen-job-standing job)))
+             :else (lambda (err) (pen-stream-report (pen-stream-error-plist err))))
+    nil))
+
+(defun pen-job--model ()
+  "Return the model of the checkpoint on this line, else that of the job."
+  (or (get-text-property (point) 'pen-job-checkpoint)
+      (plist-get (pen-job--summary) :fine-tuned-model)
+      (plist-get (car pen-job--checkpoints) :model)
+      (user-error "This job has no model yet, and no checkpoint")))
+
+;;;; Commands
+
+;;;###autoload
+(defun pen-job-cancel (id &optional ask)
+  "Stop training the job ID for good; ASK first.
+From Lisp, wait and return its new status, a symbol."
+  (interactive (list (pen-job-read) t))
+  (if (not ask)
+      (pen-job--do #'pen-rpc-jobs-cancel id t)
+    (when (y-or-n-p (format "Stop training %s for good? " id))
+      (pen-job--do #'pen-rpc-jobs-cancel id nil))))
+
+;;;###autoload
+(defun pen-job-pause (id &optional quietly)
+  "Pause the job ID after its step; `pen-job-resume' has it go on.
+From Lisp, wait and return its new status, a symbol; QUIETLY does not
+wait and returns nil."
+  (interactive (list (pen-job-read) t))
+  (pen-job--do #'pen-rpc-jobs-pause id (not quietly)))
+
+;;;###autoload
+(defun pen-job-resume (id &optional quietly)
+  "Let the paused job ID go on from where it was.
+From Lisp, wait and return its new status, a symbol; QUIETLY does not
+wait and returns nil."
+  (interactive (list (pen-job-read) t))
+  (pen-job--do #'pen-rpc-jobs-resume id (not quietly)))
+
+(defun pen-job-pause-or-resume ()
+  "Pause the job of this buffer or line; resume it if it is paused."
+  (interactive)
+  (let* ((job (pen-job--summary))
+         (status (plist-get job :status)))
+    (when (pen-job-finished-p status)
+      (user-error "This job has ended: it %s"
+                  (if (equal (format "%s" status) "cancelled") "was cancelled" status)))
+    (if (or (pen-job-paused-p status) (equal (plist-get job :want) "pause"))
+        (pen-job-resume (pen-job-here) t)
+      (pen-job-pause (pen-job-here) t))))
+
+(defun pen-job-use-model ()
+  "Complete with the model of this checkpoint or job from now on."
+  (interactive)
+  (let ((model (pen-job--model)))
+    (require 'pen-complete)
+    (setq pen-default-model model)
+    (message "Completions now come from %s." model)))
+
+(defun pen-job-compare ()
+  "Compare the model of this checkpoint or job with its base, side by side."
+  (interactive)
+  (let ((job (pen-job--summary))
+        (model (pen-job--model)))
+    (require 'pen-compare)
+    (pen-compare-models (or (plist-get job :prompt) (pen-read-prompt-name nil))
+                        (plist-get job :model) model)))
+
+(defun pen-job-delete-model ()
+  "Delete the model that the job of this line made; the job stays listed."
+  (interactive)
+  (let ((model (or (plist-get (pen-job--summary) :fine-tuned-model)
+                   (user-error "This job has made no model"))))
+    (when (y-or-n-p (format "Delete the model %s for good? " model))
+      (pen-rpc-models-delete
+       :id model
+       :then (lambda (_) (message "Model %s is deleted." model))
+       :else (lambda (err) (pen-stream-report (pen-stream-error-plist err)))))))
+
+(provide 'pen-job-action)
+;;; pen-job-action.el ends here

@@ -1,0 +1,66 @@
+;;; pen-job-activity.el --- What the mode line says of jobs -*- lexical-binding: t; -*-
+
+;; Copyright (C) 2026 The pen maintainers
+;; SPDX-License-Identifier: GPL-3.0-or-later
+
+;; This file is not part of GNU Emacs.
+
+;;; Commentary:
+
+;; Buffers that follow jobs tell here how far they are; `pen-mode' shows
+;; `pen-job-activity', which changes with an event and never by a timer.
+
+;;; Code:
+
+(require 'cl-lib)
+(require 'seq)
+(require 'pen-job-figures)
+
+;;;; Internal variables
+
+(defvar pen-job-activity nil
+  "How many jobs run and how far the newest is, [2 120/400], or nil.")
+
+(defvar pen-job-activity--running nil
+  "Jobs that run, newest first: lists (ID BUFFER FIELDS), BUFFER follows it.")
+
+;;;; Functions
+
+(defun pen-job-activity-note (id fields)
+  "Tell the FIELDS of the job ID, followed by this buffer."
+  (let ((buffer (current-buffer)))
+    (if (or (pen-job-finished-p (plist-get fields :status))
+            (pen-job-paused-p (plist-get fields :status)))
+        (setq pen-job-activity--running
+              (seq-remove (lambda (one) (equal (car one) id)) pen-job-activity--running))
+      (let ((known (seq-find (lambda (one) (and (equal (car one) id) (eq (cadr one) buffer)))
+                             pen-job-activity--running)))
+        (if known
+            (setcar (cddr known) fields)
+          (push (list id buffer fields) pen-job-activity--running))))
+    (pen-job-activity--show)))
+
+(defun pen-job-activity-forget ()
+  "Tell that this buffer follows no job any more."
+  (setq pen-job-activity--running
+        (seq-remove (lambda (one) (eq (cadr one) (current-buffer)))
+                    pen-job-activity--running))
+  (pen-job-activity--show))
+
+(defun pen-job-activity--show ()
+  "Say in the mode line how many jobs run, and how far the newest is."
+  (let* ((ids (seq-uniq (mapcar #'car pen-job-activity--running)))
+         (newest (seq-filter (lambda (one) (equal (car one) (car ids)))
+                             pen-job-activity--running))
+         (text (and ids
+                    (format "[%d %s]" (length ids)
+                            (pen-job-step
+                             (car (seq-sort-by
+                                   (lambda (fields) (or (plist-get fields :step) 0)) #'>
+                                   (mapcar #'caddr newest))))))))
+    (unless (equal text pen-job-activity)
+      (setq pen-job-activity text)
+      (force-mode-line-update t))))
+
+(provide 'pen-job-activity)
+;;; pen-job-activity.el ends here

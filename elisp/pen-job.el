@@ -1,0 +1,316 @@
+;;; pen-job.el --- One fine-tuning job, live -*- lexical-binding: t; -*-
+
+;; Copyright (C) 2026 The pen maintainers
+;; SPDX-License-Identifier: GPL-3.0-or-later
+
+;; This file is not part of GNU Emacs.
+
+;;; Commentary:
+
+;; `pen-job' shows how far a job is, its loss curve, sample completions (newest
+;; first), checkpoints, events, hyperparameters and cost.  It is drawn when
+;; events come, and only while somebody can see it; point stays on its line.
+;;
+;; RET on a checkpoint completes with it, x compares it, s has the newest one
+;; write, p pauses and resumes, c cancels.
+
+;;; Code:
+
+(require 'cl-lib)
+(require 'seq)
+(require 'subr-x)
+(require 'pen-redraw)
+(require 'pen-job-figures)
+(require 'pen-job-activity)
+(require 'pen-job-follow)
+(require 'pen-job-curve)
+(require 'pen-job-action)
+
+;;;; Keymaps
+
+(defvar pen-job-mode-map
+  (let ((map (make-sparse-keymap)))
+    (define-key map (kbd "RET") #'pen-job-visit)
+    (define-key map "c" #'pen-job-cancel)
+    (define-key map "j" #'pen-jobs)
+    (define-key map "L" #'pen-job-curve-toggle-log)
+    (define-key map "m" #'pen-job-use-model)
+    (define-key map "n" #'pen-job-next)
+    (define-key map "p" #'pen-job-pause-or-resume)
+    (define-key map "s" #'pen-job-sample)
+    (define-key map "x" #'pen-job-compare)
+    (define-key map "X" #'pen-job-curve-toggle-x)
+    (define-key map (kbd "C-c C-k") #'pen-job-cancel)
+    map)
+  "Keys of the buffer of one job.")
+
+;;;; Internal variables
+
+(defvar-local pen-job--redraw nil "Draws this buffer now and then.")
+(defvar-local pen-job--stale nil "Non-nil if this buffer must be drawn once it is seen.")
+
+(defconst pen-job--keys
+  "RET use checkpoint  x compare  m use model  s sample now  p pause/resume  c cancel
+L logarithm  X steps/tokens  n next section  j all jobs  g refresh  q quit"
+  "What the last lines say.")
+
+;;;; Declarations
+
+(declare-function pen-jobs "pen-jobs" ())
+
+;;;; Functions: when to draw
+
+(defun pen-job--changed ()
+  "Draw this buffer soon, or when somebody sees it."
+  (if (get-buffer-window nil t)
+      (pen-redraw-soon pen-job--redraw)
+    (setq pen-job--stale t)))
+
+(defun pen-job--seen (_window)
+  "Draw this buffer, which is seen in a window now, if it must be."
+  (when pen-job--stale
+    (pen-redraw-soon pen-job--redraw)))
+
+(defun pen-job--draw ()
+  "Draw this buffer; point and what windows show stay on their lines."
+  (let ((places (mapcar (lambda (window)
+                          (list window (pen-job--anchor (window-start window))
+                                (pen-job--anchor (window-point window))))
+                        (get-buffer-window-list nil nil t)))
+        (point (pen-job--anchor (point)))
+        (inhibit-read-only t))
+    (setq pen-job--stale nil)
+    (erase-buffer)
+    (pen-job--insert)
+    (goto-char (pen-job--anchored point))
+    (pcase-dolist (`(,window ,start ,at) places)
+      (set-window-start window (pen-job--anchored start) t)
+      (set-window-point window (pen-job--anchored at)))))
+
+(defun pen-job--anchor (position)
+  "Return what POSITION is at: (NAME . OFFSET) from the beginning of NAME."
+  (save-excursion
+    (goto-char position)
+    (beginning-of-line)
+    (let (name)
+      (while (and (not (setq name (get-text-property (point) 'pen-job-line)))
+                  (zerop (forward-line -1))))
+      (cons name (- position (pen-job--start name))))))
+
+(defun pen-job--start (name)
+  "Return where the line NAME begins, the buffer's beginning if nowhere."
+  (or (and name (text-property-any (point-min) (point-max) 'pen-job-line name))
+      (point-min)))
+
+(defun pen-job--anchored (anchor)
+  "Return where ANCHOR is now."
+  (min (+ (pen-job--start (car anchor)) (cdr anchor)) (point-max)))
+
+;;;; Functions: drawing
+
+(defun pen-job--insert ()
+  "Insert what is known of the job."
+  (let ((fields pen-job--fields))
+    (setq header-line-format (pen-job--header fields))
+    (pen-job--line "Status" (pen-job--status fields))
+    (pen-job--line "Prompt" (plist-get fields :prompt))
+    (pen-job--line "Model" (pen-job--models fields))
+    (pen-job--line "Step" (pen-job--steps fields))
+    (pen-job--line "Loss" (format "train %s   valid %s"
+                                  (pen-job-loss (plist-get fields :train-loss))
+                                  (pen-job-loss (plist-get fields :valid-loss))))
+    (pen-job--line "Speed" (pen-job-rate (plist-get fields :tokens-per-second)))
+    (unless (or (pen-job-finished-p (plist-get fields :status))
+                (pen-job-paused-p (plist-get fields :status)))
+      (pen-job--line "Left" (pen-job-duration (plist-get fields :eta-seconds))))
+    (pen-job--line "Cost" (pen-job--cost fields))
+    (pen-job--title "Curve")
+    (pen-job-curve-insert)
+    (pen-job--section "Samples, newest first"
+                      (mapcar #'pen-job--sample pen-job--samples))
+    (pen-job--section "Checkpoints, newest first"
+                      (mapcar #'pen-job--checkpoint pen-job--checkpoints))
+    (pen-job--section "Events, newest first"
+                      (mapcar (lambda (line) (propertize line 'pen-job-line line))
+                              pen-job--events))
+    (pen-job--section "Hyperparameters" (mapcar #'pen-job--option pen-job--options))
+    (insert "\n" (propertize pen-job--keys 'face 'shadow) "\n")))
+
+(defun pen-job--header (fields)
+  "Return the header line for FIELDS."
+  (list (replace-regexp-in-string
+         "%" "%%"
+         (concat " " pen-job--id "  " (pen-job-standing fields)
+                 "  step " (pen-job-step fields)
+                 (and (plist-get fields :epoch)
+                      (format "  epoch %.1f" (plist-get fields :epoch)))
+                 (and (plist-get fields :train-loss)
+                      (concat "  train " (pen-job-loss (plist-get fields :train-loss))))
+                 (and (plist-get fields :valid-loss)
+                      (concat "  valid " (pen-job-loss (plist-get fields :valid-loss)))))
+         t t)))
+
+(defun pen-job--line (name value)
+  "Insert a line with NAME and VALUE, unless VALUE is nil."
+  (when value
+    (insert (propertize (format "%-8s" name) 'face 'bold 'pen-job-line name)
+            value "\n")))
+
+(defun pen-job--status (fields)
+  "Return how the job with FIELDS stands."
+  (let ((standing (pen-job-standing fields)))
+    (cond (pen-job--error
+           (propertize (concat pen-job--error " g follows it again.") 'face 'error))
+          ((plist-get fields :error) (concat standing ": " (plist-get fields :error)))
+          ((and (plist-get fields :interruption)
+                (not (pen-job-finished-p (plist-get fields :status))))
+           (concat standing "; " (plist-get fields :interruption)))
+          (t standing))))
+
+(defun pen-job--models (fields)
+  "Return the base of FIELDS and the model made from it, if there is one."
+  (when-let ((base (plist-get fields :model)))
+    (concat base
+            (when-let ((tuned (plist-get fields :fine-tuned-model)))
+              (concat " → " tuned)))))
+
+(defun pen-job--steps (fields)
+  "Return how far the job with FIELDS is, with a bar."
+  (let ((step (or (plist-get fields :step) 0))
+        (total (plist-get fields :total-steps))
+        (width 30))
+    (if (and total (> total 0))
+        (let ((full (min width (/ (* width step) total))))
+          (format "%d/%d  [%s%s]" step total
+                  (make-string full ?#) (make-string (- width full) ?.)))
+      (format "%d" step))))
+
+(defun pen-job--cost (fields)
+  "Return what the job with FIELDS has cost so far."
+  (when-let ((tokens (plist-get fields :trained-tokens)))
+    (let ((cost (plist-get fields :cost)))
+      (format "%s for %s tokens%s"
+              (cond ((null cost) "an unknown price")
+                    ((zerop cost) "nothing, on this machine,")
+                    (t (format "%.2f %s" cost (plist-get fields :currency))))
+              (pen-job-count tokens)
+              (if-let ((end (plist-get fields :finished-at)))
+                  (format " in %s" (pen-job-duration (- end (plist-get fields :created-at))))
+                "")))))
+
+(defun pen-job--sample (sample)
+  "Return SAMPLE: its step, the end of its prompt, and what the model wrote."
+  (pcase-let* ((`(,step ,prompt ,text) sample)
+               (asked (car (last (split-string (or prompt "") "\n" t)))))
+    (propertize
+     (concat (propertize (format "%6s  %s" (or step "")
+                                 (if asked (concat "…" asked "\n        ") ""))
+                         'face 'shadow)
+             (string-join (split-string (string-trim (or text "")) "\n")
+                          "\n        "))
+     'pen-job-line sample)))
+
+(defun pen-job--checkpoint (checkpoint)
+  "Return CHECKPOINT as a line."
+  (let ((model (plist-get checkpoint :model)))
+    (propertize (format "%6s  train %s  valid %s  %s" (plist-get checkpoint :step)
+                        (pen-job-loss (plist-get checkpoint :train-loss))
+                        (pen-job-loss (plist-get checkpoint :valid-loss))
+                        model)
+                'pen-job-checkpoint model
+                'pen-job-line model
+                'mouse-face 'highlight
+                'help-echo "RET: complete with it; x: compare it with its base")))
+
+(defun pen-job--option (option)
+  "Return OPTION of the job as a line."
+  (propertize (format "%-26s %s" (plist-get option :name) (plist-get option :value))
+              'pen-job-line option))
+
+(defun pen-job--title (title)
+  "Insert TITLE of a section."
+  (insert "\n" (propertize title 'face 'bold 'pen-job-line title
+                           'pen-job-title t)
+          "\n"))
+
+(defun pen-job--section (title lines)
+  "Insert TITLE and LINES below it."
+  (pen-job--title title)
+  (if lines
+      (dolist (line lines)
+        (insert line "\n"))
+    (insert (propertize "none\n" 'face 'shadow))))
+
+;;;; Commands
+
+(define-derived-mode pen-job-mode special-mode "Pen-Job"
+  "Mode of the buffer of one fine-tuning job.
+
+\\{pen-job-mode-map}"
+  :interactive nil
+  (setq truncate-lines nil)
+  (setq-local pen-job--redraw (pen-redraw-make (current-buffer) #'pen-job--draw)
+              pen-job-changed-function #'pen-job--changed
+              revert-buffer-function (lambda (&rest _) (pen-job-follow pen-job--id)))
+  (add-hook 'window-buffer-change-functions #'pen-job--seen nil t)
+  (add-hook 'kill-buffer-hook #'pen-job--stop nil t))
+
+(defun pen-job--stop ()
+  "Let go of everything that draws or feeds this buffer."
+  (pen-job-let-go)
+  (pen-redraw-stop pen-job--redraw))
+
+(defun pen-job-visit ()
+  "Complete with the checkpoint of this line from now on."
+  (interactive)
+  (unless (get-text-property (point) 'pen-job-checkpoint)
+    (user-error "There is no checkpoint on this line; n goes to the next section"))
+  (pen-job-use-model))
+
+(defun pen-job-next ()
+  "Go to the next section; from the last to the first."
+  (interactive)
+  (goto-char (or (text-property-any (line-end-position) (point-max) 'pen-job-title t)
+                 (text-property-any (point-min) (point-max) 'pen-job-title t))))
+
+(defun pen-job-sample (&optional count)
+  "Have the newest checkpoint of this job write COUNT samples now."
+  (interactive "p")
+  (unless pen-job--id
+    (user-error "This is not the buffer of a job"))
+  (unless pen-job--checkpoints
+    (user-error "There is no checkpoint yet that could write; the first one comes at the latest at the end"))
+  (message "Step %s is writing…" (plist-get (car pen-job--checkpoints) :step))
+  (pen-rpc-jobs-sample
+   :id pen-job--id :n (or count 1)
+   :then (pen-rpc-in-buffer (current-buffer) #'pen-job--sampled)
+   :else (lambda (err) (pen-stream-report (pen-stream-error-plist err)))))
+
+(defun pen-job--sampled (samples)
+  "Show SAMPLES that were just written."
+  (dolist (sample samples)
+    (pen-job-add-sample (plist-get sample :step) (plist-get sample :prompt)
+                        (plist-get sample :completion)))
+  (message "Step %s wrote: %s" (plist-get (car samples) :step)
+           (truncate-string-to-width
+            (string-join (split-string (plist-get (car samples) :completion)) " ")
+            60 nil nil t))
+  (pen-job--changed))
+
+;;;###autoload
+(defun pen-job (id)
+  "Show the job ID live; return its buffer."
+  (interactive (list (pen-job-read)))
+  (when (string-empty-p id)
+    (user-error "No job was named"))
+  (let ((buffer (get-buffer-create (format "*pen-job %s*" id))))
+    (with-current-buffer buffer
+      (unless (and (equal id pen-job--id) (not pen-job--error))
+        (pen-job-mode)
+        (pen-job-follow id)
+        (pen-job--draw)))
+    (pop-to-buffer buffer)
+    buffer))
+
+(provide 'pen-job)
+;;; pen-job.el ends here

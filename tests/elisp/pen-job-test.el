@@ -1,0 +1,155 @@
+;;; pen-job-test.el --- The screen of one job, on a service that is a table -*- lexical-binding: t; -*-
+
+;; Copyright (C) 2026 The pen maintainers
+;; SPDX-License-Identifier: GPL-3.0-or-later
+
+;; This file is not part of GNU Emacs.
+
+;;; Code:
+
+(require 'pen-job-scene)
+(require 'pen-complete)
+
+(defconst pen-job-test-checkpoints
+  '((:step 4 :model "ft:x:ckpt-step-4" :train-loss 2.5 :valid-loss nil)
+    (:step 8 :model "ft:x:ckpt-step-8" :train-loss 2.0 :valid-loss 2.1))
+  "Two checkpoints, in the wrong order.")
+
+(ert-deftest pen-job-test-opens-at-once-and-does-not-wait ()
+  (pen-rpc-fake-with '(("jobs-show" hang))
+    (save-window-excursion
+      (let ((before (float-time))
+            (buffer (pen-job "ftjob-1")))
+        (should (< (- (float-time) before) 0.1))
+        (should (equal (buffer-name buffer) "*pen-job ftjob-1*"))
+        (kill-buffer buffer)))))
+
+(ert-deftest pen-job-test-shows-what-is-known ()
+  (pen-job-scene pen-job-scene-detail nil
+    (pen-job-scene-has "Status  running")
+    (pen-job-scene-has "Model   pen-tiny\n")
+    (pen-job-scene-has "n_epochs                   2\nbatch_size                 4\n")
+    (pen-job-scene-has "Step    5/100")))
+
+(ert-deftest pen-job-test-follows-progress ()
+  (pen-job-scene pen-job-scene-detail
+      '((progress :step 50 :steps 100 :loss 2.3456 :valid-loss 2.6 :epoch 1.0
+                  :tokens-per-second 5432.1 :eta 90.0))
+    (pen-job-scene-has "50/100  [###############...............]")
+    (pen-job-scene-has "train 2.346   valid 2.600")
+    (pen-job-scene-has "5432 tokens/s")
+    (pen-job-scene-has "Left    2 min")
+    (should (equal pen-job-activity "[1 50/100]"))
+    (should (equal (substring-no-properties (car header-line-format))
+                   " ftjob-1  running  step 50/100  epoch 1.0  train 2.346  valid 2.600"))))
+
+(ert-deftest pen-job-test-loss-that-is-no-number-looks-like-an-error ()
+  (pen-job-scene pen-job-scene-detail '((progress :step 50 :steps 100 :loss 0.0e+NaN))
+    (pen-job-scene-has "train NaN")
+    (pen-job-scene-has "No step had a loss that can be drawn; the last was NaN.")
+    (goto-char (point-min))
+    (while (search-forward "NaN" nil t)
+      (should (eq (get-text-property (1- (point)) 'face) 'error)))))
+
+(ert-deftest pen-job-test-samples-are-newest-first ()
+  (pen-job-scene pen-job-scene-detail
+      '((log :what sample :text "old" :data (("step" 10) ("prompt" "a\nb\n")))
+        (log :what sample :text "new\nmore" :data (("step" 20) ("prompt" "a\nb\n"))))
+    (pen-job-scene-matches "    20  …b\n        new\n        more\n    10  …b\n        old\n")))
+
+(ert-deftest pen-job-test-checkpoints-are-newest-first-and-ret-completes-with-one ()
+  (pen-job-scene (pen-job-scene-detail :checkpoints pen-job-test-checkpoints) nil
+    (pen-job-scene-matches "     8  train 2.000  valid 2.100  ft:x:ckpt-step-8\n     4 .*step-4\n")
+    (let ((pen-default-model nil))
+      (goto-char (point-min))
+      (search-forward "train 2.500")
+      (pen-job-scene-press "RET")
+      (should (equal pen-default-model "ft:x:ckpt-step-4")))))
+
+(ert-deftest pen-job-test-ret-elsewhere-says-what-to-do ()
+  (pen-job-scene pen-job-scene-detail nil
+    (goto-char (point-min))
+    (should-error (pen-job-scene-press "RET") :type 'user-error)))
+
+(ert-deftest pen-job-test-samples-now-from-the-newest-checkpoint ()
+  (pen-job-scene (pen-job-scene-detail :checkpoints pen-job-test-checkpoints) nil
+    (push '("jobs-sample" value ((:step 8 :prompt "Why?" :completion " Because.")))
+          pen-rpc-fake--table)
+    (pen-job-scene-press "s")
+    (should (equal (pen-rpc-fake-last "jobs-sample") '(:id "ftjob-1" :n 1)))
+    (pen-job-scene-has "     8  …Why?\n        Because.\n")))
+
+(ert-deftest pen-job-test-sampling-without-a-checkpoint-says-so ()
+  (pen-job-scene pen-job-scene-detail nil
+    (let ((err (should-error (pen-job-scene-press "s") :type 'user-error)))
+      (should (string-match-p "no checkpoint yet" (cadr err))))
+    (should (eq (pen-rpc-fake-last "jobs-sample") 'none))))
+
+(ert-deftest pen-job-test-what-it-cost ()
+  (pen-job-scene (pen-job-scene-detail :status "succeeded" :trained-tokens 1234567 :cost 0.0
+                                       :finished-at 1090)
+      nil
+    (pen-job-scene-has "Cost    nothing, on this machine, for 1,234,567 tokens in 2 min\n"))
+  (pen-job-scene (pen-job-scene-detail :trained-tokens 999 :cost 1.5 :currency "USD") nil
+    (pen-job-scene-has "Cost    1.50 USD for 999 tokens\n"))
+  (pen-job-scene (pen-job-scene-detail :trained-tokens 1000) nil
+    (pen-job-scene-has "Cost    an unknown price for 1,000 tokens\n")))
+
+(ert-deftest pen-job-test-failure-says-why ()
+  (pen-job-scene (pen-job-scene-detail :status "failed" :error "The disk is full.") nil
+    (pen-job-scene-has "Status  failed: The disk is full.")))
+
+(ert-deftest pen-job-test-a-trainer-that-was-killed-is-told ()
+  (pen-job-scene (pen-job-scene-detail :interruption "It was killed by signal 9.") nil
+    (pen-job-scene-has "Status  running; It was killed by signal 9.")))
+
+(ert-deftest pen-job-test-many-events-are-drawn-20-times-a-second ()
+  (pen-job-scene pen-job-scene-detail '((progress :step 1 :steps 2000))
+    (let ((draws 0) (before (float-time)))
+      (cl-letf* ((insert-it (symbol-function 'pen-job--insert))
+                 ((symbol-function 'pen-job--insert)
+                  (lambda () (setq draws (1+ draws)) (funcall insert-it))))
+        (dotimes (step 500)
+          (pen-rpc-fake-event "fake-1" 'progress :step step :steps 2000 :loss 2.0))
+        (pen-job-scene-has "499/2000")
+        (should (<= 1 draws (1+ (* 20 (- (float-time) before)))))))))
+
+(ert-deftest pen-job-test-is-drawn-only-where-somebody-can-see-it ()
+  (pen-job-scene pen-job-scene-detail '((progress :step 1 :steps 100))
+    (let ((buffer (current-buffer)))
+      (switch-to-buffer "*scratch*")
+      (with-current-buffer buffer
+        (pen-rpc-fake-event "fake-1" 'progress :step 77 :steps 100 :loss 2.0)
+        (pen-rpc-fake-settle 0.1)
+        (should-not (string-match-p "77/100" (pen-job-scene-text)))
+        (switch-to-buffer buffer)
+        (run-hook-with-args 'window-buffer-change-functions (selected-window))
+        (pen-job-scene-has "77/100")))))
+
+(ert-deftest pen-job-test-point-stays-on-its-line ()
+  (pen-job-scene pen-job-scene-detail
+      '((log :what sample :text "one\ntwo\nthree" :data (("step" 10) ("prompt" "p"))))
+    (goto-char (point-min))
+    (search-forward "tw")
+    (set-window-point nil (point))
+    (pen-rpc-fake-event "fake-1" 'log :what 'sample :text "newer\nwith\nlines"
+                        :data '(("step" 20) ("prompt" "p")))
+    (pen-job-scene-has "newer")
+    (dolist (place (list (point) (window-point)))
+      (goto-char place)
+      (should (looking-at-p "o\n"))
+      (should (looking-back "  tw" (line-beginning-position))))))
+
+(ert-deftest pen-job-test-n-goes-from-section-to-section ()
+  (pen-job-scene pen-job-scene-detail nil
+    (goto-char (point-min))
+    (let (titles)
+      (dotimes (_ 6)
+        (pen-job-scene-press "n")
+        (push (buffer-substring-no-properties (point) (line-end-position)) titles))
+      (should (equal (nreverse titles)
+                     '("Curve" "Samples, newest first" "Checkpoints, newest first"
+                       "Events, newest first" "Hyperparameters" "Curve"))))))
+
+(provide 'pen-job-test)
+;;; pen-job-test.el ends here
