@@ -122,9 +122,12 @@ as the method datasets-plan has them; :text and :where are for people.")
 
 (defun pen-dataset--keys ()
   "Return the line that names the keys; it stands above whatever is scrolled to."
-  (concat (and (pen-dataset-stale-p) "g build with the changes  ")
-          (and pen-dataset--launch "C-c C-c launch  ")
-          "C-c C-o options  d exclude  v valid  e edit  RET source  n/p findings  ? keys"))
+  (let ((stale (pen-dataset-stale-p)))
+    (concat (and stale "g build with the changes  ")
+            (and pen-dataset--launch "C-c C-c launch  ")
+            "C-c C-o options  "
+            (if stale "u take back  ? keys"
+              "d exclude  v valid  e edit  n/p findings  ? keys"))))
 
 (defun pen-dataset--insert-head (plan)
   "Insert the summary of PLAN, the options and the two tables."

@@ -138,7 +138,7 @@ may be an indirect buffer: the markers stand in its base."
           (pen-source--to-file source beg end)
         (pen-source-forget source)
         (setf (pen-source-text source) (buffer-substring-no-properties beg end)))
-      (setf (pen-source-line source) (line-number-at-pos beg t)
+      (setf (pen-source-line source) (line-number-at-pos beg)
             (pen-source-tick source) (buffer-chars-modified-tick)))))
 
 (defun pen-source--refuse-bytes (beg end)
@@ -146,7 +146,8 @@ may be an indirect buffer: the markers stand in its base."
   (when (memq 'eight-bit (find-charset-region beg end))
     (save-excursion
       (goto-char beg)
-      (re-search-forward "[\x80-\xff\x3fff80-\x3fffff]" end t)
+      (re-search-forward (if enable-multibyte-characters "[\x3fff80-\x3fffff]" "[\x80-\xff]")
+                         end t)
       (user-error "Line %d holds bytes that are no characters; read the file again with M-x revert-buffer-with-coding-system"
                   (line-number-at-pos (point) t)))))
 
@@ -198,10 +199,14 @@ OURS says that it is a place in SOURCE; LINE counts as in its buffer."
 
 (defun pen-source--now (source line)
   "Return where LINE of SOURCE is now that lines may have come before it."
-  (if (and (pen-source-beg source) (marker-buffer (pen-source-beg source)))
-      (+ line (- (line-number-at-pos (pen-source-beg source) t)
-                 (pen-source-line source)))
-    line))
+  (let* ((beg (pen-source-beg source))
+         (buffer (and beg (marker-buffer beg))))
+    (if buffer
+        (with-current-buffer buffer
+          (save-restriction
+            (widen)
+            (+ line (- (line-number-at-pos beg) (pen-source-line source)))))
+      line)))
 
 (defun pen-source--goto (line)
   "Go to LINE, which counts from the start of the buffer, narrowed or not."

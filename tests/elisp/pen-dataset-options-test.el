@@ -8,6 +8,9 @@
 ;;; Code:
 
 (require 'ert)
+(require 'cl-lib)
+(require 'seq)
+(require 'pen-rpc-methods)
 (require 'pen-dataset-options)
 
 (ert-deftest pen-dataset-options-test-options-are-typed ()
@@ -16,6 +19,43 @@
   (should-not (pen-dataset-option-value '(:model string) " "))
   (should-error (pen-dataset-option-value '(:n-epochs integer) "3.5") :type 'user-error)
   (should-error (pen-dataset-option-value '(:tune (full lora)) "half") :type 'user-error))
+
+(ert-deftest pen-dataset-options-test-lists-and-yes-or-no ()
+  (should (equal (pen-dataset-option-value '(:loss-weights numbers) "0.3, 0.7") '(0.3 0.7)))
+  (should (equal (pen-dataset-option-value '(:completion-prompts texts) "\"Why?\" \"How \\\"so\\\"?\"")
+                 '("Why?" "How \"so\"?")))
+  (should (equal (pen-dataset-option-value '(:completion-prompts texts) "Why not?") '("Why not?")))
+  (should (eq (pen-dataset-option-value '(:anonymise boolean) "yes") t))
+  (should-not (pen-dataset-option-value '(:anonymise boolean) "no"))
+  (should-error (pen-dataset-option-value '(:loss-weights numbers) "0.3 x") :type 'user-error)
+  (should-error (pen-dataset-option-value '(:completion-prompts texts) "\"Why") :type 'user-error)
+  (should-error (pen-dataset-option-value '(:anonymise boolean) "perhaps") :type 'user-error))
+
+(ert-deftest pen-dataset-options-test-are-written-as-they-are-read ()
+  (dolist (case '((:loss-weights (0.3 0.7)) (:anonymise t) (:n-epochs 2) (:schedule linear)
+                  (:completion-prompts ("Why so?" "How?\n")) (:suffix "puns")))
+    (let* ((option (assq (car case) pen-dataset-all-options))
+           (text (pen-dataset-option-text (cadr case))))
+      (should (equal (pen-dataset-option-value option text) (cadr case))))))
+
+;; What is in the table is what the service takes: nothing is missing, and no type differs.
+(ert-deftest pen-dataset-options-test-are-those-of-the-service ()
+  (pcase-dolist (`(,method ,options ,others)
+                 `((pen-rpc-datasets-plan ,pen-dataset-options (:text :path :source :edits :out))
+                   (pen-rpc-jobs-launch ,pen-dataset-launch-options (:plan :confirmed))))
+    (let* ((asked nil)
+           (parameters (cl-letf (((symbol-function 'pen-rpc-invoke)
+                                  (lambda (_ parameters &rest _) (setq asked parameters))))
+                         (funcall method)
+                         asked)))
+      (should (equal (sort (mapcar #'car options) #'string<)
+                     (sort (seq-difference (mapcar #'car parameters) others) #'string<)))
+      (dolist (option options)
+        (unless (memq (car option) '(:reader))
+          (let ((value (pcase (cadr option)
+                         ('integer 3) ('number 0.5) ('numbers '(0.5)) ('texts '("x"))
+                         ('boolean t) ((or 'string 'file) "x") (choices (car choices)))))
+            (should (pen-rpc-type-p (nth 1 (assq (car option) parameters)) value))))))))
 
 (provide 'pen-dataset-options-test)
 ;;; pen-dataset-options-test.el ends here

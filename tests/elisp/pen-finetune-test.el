@@ -9,6 +9,7 @@
 
 (require 'ert)
 (require 'cl-lib)
+(require 'org)
 (require 'pen-dataset-testing)
 
 ;;;; The launch
@@ -87,6 +88,66 @@
       (should (equal (pen-rpc-fake-last "jobs-launch") '(:plan "plan-1")))
       (pen-finetune-region 1 8 :confirm t)
       (should (equal (pen-rpc-fake-last "jobs-launch") '(:plan "plan-1" :confirmed t))))))
+
+(ert-deftest pen-finetune-test-a-subtree-with-its-properties ()
+  (pen-rpc-fake-with (pen-dataset-test-answer (pen-dataset-test-good-plan))
+    (with-temp-buffer
+      (insert "* A\n:PROPERTIES:\n:PEN_PROMPT: joke-token\n:PEN_WEIGHTS: 0.2 0.8\n:PEN_SPLIT: 0.3\n:END:\n** B\n- one\n- two\n* C\n- three\n")
+      (org-mode)
+      (goto-char (point-min))
+      (should-error (with-temp-buffer (pen-finetune-subtree)) :type 'user-error)
+      (search-forward "one")
+      (should (equal (pen-finetune-subtree :model "pen-small") "ftjob-1"))
+      (should (equal (pen-rpc-fake-last "datasets-plan")
+                     (list :text "** B\n- one\n- two\n" :source (buffer-name) :reader "org"
+                           :model "pen-small" :prompt "joke-token" :loss-weights '(0.2 0.8)
+                           :valid-share 0.3)))
+      (goto-char (point-min))
+      (insert "before\n")
+      (goto-char (point-min))
+      (should-error (pen-finetune-subtree) :type 'user-error))))
+
+(ert-deftest pen-finetune-test-no-question-where-it-is-switched-off ()
+  (pen-rpc-fake-with (pen-dataset-test-answer (pen-dataset-test-good-plan :provider "api.example.com"))
+    (with-temp-buffer
+      (insert "one\ntwo")
+      (let ((pen-confirm-upload nil))
+        (should (equal (pen-finetune-region 1 8) "ftjob-1")))
+      (should (equal (pen-rpc-fake-last "jobs-launch") '(:plan "plan-1" :confirmed t))))))
+
+(defvar pen-libre-only)
+
+(ert-deftest pen-finetune-test-libre-only-goes-before-every-consent ()
+  (pen-rpc-fake-with (pen-dataset-test-answer (pen-dataset-test-good-plan :provider "api.example.com"))
+    (with-temp-buffer
+      (insert "one\ntwo")
+      (let ((pen-libre-only t) (pen-confirm-upload nil))
+        (should-error (pen-finetune-region 1 8 :confirm t) :type 'pen-refused-error))
+      (should (eq (pen-rpc-fake-last "jobs-launch") 'none)))))
+
+(ert-deftest pen-finetune-test-what-the-provider-refuses-is-said-and-the-preview-stays ()
+  (let ((said nil))
+    (pen-dataset-test-with (cons (list "jobs-launch" 'error 'refused "The budget is spent."
+                                       :hint "Raise it.")
+                                 (pen-dataset-test-answer (pen-dataset-test-good-plan)))
+      (cl-letf (((symbol-function 'message) (lambda (format &rest args)
+                                              (setq said (apply #'format format args)))))
+        (pen-dataset-test-press "C-c C-c")
+        (pen-rpc-fake-settle))
+      (should (equal said "The budget is spent. Raise it."))
+      (should (buffer-live-p (current-buffer)))
+      (should pen-dataset--plan))))
+
+(ert-deftest pen-finetune-test-every-option-of-a-job-is-a-keyword ()
+  (pen-rpc-fake-with (pen-dataset-test-answer (pen-dataset-test-good-plan))
+    (with-temp-buffer
+      (insert "one\ntwo")
+      (pen-finetune-region 1 8 :schedule 'linear :packing 'window :max-tokens 64 :early-stopping 3
+                           :classification 'auto :betas '(0.5 1) :prompt-loss-weight 0.1)
+      (should (equal (pen-rpc-fake-last "jobs-launch")
+                     '(:plan "plan-1" :schedule linear :packing window :max-tokens 64 :early-stopping 3
+                             :classification auto :betas (0.5 1) :prompt-loss-weight 0.1)))
+      (should (equal (plist-get (pen-rpc-fake-last "datasets-plan") :prompt-loss-weight) 0.1)))))
 
 (provide 'pen-finetune-test)
 ;;; pen-finetune-test.el ends here
