@@ -7,7 +7,8 @@ import queue
 import struct
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 import torch
 
 import pen_backend.engine
-from pen_backend.engine.infer import Frame, Worker, read_frame, write_frame
+from pen_backend.engine.infer import Frame, Item, Worker, read_frame, write_frame
 from pen_backend.engine.nn.loaded import Base, Models, Reference
 from pen_backend.engine.nn.models import load_model
 from pen_backend.engine.nn.outcome import Exit, Stop
@@ -25,6 +26,8 @@ from tests.engine.nn import tiny
 from tests.engine.nn.disks import QuickDisk
 
 DEADLINE = 60.0
+NEVER = {str(i): -100 for i in (0, 1, 2, 3)}
+"""A bias against all tokens that could end a text."""
 PEN_TINY = Path(pen_backend.engine.__file__).with_name("base") / "pen-tiny"
 
 
@@ -42,17 +45,20 @@ class Output(io.BytesIO):
         self.after = list(after)
 
     def write(self, data: Any) -> int:
-        self.frames.append(json.loads(bytes(data[4:])))
-        for call in self.after:
-            call(self.frames[-1])
+        frame = json.loads(bytes(data[4:]))
+        for event in frame if isinstance(frame, list) else [frame]:
+            self.frames.append(event)
+            for call in self.after:
+                call(event)
         return len(data)
 
 
-def serve(models: Models, frames: list[Frame], output: Output, inbox: "queue.SimpleQueue[Frame | None]") -> list[Frame]:
-    """Let a worker answer frames until every request has ended."""
+def serve(models: Models, frames: list[Frame], output: Output, inbox: "queue.SimpleQueue[Item]",
+          more: Iterable[str] = ()) -> list[Frame]:
+    """Let a worker answer frames until every request has ended, those of MORE that come later too."""
     for frame in frames:
         inbox.put(frame)
-    open_requests = {frame["id"] for frame in frames if frame["op"] == "generate"}
+    open_requests = {frame["id"] for frame in frames if frame["op"] == "generate"} | set(more)
 
     def leave_when_done(frame: Frame) -> None:
         open_requests.discard(frame["id"] if frame["event"] in ("done", "error") else None)
@@ -84,8 +90,8 @@ def test_a_torn_or_huge_frame_ends_the_stream(data: bytes) -> None:
     assert read_frame(io.BytesIO(data)) is None
 
 
-def test_requests_take_turns_so_a_long_one_holds_up_no_short_one(model_folder: Path) -> None:
-    inbox: queue.SimpleQueue[Frame | None] = queue.SimpleQueue()
+def test_requests_share_steps_so_a_long_one_holds_up_no_short_one(model_folder: Path) -> None:
+    inbox: queue.SimpleQueue[Item] = queue.SimpleQueue()
     frames = serve(Models(torch.device("cpu")), [ask("long", model_folder, max_tokens=100),
                                                  ask("short", model_folder, max_tokens=5)], Output(), inbox)
     ends = [frame["id"] for frame in frames if frame["event"] == "done"]
@@ -96,8 +102,74 @@ def test_requests_take_turns_so_a_long_one_holds_up_no_short_one(model_folder: P
     assert len(before) < 10
 
 
+def test_a_stream_goes_on_while_another_model_is_loaded(model_folder: Path, tmp_path: Path) -> None:
+    inbox: queue.SimpleQueue[Item] = queue.SimpleQueue()
+    went_on = threading.Event()
+
+    class Slow(Models):
+        def get(self, reference: Reference) -> Base:
+            assert reference.id != "other" or went_on.wait(DEADLINE)
+            return super().get(reference)
+
+    def count(frame: Frame) -> None:
+        if frame["event"] == "token" and frame["id"] == "stream":
+            stream.append(frame)
+        if len(stream) == 1:
+            inbox.put(ask("second", other) | {"model": {"id": "other", "path": str(other), "adapter": None}})
+        elif len(stream) == 20:
+            went_on.set()
+
+    stream: list[Frame] = []
+    other = tiny.make_model(tmp_path / "other", seed=2)
+    frames = serve(Slow(torch.device("cpu")), [ask("stream", model_folder, max_tokens=60, logit_bias=NEVER)],
+                   Output(count), inbox, {"second"})
+    begun = next(i for i, frame in enumerate(frames) if frame["id"] == "second")
+
+    assert sum(frame["id"] == "stream" for frame in frames[:begun]) >= 20
+    assert {frame["id"] for frame in frames if frame["event"] == "done"} == {"stream", "second"}
+
+
+def test_a_request_that_is_cancelled_before_its_model_is_there_ends_at_once(model_folder: Path) -> None:
+    inbox: queue.SimpleQueue[Item] = queue.SimpleQueue()
+    ended = threading.Event()
+
+    class Slow(Models):
+        def get(self, reference: Reference) -> Base:
+            assert ended.wait(DEADLINE)
+            return super().get(reference)
+
+    inbox.put(ask("a", model_folder))
+    inbox.put({"op": "cancel", "id": "a"})
+    frames = serve(Slow(torch.device("cpu")), [ask("b", model_folder)], Output(lambda _: ended.set()), inbox)
+
+    assert frames[0] == {"event": "done", "id": "a", "cancelled": True,
+                         "usage": {"prompt_tokens": 0, "completion_tokens": 0}}
+    assert {frame["id"] for frame in frames[1:]} == {"b"}
+
+
+def test_a_step_that_fails_ends_its_requests_and_no_later_one(model_folder: Path) -> None:
+    inbox: queue.SimpleQueue[Item] = queue.SimpleQueue()
+    broken = Models(torch.device("cpu"))
+    base = broken.get(Reference("tiny", model_folder, None))
+    step, steps = base.batch(None).decoder.feed, []
+
+    def fail_at_third(parts: Any) -> torch.Tensor:
+        steps.append(parts)
+        if len(steps) == 3:
+            raise RuntimeError("this step fails")
+        return step(parts)
+
+    base.batch(None).decoder.feed = fail_at_third  # type: ignore[method-assign]
+    frames = serve(broken, [ask("a", model_folder), ask("b", model_folder)], Output(), inbox)
+    later = serve(broken, [ask("c", model_folder)], Output(), inbox)
+
+    assert [(frame["id"], frame["code"]) for frame in frames if frame["event"] == "error"] == [
+        ("a", "internal_error"), ("b", "internal_error")]
+    assert later[-1]["usage"]["completion_tokens"] == 8
+
+
 def test_a_cancelled_request_stops_within_a_step(model_folder: Path) -> None:
-    inbox: queue.SimpleQueue[Frame | None] = queue.SimpleQueue()
+    inbox: queue.SimpleQueue[Item] = queue.SimpleQueue()
     seen: list[Frame] = []
 
     def cancel_at_third(frame: Frame) -> None:
@@ -105,8 +177,7 @@ def test_a_cancelled_request_stops_within_a_step(model_folder: Path) -> None:
         if len(seen) == 3:
             inbox.put({"op": "cancel", "id": "a"})
 
-    bias = {str(i): -100 for i in (0, 1, 2, 3)}
-    frames = serve(Models(torch.device("cpu")), [ask("a", model_folder, max_tokens=200, logit_bias=bias)],
+    frames = serve(Models(torch.device("cpu")), [ask("a", model_folder, max_tokens=200, logit_bias=NEVER)],
                    Output(cancel_at_third), inbox)
 
     assert frames[-1]["event"] == "done"
@@ -114,17 +185,36 @@ def test_a_cancelled_request_stops_within_a_step(model_folder: Path) -> None:
     assert frames[-1]["usage"]["completion_tokens"] <= 8
 
 
+def test_a_cancelled_request_gives_its_slots_to_the_next_within_a_step(model_folder: Path) -> None:
+    inbox: queue.SimpleQueue[Item] = queue.SimpleQueue()
+    models = Models(torch.device("cpu"))
+    decoder = models.get(Reference("tiny", model_folder, None)).batch(None).decoder
+    decoder.parallel = 2
+    seen: list[str] = []
+
+    def cancel(frame: Frame) -> None:
+        seen.append(frame["id"])
+        if seen == ["a"]:
+            inbox.put({"op": "cancel", "id": "a"})
+
+    frames = serve(models, [ask("a", model_folder, n=2, max_tokens=200, logit_bias=NEVER),
+                            ask("b", model_folder, max_tokens=3, logit_bias=NEVER)], Output(cancel), inbox)
+    cancelled = next(frame for frame in frames if frame.get("cancelled"))
+
+    assert cancelled["usage"]["completion_tokens"] <= 2 * 2
+    assert next(frame["id"] for frame in frames[frames.index(cancelled) + 1 :]) == "b"
+
+
 def test_candidates_nobody_sees_yet_stop_within_a_step_too(model_folder: Path) -> None:
-    inbox: queue.SimpleQueue[Frame | None] = queue.SimpleQueue()
+    inbox: queue.SimpleQueue[Item] = queue.SimpleQueue()
 
     def cancel_at_first_token(frame: Frame) -> None:
         if frame["event"] == "token" and frame["id"] == "seen":
             inbox.put({"op": "cancel", "id": "hidden"})
 
-    never = {str(i): -100 for i in (0, 1, 2, 3)}
     frames = serve(Models(torch.device("cpu")), [
-        ask("hidden", model_folder, max_tokens=200, n=1, best_of=4, logit_bias=never),
-        ask("seen", model_folder, max_tokens=20, logit_bias={**never, "30": 100})],
+        ask("hidden", model_folder, max_tokens=200, n=1, best_of=4, logit_bias=NEVER),
+        ask("seen", model_folder, max_tokens=20, logit_bias={**NEVER, "30": 100})],
         Output(cancel_at_first_token), inbox)
     done = next(frame for frame in frames if frame["event"] == "done" and frame["id"] == "hidden")
 
@@ -133,7 +223,7 @@ def test_candidates_nobody_sees_yet_stop_within_a_step_too(model_folder: Path) -
 
 
 def test_a_bad_request_ends_alone(model_folder: Path) -> None:
-    inbox: queue.SimpleQueue[Frame | None] = queue.SimpleQueue()
+    inbox: queue.SimpleQueue[Item] = queue.SimpleQueue()
     frames = serve(Models(torch.device("cpu")), [
         ask("bad", model_folder, prompts=[[9999]]), ask("none", Path("/nowhere")), ask("good", model_folder)],
         Output(), inbox)
@@ -167,29 +257,6 @@ def adapters(model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> li
     return found
 
 
-def logits(model: torch.nn.Module, ids: list[int]) -> torch.Tensor:
-    with torch.no_grad():
-        return model(torch.tensor([ids])).logits  # type: ignore[no-any-return]  # a module's call is untyped
-
-
-@pytest.mark.slow
-def test_adapters_on_one_base_compute_what_each_computes_alone(model_folder: Path, adapters: list[Path]) -> None:
-    from peft import PeftModel  # takes seconds, which the quick tests do without
-
-    cpu = torch.device("cpu")
-    ids = Vocabulary(model_folder).encode("Question 1: what comes after 1?")
-    alone = [logits(PeftModel.from_pretrained(load_model(model_folder, cpu), adapter), ids) for adapter in adapters]
-    plain = logits(load_model(model_folder, cpu), ids)
-    models = Models(cpu)
-    bases = [models.get(Reference(f"m{i}", model_folder, adapter)) for i, adapter in enumerate(adapters)]
-    base: Base = bases[0]
-
-    assert bases[0] is bases[1] is models.get(Reference("tiny", model_folder, None))
-    for adapter, wanted in [(adapters[0], alone[0]), (None, plain), (adapters[1], alone[1]), (adapters[0], alone[0])]:
-        base.use(adapter)
-        assert torch.equal(logits(base.model, ids), wanted)
-
-
 @pytest.fixture
 def worker() -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen([sys.executable, "-P", "-m", "pen_backend.engine.infer"], stdin=subprocess.PIPE,
@@ -206,9 +273,8 @@ def exchange(worker: subprocess.Popen[bytes], frame: Frame) -> list[Frame]:
     write_frame(worker.stdin, frame)  # type: ignore[arg-type]  # a pipe is a binary stream
     frames: list[Frame] = []
     while not frames or frames[-1]["event"] not in ("done", "error", "loaded", "stats"):
-        found = read_frame(worker.stdout)  # type: ignore[arg-type]  # the same
-        assert found is not None
-        frames.append(found)
+        found = json.loads(worker.stdout.read(struct.unpack(">I", worker.stdout.read(4))[0]))
+        frames += found if isinstance(found, list) else [found]
     return frames
 
 
@@ -222,7 +288,9 @@ def test_pen_tiny_tuned_with_lora_has_the_logits_of_peft_when_the_program_serves
     adapter = json.loads((job / "result.json").read_bytes())["model_path"]
     model = {"id": "tuned", "path": str(PEN_TINY), "adapter": adapter}
     ids = Vocabulary(PEN_TINY).encode("Question 1: what comes after 1?")
-    logs = logits(PeftModel.from_pretrained(load_model(PEN_TINY, torch.device("cpu")), adapter), ids)[0].log_softmax(-1)
+    with torch.no_grad():
+        tuned = PeftModel.from_pretrained(load_model(PEN_TINY, torch.device("cpu")), adapter)
+        logs = tuned(torch.tensor([ids])).logits[0].log_softmax(-1)
 
     loaded = exchange(worker, {"op": "load", "model": model})
     scored = exchange(worker, {"op": "generate", "id": "a", "model": model, "prompts": [ids], "max_tokens": 0,
@@ -231,7 +299,8 @@ def test_pen_tiny_tuned_with_lora_has_the_logits_of_peft_when_the_program_serves
 
     assert loaded[0] == {"event": "loaded", "model": "tuned", "context_length": 2048, "vocab_size": 4096, "bos": 0,
                          "eos": 0}
-    assert scored[0]["logprobs"]["token_logprobs"] == [None, *(logs[i, t].item() for i, t in enumerate(ids[1:]))]
+    assert scored[0]["logprobs"]["token_logprobs"][1:] == pytest.approx(
+        [logs[i, token].item() for i, token in enumerate(ids[1:])], abs=1e-5)
     assert stats == [{"event": "stats", "id": "s", "generated_tokens": 0, "loaded": ["tuned"]}]
     assert worker.stdin is not None
     worker.stdin.close()

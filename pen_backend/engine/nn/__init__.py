@@ -41,10 +41,16 @@ outcome.py      exit codes and error.json
 Inference:
 requests.py     what a worker is asked for
 loaded.py       the models a worker holds
-sampling.py     draw one token
-generation.py   generate for a batch of prompts, score given tokens
+sampling.py     draw tokens
+generation.py   choices in the making, and what takes them a token further
+llama.py        the weights of models of Llama's kind
+cache.py        what has been read of each row, in slots
+loras.py        adapters of rows that share a step
+slots.py        such a model as a decoder over slots
+padded.py       any model as a decoder, by the library's forward
 textstream.py   tokens to whole characters, stop texts held back
-answers.py      one request, a model step at a time
+answers.py      one request: its rows, and the events that tell of them
+batching.py     rows of many requests in the steps of a decoder
 
 The base: base.py (its shape), corpus.py (its texts), recipe.py (its numbers), curriculum.py (what each step reads),
 pretraining.py (its loop).

@@ -1,23 +1,16 @@
-"""Answer one completion request, a model step at a time: the events a worker sends.
-
-`answer` is a generator that does one forward each time it is resumed, so a worker can take turns between requests
-and drop one between two steps.
-"""
+"""Answer one completion request: rows for a batch to write, and the events that a worker sends of them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from transformers import PreTrainedModel
-
-from pen_backend.engine.nn.generation import Row, Token, generate, score
+from pen_backend.engine.nn.generation import Decoder, Options, Row, Token, score
 from pen_backend.engine.nn.requests import Request
 from pen_backend.engine.nn.textstream import Piece, TextStream, chat_logprobs_json, logprobs_json, prompt_pieces
 from pen_backend.engine.nn.vocabulary import Vocabulary
 
 Event = dict[str, Any]
-ROWS = 16
-"""Choices generated side by side; more wait for the next batch."""
 
 
 @dataclass(slots=True)
@@ -43,125 +36,122 @@ class _Choice:
         return sum(logprobs) / max(1, len(logprobs))
 
 
-def answer(model: PreTrainedModel, vocabulary: Vocabulary, request: Request, usage: Usage) -> Iterator[list[Event]]:
-    """Yield after each model step the events it brought; USAGE is kept up to date for whoever stops early."""
-    usage.prompt_tokens = sum(len(prompt.ids) for prompt in request.prompts)
-    echoes = [Piece("")] * len(request.prompts)
-    if request.echo:
-        found: list[Piece] = []
-        for pieces in _echo(model, vocabulary, request):
-            found += pieces
-            yield []
-        echoes = found
-    numbers = range(len(request.prompts))
-    together = max(1, ROWS // request.best_of)
-    for start in range(0, len(numbers), together):
-        choices = _choices(vocabulary, request, numbers[start : start + together], echoes)
-        if request.best_of == request.n:
-            for choice in choices:
-                yield _show(vocabulary, request, choice, echoes[choice.row.prompt])
-        yield from _generate(model, vocabulary, request, choices, usage)
-        if request.best_of > request.n:
-            yield _best(vocabulary, request, choices, echoes)
+class Answer:
+    """A request in progress: what it shows so far is in `events`, until somebody takes that away.
 
+    Choices are made when a batch has room for them, prompt by prompt.
+    """
 
-def _choices(vocabulary: Vocabulary, request: Request, numbers: range, echoes: list[Piece]) -> list[_Choice]:
-    return [_Choice(Row(request.prompts[p].ids, p, i, request.max_tokens),
-                    TextStream(vocabulary, request.stop, offset=len(_prompt_text(vocabulary, request, p))))
-            for p in numbers for i in range(request.best_of)]
+    def __init__(self, vocabulary: Vocabulary, request: Request, adapter: Path | None = None) -> None:
+        self.request = request
+        self.usage = Usage(prompt_tokens=sum(len(prompt.ids) for prompt in request.prompts))
+        self.events: list[Event] = []
+        self._vocabulary = vocabulary
+        self._streams = request.best_of == request.n
+        self.adapter = adapter
+        self._options = Options(request.sampling, request.ends,
+                                request.logprobs if self._streams else request.logprobs or 0, adapter)
+        self._echoes = [Piece("")] * len(request.prompts)
+        self._made = 0
+        self._open: dict[Row, _Choice] = {}
+        self._candidates: dict[int, list[_Choice]] = {}
 
+    @property
+    def done(self) -> bool:
+        """Whether all choices are made and finished."""
+        return not self._open and self._made == len(self.request.prompts) * self.request.best_of
 
-def _generate(model: PreTrainedModel, vocabulary: Vocabulary, request: Request, choices: list[_Choice],
-              usage: Usage) -> Iterator[list[Event]]:
-    """Run the choices of one batch to their ends."""
-    streaming = request.best_of == request.n
-    of_row = {id(choice.row): choice for choice in choices}
-    wanted = request.logprobs if streaming else request.logprobs or 0
-    if not request.max_tokens:
-        yield [event for choice in choices if streaming for event in _finish(vocabulary, request, choice)]
-    for start in range(0, len(choices), ROWS):
-        rows = [choice.row for choice in choices[start : start + ROWS]]
-        for drawn in generate(model, rows, request.sampling, pad=vocabulary.pad, ends=request.ends,
-                              logprobs=wanted):
-            usage.completion_tokens += len(drawn)
-            events: list[Event] = []
-            for row, token in drawn:
-                choice = of_row[id(row)]
-                piece = _advance(request, choice, token)
-                if streaming:
-                    events += _show(vocabulary, request, choice, piece)
-                    events += _finish(vocabulary, request, choice) if row.finished else []
-                else:
-                    choice.pieces.append(piece)
-            yield events
+    def read(self, decoder: Decoder) -> Iterator[None]:
+        """Find what echo shows before each choice, scored if that is asked for, a batch of prompts at a time."""
+        prompts = self.request.prompts
+        if self.request.echo and self.request.logprobs is None:
+            self._echoes = [Piece(self._prompt_text(i)) for i in range(len(prompts))]
+        elif self.request.echo:
+            found: list[Piece] = []
+            for scored in score(decoder, [prompt.ids for prompt in prompts], logprobs=self.request.logprobs or 0,
+                                adapter=self.adapter):
+                for tokens in scored:
+                    shown = tokens[prompts[len(found)].begin :]
+                    found.append(prompt_pieces(self._vocabulary, [Token(token.id) for token in shown[:1]] + shown[1:]))
+                yield
+            self._echoes = found
 
+    def next_row(self) -> Row | None:
+        """Begin one more choice; those that are to have no tokens are finished at once."""
+        request = self.request
+        while self._made < len(request.prompts) * request.best_of:
+            prompt, number = divmod(self._made, request.best_of)
+            self._made += 1
+            row = Row(request.prompts[prompt].ids, prompt, number, request.max_tokens, self._options)
+            choice = _Choice(row, TextStream(self._vocabulary, request.stop, offset=len(self._prompt_text(prompt))))
+            if self._streams:
+                self._show(choice, self._echoes[prompt])
+            if request.max_tokens:
+                self._open[row] = choice
+                return row
+            self._end(choice)
+        return None
 
-def _advance(request: Request, choice: _Choice, token: Token) -> Piece:
-    """Take a choice one token further; find out whether it is finished, and why."""
-    if token.id in request.ends:
-        choice.reason = "stop"
-        return Piece("")
-    piece = choice.stream.feed(token)
-    if choice.stream.stopped:
-        choice.reason = "stop"
-        choice.row.finished = True
-    return piece
+    def taken(self, row: Row) -> None:
+        """Show a row's new token; find out whether the row is finished, and why."""
+        choice = self._open[row]
+        token = row.tokens[-1]
+        self.usage.completion_tokens += 1
+        piece = Piece("")
+        if token.id in self.request.ends:
+            choice.reason = "stop"
+        else:
+            piece = choice.stream.feed(token)
+            if choice.stream.stopped:
+                choice.reason = "stop"
+                row.finished = True
+        if self._streams:
+            self._show(choice, piece)
+        else:
+            choice.pieces.append(piece)
+        if row.finished:
+            del self._open[row]
+            self._end(choice)
 
+    def _end(self, choice: _Choice) -> None:
+        """Finish a choice that is shown; of candidates show the best once all of a prompt's are there."""
+        if self._streams:
+            self._finish(choice)
+            return
+        candidates = self._candidates.setdefault(choice.row.prompt, [])
+        candidates.append(choice)
+        if len(candidates) < self.request.best_of:
+            return
+        del self._candidates[choice.row.prompt]
+        best = sorted(candidates, key=lambda each: (-each.mean_logprob, each.row.choice))[: self.request.n]
+        for place, each in enumerate(best):
+            each.row.choice = place
+            for piece in (self._echoes[each.row.prompt], *each.pieces):
+                self._show(each, piece)
+            self._finish(each)
 
-def _best(vocabulary: Vocabulary, request: Request, choices: list[_Choice], echoes: list[Piece]) -> list[Event]:
-    """Show of each prompt's candidates the n with the highest mean log probability."""
-    events: list[Event] = []
-    for start in range(0, len(choices), request.best_of):
-        candidates = choices[start : start + request.best_of]
-        best = sorted(candidates, key=lambda choice: (-choice.mean_logprob, choice.row.choice))[: request.n]
-        for place, choice in enumerate(best):
-            choice.row.choice = place
-            for piece in (echoes[choice.row.prompt], *choice.pieces):
-                events += _show(vocabulary, request, choice, piece)
-            events += _finish(vocabulary, request, choice)
-    return events
+    def _prompt_text(self, number: int) -> str:
+        prompt = self.request.prompts[number]
+        if prompt.text is not None:
+            return prompt.text
+        return prompt_pieces(self._vocabulary, [Token(token) for token in prompt.ids[prompt.begin :]]).text
 
+    def _show(self, choice: _Choice, piece: Piece) -> None:
+        if piece.text or piece.tokens:
+            shape = chat_logprobs_json if self.request.is_chat else logprobs_json
+            logprobs = shape(self._vocabulary, piece) if self.request.logprobs is not None else None
+            self.events.append({"event": "token", "id": self.request.id, "index": self._index(choice),
+                                "text": piece.text, "logprobs": logprobs})
 
-def _echo(model: PreTrainedModel, vocabulary: Vocabulary, request: Request) -> Iterator[list[Piece]]:
-    """Yield what echo shows before each choice of the prompts, a batch at a time, with scores if they are asked for."""
-    prompts = request.prompts
-    if request.logprobs is None:
-        yield [Piece(_prompt_text(vocabulary, request, i)) for i in range(len(prompts))]
-        return
-    done = 0
-    for scored in score(model, [prompt.ids for prompt in prompts], pad=vocabulary.pad, logprobs=request.logprobs):
-        pieces = []
-        for prompt, tokens in zip(prompts[done : done + len(scored)], scored, strict=True):
-            shown = tokens[prompt.begin :]
-            pieces.append(prompt_pieces(vocabulary, [Token(token.id) for token in shown[:1]] + shown[1:]))
-        done += len(scored)
-        yield pieces
+    def _finish(self, choice: _Choice) -> None:
+        # A completion's log probabilities include the end: programs that score texts count on an entry for every token.
+        row, request = choice.row, self.request
+        last = row.tokens[-1] if row.tokens and request.logprobs is not None and not request.is_chat else None
+        ended = last is not None and last.id in request.ends
+        self._show(choice, choice.stream.end(last) if last is not None and ended else choice.stream.finish())
+        self.events.append({"event": "finish", "id": request.id, "index": self._index(choice),
+                            "finish_reason": choice.reason})
 
-
-def _prompt_text(vocabulary: Vocabulary, request: Request, number: int) -> str:
-    prompt = request.prompts[number]
-    if prompt.text is not None:
-        return prompt.text
-    return prompt_pieces(vocabulary, [Token(token) for token in prompt.ids[prompt.begin :]]).text
-
-
-def _show(vocabulary: Vocabulary, request: Request, choice: _Choice, piece: Piece) -> list[Event]:
-    if not piece.text and not piece.tokens:
-        return []
-    shape = chat_logprobs_json if request.is_chat else logprobs_json
-    logprobs = shape(vocabulary, piece) if request.logprobs is not None else None
-    return [{"event": "token", "id": request.id, "index": _index(request, choice), "text": piece.text,
-             "logprobs": logprobs}]
-
-
-def _finish(vocabulary: Vocabulary, request: Request, choice: _Choice) -> list[Event]:
-    # A completion's log probabilities include the end: programs that score texts count on an entry for every token.
-    last = choice.row.tokens[-1] if choice.row.tokens and request.logprobs is not None and not request.is_chat else None
-    piece = choice.stream.end(last) if last is not None and last.id in request.ends else choice.stream.finish()
-    return [*_show(vocabulary, request, choice, piece),
-            {"event": "finish", "id": request.id, "index": _index(request, choice), "finish_reason": choice.reason}]
-
-
-def _index(request: Request, choice: _Choice) -> int:
-    """Give a choice its number: prompt by prompt."""
-    return choice.row.prompt * request.n + choice.row.choice
+    def _index(self, choice: _Choice) -> int:
+        """Give a choice its number: prompt by prompt."""
+        return choice.row.prompt * self.request.n + choice.row.choice

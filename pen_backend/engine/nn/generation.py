@@ -1,23 +1,18 @@
-"""Generate for a batch of prompts token by token, and score given tokens; the caller decides when the next step is.
-
-Prompts of unlike length are padded on the left, so that all rows grow at the same end. A row that is finished leaves
-the batch at once.
-"""
+"""Choices in the making, and how decoders take them a token further; whoever calls decides when the next step is."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
 
 import torch
 from torch import Tensor
-from transformers import DynamicCache, PreTrainedModel
 
-from pen_backend.engine.nn.sampling import Sampling, draw_token, uniform
+from pen_backend.engine.nn.sampling import Sampling, Wish, draw_tokens, uniform
 
 LOWEST = -9999.0
 """Stands for the logarithm of a probability that is 0 in the machine's numbers; JSON has no infinity."""
-SCORE_NUMBERS = 1 << 27
-"""Limit of logits held at once while scoring: 512 MB in fp32."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +24,17 @@ class Token:
     top: tuple[tuple[int, float], ...] = ()
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the choices of one request have in common: how to draw, what ends them, what to tell of each token."""
+
+    sampling: Sampling
+    ends: frozenset[int]
+    logprobs: int | None = None
+    adapter: Path | None = None
+
+
+@dataclass(slots=True, eq=False)
 class Row:
     """One choice in the making: its prompt, and which prompt and choice of the request it is."""
 
@@ -37,102 +42,90 @@ class Row:
     prompt: int
     choice: int
     max_tokens: int
+    options: Options
     tokens: list[Token] = field(default_factory=list)
     drawn: Counter[int] = field(default_factory=Counter)
     finished: bool = False
 
 
-@torch.no_grad()
-def generate(model: PreTrainedModel, rows: Sequence[Row], sampling: Sampling, *, pad: int, ends: frozenset[int],
-             logprobs: int | None = None) -> Iterator[list[tuple[Row, Token]]]:
-    """Yield, step by step, each unfinished row's next token; the caller may set `finished` between steps."""
+Part = tuple[Row, Sequence[int]]
+"""A row, and the tokens of it that a decoder is to read next."""
+
+
+class Decoder(Protocol):
+    """A model that keeps in mind what it has read of each row; `chunk` is how many tokens it takes of a prompt at once.
+
+    `parallel` is how many rows it can keep in mind.
+    """
+
+    chunk: int
+    parallel: int
+
+    def feed(self, parts: Sequence[Part]) -> Tensor:
+        """Read on in some rows; return the logits of what comes behind each, (B, V). New rows may join."""
+
+    def leave(self, row: Row) -> None:
+        """Forget a row."""
+
+    def score(self, prompts: Sequence[Sequence[int]], adapter: Path | None) -> list[Tensor]:
+        """Return the logits of each place of some texts, (T, V) for each."""
+
+
+def take(rows: Sequence[Row], logits: Tensor) -> None:
+    """Draw the next token of each row from its logits, (B, V); the rows know afterwards whether they are finished."""
+    wishes = [Wish(row.options.sampling, row.drawn,
+                   uniform(row.options.sampling.seed, row.prompt, row.choice, len(row.tokens))) for row in rows]
+    drawn = draw_tokens(logits, wishes)
+    for row, token in zip(rows, describe(logits, drawn, [row.options.logprobs for row in rows]), strict=True):
+        row.tokens.append(token)
+        row.drawn[token.id] += 1
+        row.finished = token.id in row.options.ends or len(row.tokens) >= row.max_tokens
+
+
+def describe(logits: Tensor, tokens: Sequence[int], logprobs: Sequence[int | None]) -> list[Token]:
+    """Attach to tokens their log probabilities, and the likeliest others, from the untouched logits, (B, V)."""
+    found = [Token(token) for token in tokens]
+    asked = [i for i, count in enumerate(logprobs) if count is not None]
+    if not asked:
+        return found
+    logs = torch.log_softmax(logits[asked].float(), dim=-1).clamp(min=LOWEST)
+    own = logs.gather(1, torch.tensor([tokens[i] for i in asked], device=logs.device)[:, None])[:, 0].tolist()
+    counts = [min(logprobs[i] or 0, logs.shape[1]) for i in asked]
+    values, ids = (each.tolist() for each in logs.topk(max(counts)))
+    for place, i in enumerate(asked):
+        top = tuple(zip(ids[place][: counts[place]], values[place][: counts[place]], strict=True))
+        found[i] = Token(tokens[i], own[place], top)
+    return found
+
+
+def generate(decoder: Decoder, rows: Sequence[Row], *, step: Callable[[], None] = lambda: None) -> None:
+    """Write rows to their ends, all side by side; STEP is called before each step."""
     live = [row for row in rows if row.max_tokens > 0]
-    if not live:
-        return
-    ids, mask = _pad_left([row.prompt_ids for row in live], pad, model.device)  # (B, T)
-    cache = DynamicCache(config=model.config)
+    parts: list[Part] = [(row, row.prompt_ids) for row in live]
     while live:
-        logits = _forward(model, ids, mask, cache)  # (B, V)
-        drawn = []
-        for row, scores in zip(live, logits, strict=True):
-            token = draw_token(scores, row.drawn, sampling,
-                               uniform(sampling.seed, row.prompt, row.choice, len(row.tokens)))
-            row.drawn[token] += 1
-            row.tokens.append(describe(scores, token, logprobs))
-            row.finished = token in ends or len(row.tokens) == row.max_tokens
-            drawn.append((row, row.tokens[-1]))
-        yield drawn
-        keep = [i for i, row in enumerate(live) if not row.finished]
-        if len(keep) < len(live):
-            live = [live[i] for i in keep]
-            if not live:
-                return
-            chosen = torch.tensor(keep, device=model.device)
-            cache.batch_select_indices(chosen)
-            mask = mask[chosen] if mask is not None else None
-        ids = torch.tensor([[row.tokens[-1].id] for row in live], device=model.device)
-        if mask is not None:
-            mask = torch.cat([mask, mask.new_ones(len(live), 1)], dim=1)
+        step()
+        take(live, decoder.feed(parts))
+        for row in live:
+            if row.finished:
+                decoder.leave(row)
+        live = [row for row in live if not row.finished]
+        parts = [(row, (row.tokens[-1].id,)) for row in live]
 
 
-def describe(logits: Tensor, token: int, logprobs: int | None) -> Token:
-    """Attach the log probability of a token, and of the likeliest LOGPROBS, from the untouched logits (V,)."""
-    if logprobs is None:
-        return Token(token)
-    logs = torch.log_softmax(logits.float(), dim=-1).clamp(min=LOWEST)
-    values, ids = logs.topk(min(logprobs, len(logs)))
-    return Token(token, logs[token].item(), tuple(zip(ids.tolist(), values.tolist(), strict=True)))
-
-
-@torch.no_grad()
-def score(model: PreTrainedModel, prompts: Sequence[Sequence[int]], *, pad: int,
-          logprobs: int) -> Iterator[list[list[Token]]]:
+def score(decoder: Decoder, prompts: Sequence[Sequence[int]], *, logprobs: int, adapter: Path | None = None
+          ) -> Iterator[list[list[Token]]]:
     """Yield each prompt's tokens with their log probabilities, a batch at a time, in order; the first has none."""
-    room = SCORE_NUMBERS // model.config.get_text_config().vocab_size  # tokens, padding included
     batch: list[Sequence[int]] = []
     for prompt in prompts:
-        if batch and (len(batch) + 1) * max(len(prompt), *map(len, batch)) > room:
-            yield _score_batch(model, batch, pad, logprobs)
+        if batch and sum(map(len, batch)) + len(prompt) > decoder.chunk:
+            yield _score_batch(decoder, batch, logprobs, adapter)
             batch = []
         batch.append(prompt)
-    yield _score_batch(model, batch, pad, logprobs)
+    yield _score_batch(decoder, batch, logprobs, adapter)
 
 
-def _score_batch(model: PreTrainedModel, prompts: Sequence[Sequence[int]], pad: int,
-                 logprobs: int) -> list[list[Token]]:
-    width = max(len(prompt) for prompt in prompts)
-    ids = torch.tensor([[*prompt, *[pad] * (width - len(prompt))] for prompt in prompts], device=model.device)
-    mask = None
-    if any(len(prompt) < width for prompt in prompts):
-        mask = torch.tensor([[1] * len(prompt) + [0] * (width - len(prompt)) for prompt in prompts],
-                            device=model.device)
-    logits = model(input_ids=ids, attention_mask=mask, use_cache=False).logits  # (B, T, V)
-    return [_describe_all(row, prompt, logprobs) for prompt, row in zip(prompts, logits, strict=True)]
-
-
-def _describe_all(logits: Tensor, prompt: Sequence[int], logprobs: int) -> list[Token]:
-    """Attach to each token of a prompt what `describe` attaches to one, given all its logits, (T, V)."""
-    logs = torch.log_softmax(logits[: len(prompt) - 1].float(), dim=-1).clamp(min=LOWEST)
-    own = logs.gather(1, torch.tensor(prompt[1:], dtype=torch.long, device=logs.device)[:, None])[:, 0].tolist()
-    values, ids = logs.topk(min(logprobs, logs.shape[1]))
-    tops = [tuple(zip(*pair, strict=True)) for pair in zip(ids.tolist(), values.tolist(), strict=True)]
-    return [Token(prompt[0]), *(Token(*item) for item in zip(prompt[1:], own, tops, strict=True))]
-
-
-def _pad_left(prompts: Sequence[Sequence[int]], pad: int, device: torch.device) -> tuple[Tensor, Tensor | None]:
-    width = max(len(prompt) for prompt in prompts)
-    ids = torch.tensor([[*[pad] * (width - len(prompt)), *prompt] for prompt in prompts], device=device)
-    if all(len(prompt) == width for prompt in prompts):
-        return ids, None
-    lengths = torch.tensor([len(prompt) for prompt in prompts], device=device)
-    return ids, (torch.arange(width, device=device) >= width - lengths[:, None]).long()
-
-
-def _forward(model: PreTrainedModel, ids: Tensor, mask: Tensor | None, cache: DynamicCache) -> Tensor:
-    """Run the next ids, (B, T), through the model and its cache; return the last position's logits, (B, V)."""
-    positions = None
-    if mask is not None:
-        positions = (mask.cumsum(-1) - 1).clamp(min=0)[:, -ids.shape[1] :]
-    output = model(input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True,
-                   logits_to_keep=1)
-    return output.logits[:, -1]  # type: ignore[no-any-return]  # the output class leaves its tensors untyped
+def _score_batch(decoder: Decoder, prompts: Sequence[Sequence[int]], logprobs: int, adapter: Path | None
+                 ) -> list[list[Token]]:
+    scored = decoder.score(prompts, adapter)
+    return [[Token(prompt[0]), *describe(logits[:-1], prompt[1:], [logprobs] * (len(prompt) - 1))]
+            for prompt, logits in zip(prompts, scored, strict=True)]

@@ -14,6 +14,7 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -60,6 +61,7 @@ class Renderer:
     def __init__(self, *, cpu_seconds: float = CPU_SECONDS, memory_bytes: int = MEMORY_BYTES) -> None:
         self._argv = [sys.executable, "-P", "-m", __name__, str(cpu_seconds), str(memory_bytes)]
         self._process: subprocess.Popen[bytes] | None = None
+        self._rendering = threading.Lock()
 
     def __enter__(self) -> "Renderer":
         return self
@@ -77,13 +79,20 @@ class Renderer:
     def render(self, template: str, messages: Sequence[Message], *, tools: Sequence[Mapping[str, Any]] | None = None,
                names: Mapping[str, str], ask: bool) -> Rendered:
         """Render a chat; ASK adds the words that ask for an answer, NAMES are tokens by their names in the template."""
+        line = json.dumps({"template": template, "messages": list(messages), "tools": tools and list(tools),
+                           "names": dict(names), "ask": ask}).encode()
+        with self._rendering:
+            answer = self._answer(line)
+        if "error" in answer:
+            raise TemplateError(str(answer["error"]))
+        return Rendered(answer["text"], tuple(answer["ends"]), tuple(answer["answers"]))
+
+    def _answer(self, line: bytes) -> dict[str, Any]:
         if self._process is None:
             self._process = subprocess.Popen(
                 self._argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd="/", start_new_session=True,
                 env={**{key: os.environ[key] for key in KEPT if key in os.environ}, "HF_HUB_OFFLINE": "1",
                      "LC_ALL": "C.UTF-8"})
-        line = json.dumps({"template": template, "messages": list(messages), "tools": tools and list(tools),
-                           "names": dict(names), "ask": ask}).encode()
         answer = _exchange(self._process, line)
         if answer is None:
             try:
@@ -93,9 +102,7 @@ class Renderer:
             self.close()
             raise TemplateError("the model's chat template took too much time or memory" if status in OVER_A_LIMIT else
                                 f"the program that renders chat templates has ended with status {status}")
-        if "error" in answer:
-            raise TemplateError(str(answer["error"]))
-        return Rendered(answer["text"], tuple(answer["ends"]), tuple(answer["answers"]))
+        return answer
 
 
 def _exchange(process: "subprocess.Popen[bytes]", line: bytes) -> dict[str, Any] | None:

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import torch
 
 from pen_backend.engine.nn.batches import pick
-from pen_backend.engine.nn.generation import Row, Token, generate
+from pen_backend.engine.nn.generation import Options, Row, Token, generate
+from pen_backend.engine.nn.padded import PaddedDecoder
 from pen_backend.engine.nn.run import Run
 from pen_backend.engine.nn.sampling import Sampling
 from pen_backend.engine.nn.textstream import TextStream, prompt_pieces
@@ -17,14 +18,13 @@ def due_samples(run: Run) -> None:
     if wanted is None or run.step % wanted.every or not run.ranks.first:
         return
     prompts = sample_prompts(run)
-    rows = [Row(ids, i, run.step, wanted.max_tokens) for i, ids in enumerate(prompts)]
     vocabulary = run.vocabulary
+    options = Options(Sampling(wanted.temperature, seed=run.spec.seed), vocabulary.ends)
+    rows = [Row(ids, i, run.step, wanted.max_tokens, options) for i, ids in enumerate(prompts)]
     run.loss.eval()
     devices = [run.device.torch] if run.device.name.startswith("cuda") else []
     with torch.random.fork_rng(devices=devices):
-        for _ in generate(run.model, rows, Sampling(wanted.temperature, seed=run.spec.seed), pad=vocabulary.pad,
-                          ends=vocabulary.ends):
-            run.stop.check()
+        generate(PaddedDecoder(run.model, vocabulary.pad), rows, step=run.stop.check)
     for row in rows:
         ended = row.tokens[-1].id in vocabulary.ends
         stream = TextStream(vocabulary)

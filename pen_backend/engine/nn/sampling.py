@@ -1,4 +1,4 @@
-"""Draw one token: bias, penalties, temperature, top-p, then a draw that only its own key decides.
+"""Draw tokens: bias, penalties, temperature, top-p, then a draw that only its own key decides.
 
 The draw is a number from a hash of (seed, prompt, choice, position), not from a generator that others advance: what
 shares a batch, and what was drawn before, changes nothing.
@@ -6,7 +6,7 @@ shares a batch, and what was drawn before, changes nothing.
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -25,33 +25,65 @@ class Sampling:
     seed: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What one draw depends on beside the logits: how often each token was drawn before, and a number in [0, 1)."""
+
+    sampling: Sampling
+    drawn: Counter[int]
+    number: float
+
+
 def uniform(seed: int, prompt: int, choice: int, position: int) -> float:
     """Return a number in [0, 1) that belongs to one position of one choice."""
     digest = hashlib.blake2b(f"{seed}:{prompt}:{choice}:{position}".encode(), digest_size=8).digest()
     return (int.from_bytes(digest, "big") >> 11) / (1 << 53)
 
 
-def draw_token(logits: Tensor, drawn: Counter[int], sampling: Sampling, number: float) -> int:
-    """Draw from the logits of one position, (V,), given how often each token was drawn before."""
-    scores = logits.float()
-    if sampling.logit_bias or (drawn and (sampling.presence_penalty or sampling.frequency_penalty)):
+def draw_tokens(logits: Tensor, wishes: Sequence[Wish]) -> list[int]:
+    """Draw a token from each row of logits, (B, V)."""
+    scores = _adjusted(logits.float(), wishes)
+    temperatures = [wish.sampling.temperature for wish in wishes]
+    if not any(temperatures):
+        return scores.argmax(-1).tolist()
+    if any(temperature != 1 for temperature in temperatures):
+        scores = scores / torch.tensor([[one or 1.0] for one in temperatures], device=scores.device)
+    shares = torch.softmax(scores.double(), dim=-1)
+    numbers = torch.tensor([[wish.number] for wish in wishes], dtype=shares.dtype, device=shares.device)
+    narrow = [i for i, wish in enumerate(wishes) if wish.sampling.top_p < 1]
+    if narrow:
+        limits = torch.tensor([[wishes[i].sampling.top_p] for i in narrow], dtype=shares.dtype, device=shares.device)
+        shares[narrow] = _narrowed(shares[narrow], limits)
+    sums = shares.cumsum(-1)
+    # To the right of equal sums, so that a token without a share is never drawn.
+    places = torch.searchsorted(sums, numbers * sums[:, -1:], right=True).clamp_(max=sums.shape[1] - 1)
+    drawn: list[int] = places[:, 0].tolist()
+    greedy = [i for i, temperature in enumerate(temperatures) if not temperature]
+    for i, token in zip(greedy, scores[greedy].argmax(-1).tolist() if greedy else (), strict=True):
+        drawn[i] = token
+    return drawn
+
+
+def _adjusted(scores: Tensor, wishes: Sequence[Wish]) -> Tensor:
+    """Add biases and subtract penalties in a copy, if any row has them."""
+    changes: dict[int, dict[int, float]] = {}
+    for i, wish in enumerate(wishes):
+        sampling = wish.sampling
+        if sampling.logit_bias or (wish.drawn and (sampling.presence_penalty or sampling.frequency_penalty)):
+            change = changes[i] = dict(sampling.logit_bias)
+            for token, count in wish.drawn.items():
+                penalty = sampling.presence_penalty + count * sampling.frequency_penalty
+                change[token] = change.get(token, 0.0) - penalty
+    if changes:
         scores = scores.clone()
-        for token, bias in sampling.logit_bias.items():
-            scores[token] += bias
-        for token, count in drawn.items():
-            scores[token] -= sampling.presence_penalty + count * sampling.frequency_penalty
-    if sampling.temperature == 0:
-        return int(scores.argmax())
-    shares = torch.softmax(scores.double() / sampling.temperature, dim=-1)
-    if sampling.top_p >= 1:
-        return _at(shares.cumsum(-1), number)
+    for i, change in changes.items():
+        scores[i].index_add_(0, torch.tensor(list(change), device=scores.device),
+                             torch.tensor(list(change.values()), dtype=scores.dtype, device=scores.device))
+    return scores
+
+
+def _narrowed(shares: Tensor, limits: Tensor) -> Tensor:
+    """Keep of each row, (B, V), the fewest likeliest that together reach its limit, (B, 1); the others become 0."""
     ordered, tokens = shares.sort(descending=True, stable=True)
-    sums = ordered.cumsum(-1)
-    kept = int((sums < sampling.top_p).sum()) + 1  # the fewest likeliest that together reach top_p
-    return int(tokens[_at(sums[:kept], number)])
-
-
-def _at(sums: Tensor, number: float) -> int:
-    """Find the entry of a running sum that NUMBER, a share of the whole, falls into."""
-    index = torch.searchsorted(sums, sums[-1] * number, right=True)
-    return min(int(index), len(sums) - 1)
+    before = ordered.cumsum(-1) - ordered
+    return torch.zeros_like(shares).scatter_(1, tokens, ordered.masked_fill_(before >= limits, 0.0))

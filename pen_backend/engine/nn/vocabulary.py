@@ -6,6 +6,7 @@ a character; whoever shows them joins bytes first (textstream.py).
 
 import json
 import re
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,7 @@ class Vocabulary:
         self.pad: int = pad if pad not in self.ends else min({0, 1, 2, 3} - self.ends, default=0)
         self.starts_with_bos = self.bos is not None and self._tokenizer.encode("a").ids[:1] == [self.bos]
         self._tokenizer.encode_special_tokens = True
+        self._encoding = threading.Lock()  # a chat is encoded beside the thread that writes
         added = self._tokenizer.get_added_tokens_decoder()
         self.special: frozenset[int] = frozenset(i for i, token in added.items() if token.special)
         self.reserved: tuple[str, ...] = tuple(token.content for token in added.values() if token.special)
@@ -58,19 +60,23 @@ class Vocabulary:
 
     def encode(self, text: str) -> list[int]:
         """Encode a text alone, without the tokens that begin or end a document."""
-        return self._tokenizer.encode(text, add_special_tokens=False).ids
+        with self._encoding:
+            return self._tokenizer.encode(text, add_special_tokens=False).ids
 
     def encode_many(self, texts: list[str]) -> Iterable[list[int]]:
         """Encode many texts at once."""
-        return (encoding.ids for encoding in self._tokenizer.encode_batch_fast(texts, add_special_tokens=False))
+        with self._encoding:
+            encodings = self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+        return (encoding.ids for encoding in encodings)
 
     def encode_control(self, texts: list[str]) -> list[list[int]]:
         """Encode texts in which reserved tokens are meant: what a chat template writes."""
-        self._tokenizer.encode_special_tokens = False
-        try:
-            return [each.ids for each in self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
-        finally:
-            self._tokenizer.encode_special_tokens = True
+        with self._encoding:
+            self._tokenizer.encode_special_tokens = False
+            try:
+                return [each.ids for each in self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
+            finally:
+                self._tokenizer.encode_special_tokens = True
 
     def prompt_ids(self, text: str) -> list[int]:
         """Encode what a model is to continue; nothing at all becomes the beginning of a text."""

@@ -3,8 +3,10 @@ from typing import Any
 import pytest
 from transformers import PreTrainedModel
 
-from pen_backend.engine.nn.answers import Usage, answer
+from pen_backend.engine.nn.answers import Answer, Usage
+from pen_backend.engine.nn.batching import Batch
 from pen_backend.engine.nn.chat import ChatFormat
+from pen_backend.engine.nn.padded import PaddedDecoder
 from pen_backend.engine.nn.rendering import Renderer
 from pen_backend.engine.nn.requests import RequestError, read_request
 from pen_backend.engine.nn.vocabulary import Vocabulary
@@ -14,10 +16,19 @@ Event = dict[str, Any]
 
 def ask(model: PreTrainedModel, vocabulary: Vocabulary, context: int = 256,
         **frame: Any) -> tuple[list[list[Event]], Usage]:
-    usage = Usage()
     given = {"id": "r", "prompts": ["Question 1"], "seed": 3, "max_tokens": 6} | frame
     request = read_request(given, vocabulary, context, ChatFormat(vocabulary, Renderer()))
-    return list(answer(model, vocabulary, request, usage)), usage
+    answer = Answer(vocabulary, request)
+    batch = Batch(PaddedDecoder(model, vocabulary.pad))
+    for _ in answer.read(batch.decoder):
+        pass
+    batch.add(answer)
+    steps = []
+    while not answer.done:
+        batch.step()
+        steps.append(answer.events.copy())
+        answer.events.clear()
+    return steps, answer.usage
 
 
 def texts(steps: list[list[Event]]) -> dict[int, str]:

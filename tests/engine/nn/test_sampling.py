@@ -5,13 +5,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pen_backend.engine.nn.sampling import Sampling, draw_token, uniform
+from pen_backend.engine.nn.sampling import Sampling, Wish, draw_tokens, uniform
 
 LOGITS = torch.tensor([2.0, 1.0, 0.0, -1.0])
 
 
 def draw(number: float, drawn: Counter[int] | None = None, logits: torch.Tensor = LOGITS, **options: float) -> int:
-    return draw_token(logits, drawn or Counter(), Sampling(**options), number)  # type: ignore[arg-type]  # floats only
+    sampling = Sampling(**options)  # type: ignore[arg-type]  # floats only
+    return draw_tokens(logits[None], [Wish(sampling, drawn or Counter(), number)])[0]
 
 
 def test_temperature_zero_takes_the_likeliest() -> None:
@@ -39,10 +40,29 @@ def test_top_p_draws_from_the_fewest_likeliest(top_p: float, number: float) -> N
 
 
 def test_bias_and_penalties_come_before_the_temperature() -> None:
-    assert draw_token(LOGITS, Counter(), Sampling(0, logit_bias={3: 5.0}), 0.5) == 3
-    assert draw_token(LOGITS, Counter({0: 1}), Sampling(0, presence_penalty=1.5), 0.5) == 1
-    assert draw_token(LOGITS, Counter({0: 3}), Sampling(0, frequency_penalty=0.4), 0.5) == 1
-    assert LOGITS.tolist() == [2.0, 1.0, 0.0, -1.0]
+    wishes = [Wish(Sampling(0, logit_bias={3: 5.0}), Counter(), 0.5),
+              Wish(Sampling(0, presence_penalty=1.5), Counter({0: 1}), 0.5),
+              Wish(Sampling(0, frequency_penalty=0.4), Counter({0: 3}), 0.5)]
+    logits = LOGITS.repeat(3, 1)
+
+    assert draw_tokens(logits, wishes) == [3, 1, 1]
+    assert logits.tolist() == [[2.0, 1.0, 0.0, -1.0]] * 3
+
+
+def test_rows_are_drawn_together_as_each_would_be_alone() -> None:
+    kinds = [Sampling(), Sampling(0), Sampling(0.5, top_p=0.7), Sampling(2.0, presence_penalty=1.0),
+             Sampling(1.0, logit_bias={2: 3.0}), Sampling(0, top_p=0.1)]
+    wishes = [Wish(kinds[i % len(kinds)], Counter({i % 4: 2}), i / 60) for i in range(60)]
+    logits = torch.randn(60, 4, generator=torch.Generator().manual_seed(1))
+
+    alone = [draw_tokens(logits[i : i + 1], [wish])[0] for i, wish in enumerate(wishes)]
+
+    assert draw_tokens(logits, wishes) == alone
+    assert len(set(alone)) == 4
+
+
+def test_of_equal_shares_top_p_takes_only_as_many_as_reach_it() -> None:
+    assert {draw(i / 100, logits=torch.zeros(10), top_p=0.45) for i in range(100)} == {0, 1, 2, 3, 4}
 
 
 def test_a_draw_belongs_to_its_place_alone() -> None:
