@@ -18,7 +18,7 @@
 (require 'pen-rpc)
 
 (defconst pen-rpc-methods-hash
-  "82cde95065c4222f9c4681f03efd3bafa5dc5d5db24247760e396bbea4e58358"
+  "6dfb68a7215654df9bb6b74817427d3104929c6c349d5079a48efda51f05a930"
   "What the service says in its greeting if its methods are these.")
 
 (defun pen-rpc-completions-start (&rest args)
@@ -232,6 +232,19 @@ ARGS are keywords, each with its value.
    "datasets-stats"
    '((:path file required)
      (:model (or string null)))
+   args))
+
+(defun pen-rpc-doctor-check (&rest args)
+  "Look at everything pen needs.
+
+A fault of one thing is a row and never an error.
+
+ARGS are keywords, each with its value.
+
+\(fn &key THEN ELSE DEADLINE)"
+  (pen-rpc-invoke
+   "doctor-check"
+   nil
    args))
 
 (defun pen-rpc-engine-check (&rest args)

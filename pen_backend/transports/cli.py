@@ -14,7 +14,16 @@ from typing import TextIO
 from pen_backend import __version__
 from pen_backend.errors import BadParamsError
 from pen_backend.service.context import Context
-from pen_backend.transports import cli_classic, cli_dataset, cli_engine, cli_jobs, cli_models, cli_prepare, cli_prompts
+from pen_backend.transports import (
+    cli_classic,
+    cli_dataset,
+    cli_doctor,
+    cli_engine,
+    cli_jobs,
+    cli_models,
+    cli_prepare,
+    cli_prompts,
+)
 from pen_backend.transports.arguments import Parser, command, read
 from pen_backend.transports.attempt import attempt
 from pen_backend.transports.serve import add_options
@@ -66,6 +75,7 @@ def parser() -> argparse.ArgumentParser:
 
     cli_models.add(commands)
     cli_engine.add(commands)
+    cli_doctor.add(commands)
     return top
 
 

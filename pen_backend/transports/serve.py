@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 VARIABLE = "PEN_EPC_TOKEN"  # what clients on a port must know
 
-NOUNS = ("prompts", "datasets", "jobs", "completions", "models", "engine", "evaluations", "providers")
+NOUNS = ("prompts", "datasets", "jobs", "completions", "models", "engine", "evaluations", "providers",
+         "doctor")
 
 
 def main(arguments: Sequence[str] = ()) -> int:
