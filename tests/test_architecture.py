@@ -34,7 +34,7 @@ ENGINE_FLOORS = [
 ]
 FOREIGN = {
     "openai": {"client"},
-    "epc": {"transports.epc_server"},
+    "epc": {"transports.epc_server", "transports.epc_tcp"},
     "orgparse": {"dataset.sources.org"},
     "python_calamine": {"dataset.sources.workbook"},
     "torch": {"engine.nn"},

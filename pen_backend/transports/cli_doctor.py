@@ -4,7 +4,7 @@ import argparse
 import os
 
 from pen_backend.service.context import Context
-from pen_backend.service.doctor import Doctor, Row
+from pen_backend.service.doctor import Doctor, Row, shareable
 from pen_backend.transports.arguments import Parser, command, help_of
 from pen_backend.transports.terminal import Terminal, table
 
@@ -19,8 +19,6 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
 
 def check(context: Context, options: argparse.Namespace, terminal: Terminal) -> int:
     """Print a row for each thing; 3 if one fails."""
-    from pen_backend.service.checkup import shareable
-
     rows = Doctor(context).check()
     shown = shareable(rows, os.environ) if options.report else rows
     terminal.result(shown, lambda: text(shown))

@@ -1,16 +1,20 @@
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
-from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from pen_backend.config import Config
-from pen_backend.service.checkup import Checkup, fits, shareable
 from pen_backend.service.context import Context
-from pen_backend.service.doctor import Row
+from pen_backend.service.doctor import Doctor, Row, fits, shareable
 from tests.conftest import environment
+
+
+def logged(days: int) -> str:
+    """A time of the log, so many days ago."""
+    return time.strftime("%Y-%m-%d %H:%M:%S,000", time.localtime(time.time() - days * 86_400))
 
 
 def torch(answer: str = "2.13.0 2 False\n", code: int = 0, said: str = "") -> "subprocess.CompletedProcess[str]":
@@ -24,7 +28,7 @@ def rows(home: Path, config: Config | None = None, done: "subprocess.CompletedPr
         return done or torch()
 
     context = Context(config, environ=environment(home) | environ)
-    return {row.name: row for row in Checkup(context, run=run).rows()}
+    return {row.name: row for row in Doctor(context, run=run).check()}
 
 
 def test_a_whole_installation_is_well(tmp_path: Path) -> None:
@@ -39,7 +43,7 @@ def test_a_whole_installation_is_well(tmp_path: Path) -> None:
 def test_what_is_not_ok_says_what_to_do(tmp_path: Path) -> None:
     log = tmp_path / "state" / "pen" / "service.log"
     log.parent.mkdir(parents=True)
-    log.write_text(f"{datetime.now():%Y-%m-%d %H:%M:%S},000 ERROR 1 pen: it broke with sk-abcdefghijkl\n")
+    log.write_text(f"{logged(0)} ERROR 1 pen: it broke with sk-abcdefghijkl\n")
     found = rows(tmp_path, Config(provider="openai", log_text=True), torch(code=1, said="x\nImportError: libc10.so\n"))
     assert {row.name for row in found.values() if row.status != "ok"} == {"settings", "key", "torch", "log"}
     assert all(row.fix for row in found.values() if row.status != "ok")
@@ -78,7 +82,7 @@ def test_a_key_file_that_others_may_read_is_named_with_the_command(tmp_path: Pat
 def test_errors_of_long_ago_do_not_count(tmp_path: Path) -> None:
     log = tmp_path / "state" / "pen" / "service.log"
     log.parent.mkdir(parents=True)
-    log.write_text(f"{datetime.now() - timedelta(days=2):%Y-%m-%d %H:%M:%S},000 ERROR 1 pen: it broke\n")
+    log.write_text(f"{logged(2)} ERROR 1 pen: it broke\n")
     assert rows(tmp_path)["log"].status == "ok"
 
 
