@@ -18,12 +18,12 @@
 (require 'pen-rpc-methods)
 (require 'pen-stream)
 (require 'pen-read)
+(require 'pen-model)
 (require 'pen-job-figures)
 (require 'pen-job-follow)
 
 ;;;; Declarations
 
-(defvar pen-default-model)
 (defvar pen-jobs--jobs)
 (declare-function tabulated-list-get-id "tabulated-list" (&optional pos))
 (declare-function pen-compare-models "pen-compare" (prompt base tuned))
@@ -115,10 +115,7 @@ wait and returns nil."
 (defun pen-job-use-model ()
   "Complete with the model of this checkpoint or job from now on."
   (interactive)
-  (let ((model (pen-job--model)))
-    (require 'pen-complete)
-    (setq pen-default-model model)
-    (message "Completions now come from %s." model)))
+  (pen-choose-model (pen-job--model)))
 
 (defun pen-job-compare ()
   "Compare the model of this checkpoint or job with its base, side by side."

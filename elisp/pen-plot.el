@@ -24,7 +24,7 @@
 
 ;;;; Internal variables
 
-(defconst pen-plot--margin '(48 16 28 34)
+(defconst pen-plot--margin '(48 16 28 42)
   "Space in pixels left, right, above and below the plotted area.")
 
 (defconst pen-plot-most-points 600
@@ -268,7 +268,7 @@ logarithmic.  FOREGROUND and BACKGROUND are colours.  Signal
      (mapconcat
       (lambda (tick)
         (pen-plot--text (pen-plot-to-x plot tick)
-                        (- (pen-plot-height plot) below -20) "middle"
+                        (- (pen-plot-height plot) below -19) "middle"
                         (format "%.6g" tick)))
       (pen-plot-ticks (car (pen-plot-xs plot)) (cdr (pen-plot-xs plot)) 6) ""))))
 
@@ -286,7 +286,7 @@ viewBox=\"0 0 %d %d\" font-family=\"sans-serif\" font-size=\"11\" fill=\"%s\">\n
      (pen-plot--triangles plot xs)
      (pen-plot--legend plot)
      (if (pen-plot-x-label plot)
-         (pen-plot--text (/ width 2) (- height 2) "middle" (pen-plot-x-label plot))
+         (pen-plot--text (/ width 2) (- height 6) "middle" (pen-plot-x-label plot))
        "")
      "</svg>\n")))
 

@@ -114,6 +114,7 @@
 (autoload 'pen-finetune-region "pen-finetune" "Fine-tune a model on the region." t)
 (autoload 'pen-finetune-file "pen-finetune" "Fine-tune a model on a file." t)
 (autoload 'pen-finetune-subtree "pen-finetune" "Fine-tune a model on an org subtree." t)
+(autoload 'pen-compare "pen-compare" "Compare two models side by side." t)
 (autoload 'pen-job "pen-job" "Show a fine-tuning job live." t)
 (autoload 'pen-job-cancel "pen-job-action" "Stop a fine-tuning job for good." t)
 (autoload 'pen-job-pause "pen-job-action" "Pause a fine-tuning job." t)

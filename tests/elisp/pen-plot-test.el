@@ -1,5 +1,6 @@
 ;;; pen-plot-test.el --- Tests of pen-plot -*- lexical-binding: t; -*-
 
+;; Copyright (C) 2026 The pen maintainers
 ;; SPDX-License-Identifier: GPL-3.0-or-later
 
 ;;; Commentary:
@@ -34,6 +35,37 @@
     (should (= (length thin) 600))
     (should (equal (car thin) '(0 . 0.0)))
     (should (equal (car (last thin)) '(4999 . 4999.0)))))
+
+(ert-deftest pen-plot-test-thinning-keeps-every-peak ()
+  (let* ((points (mapcar (lambda (i) (cons i (pcase i (1234 99.0) (3456 -99.0) (_ (sin i)))))
+                         (number-sequence 0 4999)))
+         (thin (pen-plot-downsample points 600)))
+    (should (<= (length thin) 600))
+    (should (member '(1234 . 99.0) thin))
+    (should (member '(3456 . -99.0) thin))
+    (should (equal thin (sort (copy-sequence thin) #'car-less-than-car)))))
+
+(ert-deftest pen-plot-test-sparkline-falls-with-its-values ()
+  (should (equal (pen-plot-sparkline '(8 7 6 5 4 3 2 1) 8) "█▇▆▅▄▃▂▁"))
+  (should (equal (pen-plot-sparkline '(8 8 1 1) 2) "█▁"))
+  (should (equal (pen-plot-sparkline '(2.0) 10) "▄"))
+  (should (equal (pen-plot-sparkline nil 10) "")))
+
+(ert-deftest pen-plot-test-sparkline-tells-missing-from-diverged ()
+  (should (equal (pen-plot-sparkline (list nil 2 nil 1 0.0e+NaN 1.0e+INF) 6) " █ ▁××")))
+
+(ert-deftest pen-plot-test-sparklines-of-one-scale-can-be-compared ()
+  (should (equal (pen-plot-sparkline '(2 1) 2 0 8) "▃▂")))
+
+(ert-deftest pen-plot-test-logarithm-leaves-out-what-has-none ()
+  (let ((plot (pen-plot-make '(("train" "red" ((1 . 100.0) (2 . 1.0) (3 . 0.0)))) :log t)))
+    (should (equal (pen-plot-test--points (pen-plot-draw plot)) '(2)))
+    (should (equal (pen-plot-log-ticks 1.0 100.0) '(1.0 2.0 5.0 10.0 20.0 50.0 100.0)))))
+
+(ert-deftest pen-plot-test-a-click-finds-the-x-that-is-drawn-there ()
+  (let ((plot (pen-plot-make '(("train" "red" ((10 . 4.0) (400 . 1.0)))) :width 500)))
+    (dolist (x '(10 120 400))
+      (should (< (abs (- x (pen-plot-x-at plot (pen-plot-to-x plot x)))) 0.001)))))
 
 (ert-deftest pen-plot-test-values-that-are-not-finite-are-left-out ()
   (let ((svg (pen-plot-svg '(("train" "red" ((1 . 2.0) (2 . 1.0) (3 . 0.0e+NaN) (4 . 1.0e+INF)))))))

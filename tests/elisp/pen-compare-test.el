@@ -1,0 +1,149 @@
+;;; pen-compare-test.el --- Two models side by side, on a service that is a table -*- lexical-binding: t; -*-
+
+;; Copyright (C) 2026 The pen maintainers
+;; SPDX-License-Identifier: GPL-3.0-or-later
+
+;; This file is not part of GNU Emacs.
+
+;;; Code:
+
+(require 'pen-job-scene)
+(require 'pen-compare)
+
+(defconst pen-compare-test-definition
+  '(:slug "p" :name "p" :arity 1 :variables ((:name "text" :example "x")))
+  "A definition with one variable.")
+
+(defun pen-compare-test-answer (text)
+  "Return events that stream TEXT."
+  `((delta :index 0 :text ,text)
+    (done :reason finished :value (:candidates ((:text ,text)) :model "m"))))
+
+(defmacro pen-compare-test-with (text &rest body)
+  "Run BODY in a comparison where both models write TEXT."
+  (declare (indent 1))
+  `(pen-rpc-fake-with (list (append (list "completions-start" 'events)
+                                    (pen-compare-test-answer ,text)))
+     (save-window-excursion
+       (with-current-buffer (pen-compare--show "p" '(("text" "x")) '("base-1" "ft:tuned-1"))
+         (unwind-protect
+             (progn (pen-job-scene-wait-for #'pen-compare-test-done-p) ,@body)
+           (when (get-buffer "*pen-compare*")
+             (kill-buffer "*pen-compare*"))
+           (pen-rpc-fake-settle 0.02))))))
+
+(defun pen-compare-test-done-p ()
+  "Return non-nil when the newest round has ended and is drawn."
+  (and (= 2 (pen-compare-round-ended (car pen-compare--rounds)))
+       (null (pen-redraw-timer pen-compare--redraw))))
+
+(defun pen-compare-test-requests (key)
+  "Return what was asked under KEY, oldest first."
+  (reverse (cl-loop for (method . plist) in pen-rpc-fake-calls
+                    when (equal method "completions-start")
+                    collect (plist-get plist key))))
+
+(defun pen-compare-test-vote (key)
+  "Press KEY, a character."
+  (let ((last-command-event key))
+    (pen-job-scene-press (string key))))
+
+(ert-deftest pen-compare-test-both-get-the-same-prompt-and-seed ()
+  (pen-compare-test-with "ha"
+    (should (equal (pen-compare-test-requests :model) '("base-1" "ft:tuned-1")))
+    (should (equal (pen-compare-test-requests :seed) '(1 1)))
+    (should (equal (pen-compare-test-requests :values) '((("text" "x")) (("text" "x")))))))
+
+(ert-deftest pen-compare-test-stands-side-by-side ()
+  (pen-compare-test-with "one two\nthree"
+    (pen-job-scene-matches "^base: base-1 +│ tuned: ft:tuned-1$")
+    (pen-job-scene-matches "^one two +│ one two\nthree +│ three$")
+    (pen-job-scene-has "Which is better?")))
+
+(ert-deftest pen-compare-test-long-lines-stay-on-their-side ()
+  (pen-compare-test-with (make-string 500 ?w)
+    (pen-job-scene-has "Which is better?")
+    (dolist (line (split-string (pen-job-scene-text) "\n"))
+      (when (string-match-p "w" line)
+        (should (<= (string-width line) (window-width)))))))
+
+(ert-deftest pen-compare-test-votes-are-counted-and-ret-goes-on-with-the-next-seed ()
+  (pen-compare-test-with "ha"
+    (pen-compare-test-vote ?2)
+    (pen-job-scene-has "Your vote: tuned is better.")
+    (pen-job-scene-press "RET")
+    (pen-job-scene-wait-for #'pen-compare-test-done-p)
+    (pen-compare-test-vote ?1)
+    (should (equal (pen-compare-test-requests :seed) '(1 1 2 2)))
+    (should (equal (pen-compare-score pen-compare--rounds)
+                   "tuned 1, base 1, ties 0: win rate 50 %"))))
+
+(ert-deftest pen-compare-test-blind-has-no-names-until-the-vote-and-the-vote-is-for-the-side ()
+  (dolist (swapped '(t nil))
+    (pen-compare-test-with "ha"
+      (cl-letf (((symbol-function 'random) (lambda (_) (if swapped 0 1))))
+        (pen-job-scene-press "b"))
+      (should-not (string-match-p "base-1\\|tuned-1" (pen-job-scene-text)))
+      (pen-job-scene-matches "^left +│ right$")
+      (pen-compare-test-vote ?1)
+      (should (eq (pen-compare-round-vote (car pen-compare--rounds))
+                  (if swapped 'tuned 'base)))
+      (pen-job-scene-matches (if swapped "^tuned: ft:tuned-1 +│ base: base-1$"
+                               "^base: base-1 +│ tuned: ft:tuned-1$")))))
+
+(ert-deftest pen-compare-test-no-vote-before-both-have-written ()
+  (pen-rpc-fake-with '(("completions-start" hang))
+    (save-window-excursion
+      (with-current-buffer (pen-compare--show "p" nil '("a" "b"))
+        (should-error (pen-compare-test-vote ?1) :type 'user-error)
+        (kill-buffer)
+        (pen-rpc-fake-settle 0.02)))))
+
+(ert-deftest pen-compare-test-a-model-that-fails-is-said ()
+  (pen-rpc-fake-with '(("completions-start" error not-found "There is no model b."))
+    (save-window-excursion
+      (with-current-buffer (pen-compare--show "p" nil '("a" "b"))
+        (pen-job-scene-has "There is no model b.")
+        (should-error (pen-compare-test-vote ?1) :type 'user-error)
+        (kill-buffer)))))
+
+(ert-deftest pen-compare-test-q-leaves-an-org-table ()
+  (pen-compare-test-with "a | b\nc"
+    (let (kill-ring)
+      (pen-compare-test-vote ?2)
+      (pen-job-scene-press "q")
+      (should (equal (car kill-ring)
+                     (concat "| round | seed | base-1 | ft:tuned-1 | better |\n|-\n"
+                             "| 1 | 1 | a \\vert{} b c | a \\vert{} b c | tuned |\n|-\n"
+                             "| win rate | | | 100 % | tuned 1, base 0, ties 0: win rate 100 % |\n"))))))
+
+(ert-deftest pen-compare-test-killing-the-buffer-stops-both ()
+  (pen-rpc-fake-with '(("completions-start" events (delta :index 0 :text "for ever")))
+    (save-window-excursion
+      (with-current-buffer (pen-compare--show "p" nil '("a" "b"))
+        (pen-job-scene-has "for ever")
+        (kill-buffer)
+        (should (= 2 (cl-count "pen-cancel" pen-rpc-fake-calls :key #'car :test #'equal)))
+        (pen-rpc-fake-settle 0.02)))))
+
+(ert-deftest pen-compare-test-from-lisp-a-judge-votes ()
+  (pen-rpc-fake-with (list (list "prompts-list" 'value (list pen-compare-test-definition))
+                           (append (list "completions-start" 'events)
+                                   (pen-compare-test-answer "ha")))
+    (let* ((judged 0)
+           (result (pen-compare "p" '("x") :models '("a" "b") :rounds 3 :seed 7
+                                :judge (lambda (&rest texts)
+                                         (should (equal texts '("ha" "ha")))
+                                         (nth (mod (setq judged (1+ judged)) 3)
+                                              '(base tuned tie))))))
+      (should (equal (pen-compare-test-requests :seed) '(7 7 8 8 9 9)))
+      (should (equal (mapcar (lambda (key) (plist-get result key))
+                             '(:wins :losses :ties :win-rate))
+                     '(1 1 1 0.5)))
+      (should (= 3 (length (plist-get result :rounds)))))))
+
+(ert-deftest pen-compare-test-from-lisp-two-models-are-needed ()
+  (should-error (pen-compare "p" '("x") :models '("a")) :type 'user-error))
+
+(provide 'pen-compare-test)
+;;; pen-compare-test.el ends here
