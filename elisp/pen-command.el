@@ -166,13 +166,19 @@ Return their symbols; signal an error if one name means two files."
     (pen-command-define definitions)
     (pen-prompt-learn definitions (mapcar #'pen-command--entry pen-prompt-functions))
     (dolist (each broken)
-      (pen-rpc-log "%s" (pen-stream-sentence each)))
+      (pen-rpc-log "%s" (pen-command--finding each)))
     (when-let ((clash (seq-find (lambda (each) (equal (plist-get each :id) "slug-clash"))
                                 broken)))
       (signal 'pen-prompt-error
               (list (plist-get clash :message)
                     (append (list :kind 'prompt) clash))))
     pen-prompt-functions))
+
+(defun pen-command--finding (finding)
+  "Return what is wrong with a definition, FINDING, as one line."
+  (concat (and (plist-get finding :where) (concat (plist-get finding :where) ": "))
+          (plist-get finding :message)
+          (and (plist-get finding :hint) (concat "; " (plist-get finding :hint)))))
 
 (defun pen-command--entry (symbol)
   "Return the name of the command SYMBOL and the first line of its docstring."
@@ -185,9 +191,9 @@ Return their symbols; signal an error if one name means two files."
             (broken (plist-get catalogue :broken)))
         (message "%d commands of prompt definitions%s" count
                  (if broken
-                     (format "; %s" (pen-stream-sentence (car broken)))
+                     (format "; %s" (pen-command--finding (car broken)))
                    "")))
-    (pen-error (pen-stream-report (pen-stream-error-plist err)))))
+    (pen-error (message "%s" (pen-command--finding (nth 2 err))))))
 
 ;;;; Functions: running from Lisp
 

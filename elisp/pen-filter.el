@@ -88,6 +88,7 @@ VALUES are those of its variables as the wire wants them, OPTIONS
 those of the request.  Return the review."
   (pen-filter-check beg end)
   (deactivate-mark)
+  (goto-char beg)                       ; where the keys work, which they do not at END
   (let* ((overlay (make-overlay beg end nil t))
          (filter (pen-filter--make :overlay overlay
                                    :old (buffer-substring-no-properties beg end)
