@@ -83,7 +83,7 @@
 ;;;; Internal variables
 
 (defconst pen-files '(pen-prompt pen-command pen-request pen-context pen-preview pen-complete pen-dataset
-                                 pen-finetune pen-jobs pen-rpc)
+                                 pen-finetune pen-jobs pen-rpc pen-key)
   "The files that hold options.")
 
 ;;;; Declarations
@@ -120,6 +120,10 @@
 (autoload 'pen-job-pause "pen-job-action" "Pause a fine-tuning job." t)
 (autoload 'pen-job-resume "pen-job-action" "Let a paused job go on." t)
 (autoload 'pen-jobs "pen-jobs" "List the fine-tuning jobs." t)
+(autoload 'pen-doctor "pen-doctor" "Show everything that pen needs and how it is." t)
+(autoload 'pen-restart-backend "pen-doctor" "Start another service." t)
+(autoload 'pen-log "pen-doctor" "Show what pen has logged." t)
+(autoload 'pen-install-backend "pen-install" "Install pen's backend." t)
 (autoload 'pen-batch-complete "pen-batch" "Complete in a batch Emacs." nil)
 (autoload 'pen-batch-finetune "pen-batch" "Fine-tune in a batch Emacs." nil)
 

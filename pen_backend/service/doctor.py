@@ -252,7 +252,8 @@ def _safely(look: Callable[[], Iterator[Row]]) -> Iterator[Row]:
         yield from look()
     except PenError as error:
         where = f"{error.where}: " if error.where else ""
-        yield Row(name, "fail", f"{where}{error.message}", error.hint)
+        correct = f"Correct {error.where}" if error.where else None
+        yield Row(name, "fail", f"{where}{error.message}", error.hint or correct)
     except Exception as error:
         yield Row(name, "fail", f"Looking at it failed ({type(error).__name__}).", "Report this; it is a bug in pen.")
 

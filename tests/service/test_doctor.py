@@ -60,7 +60,7 @@ def test_a_fault_while_looking_is_a_row(tmp_path: Path) -> None:
     found = rows(tmp_path)
     assert found["settings"].status == "fail"
     assert str(config) in found["settings"].said
-    assert "provider" in str(found["settings"].fix)
+    assert found["settings"].fix == f"Correct {config}"
     assert found["disk"].status == "ok"
 
 
