@@ -45,6 +45,7 @@
   (let ((map (make-sparse-keymap)))
     (define-key map (kbd "C-c C-c") #'pen-prompt-mode-try)
     (define-key map (kbd "C-c C-r") #'pen-prompt-mode-row)
+    (define-key map (kbd "C-M-i") #'completion-at-point) ; not ispell, as in `text-mode'
     map)
   "Keys of `prompt-description-mode'.")
 

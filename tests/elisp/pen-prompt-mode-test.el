@@ -132,6 +132,11 @@
       (cl-letf (((symbol-function 'y-or-n-p) #'ignore))
         (pen-fixture-refused (pen-fixture-press keys))))))
 
+(ert-deftest pen-prompt-mode-test-keys-complete-by-the-usual-key ()
+  (pen-prompt-mode-test-in "pen: 1\n" nil
+    (should (eq (key-binding (kbd "C-M-i")) 'completion-at-point))
+    (should (memq 'pen-prompt-key-complete completion-at-point-functions))))
+
 (ert-deftest pen-prompt-mode-test-it-is-text-mode-with-colours-where-there-is-no-yaml-mode ()
   (skip-unless (not (fboundp 'yaml-mode)))
   (pen-prompt-mode-test-in "pen: 1 # one\nprompt: <x>\n" nil
