@@ -17,6 +17,7 @@ from pen_backend.errors import DataError
 
 HEADER_LIMIT = 1 << 20
 CONFIG_LIMIT = 1 << 20
+NAME_LIMIT = 128
 PACKAGED = Path(__file__).parent / "base"
 
 
@@ -58,15 +59,27 @@ class Models:
         self._bases = list(bases) if bases is not None else [PACKAGED, store.directory / "bases"]
 
     def bases(self) -> list[Model]:
-        """List the bases: every directory with a configuration and weights."""
+        """List the bases: every directory with a configuration and weights, also one below, as ORGANISATION/NAME."""
         found: dict[str, Model] = {}
         for folder in self._bases:
-            for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-                config = path / "config.json"
-                if config.is_file() and any(path.glob("*.safetensors")) and ".tmp-" not in path.name:
-                    made = int(config.stat().st_mtime)
-                    found.setdefault(path.name, Model(path.name, "base", path.name, path.resolve(), None, made))
+            for path in _folders(folder):
+                inner = () if (path / "config.json").exists() else _folders(path)
+                for name in (path.name, *(f"{path.name}/{each.name}" for each in inner)):
+                    if name not in found and (model := self.base(name)) is not None:
+                        found[name] = model
         return list(found.values())
+
+    def base(self, name: str) -> Model | None:
+        """Find a base by its name, which is looked up and never leads elsewhere."""
+        parts = name.split("/")
+        if len(parts) > 2 or not all(_is_plain(part) for part in parts):
+            return None
+        for folder in self._bases:
+            path = folder / name
+            config = path / "config.json"
+            if config.is_file() and any(path.glob("*.safetensors")):
+                return Model(name, "base", name, path.resolve(), None, int(config.stat().st_mtime))
+        return None
 
     def all(self) -> list[Model]:
         """List every model: bases first, then fine-tunes and snapshots, newest first."""
@@ -80,8 +93,7 @@ class Models:
             lambda connection: connection.execute("SELECT * FROM models WHERE id = ?", (name,)).fetchone())
         if row is not None:
             return _model(row)
-        base = next((base for base in self.bases() if base.id == name), None)
-        return base or self._snapshot(name) or self._newest(name)
+        return self.base(name) or self._snapshot(name) or self._newest(name)
 
     def get(self, name: str) -> Model:
         """Find a model by its name, or say that there is none."""
@@ -187,6 +199,16 @@ def _stamp(path: Path) -> tuple[int, int, int]:
 def _hash(directory: Path, _files: tuple[object, ...]) -> str:
     """Hash a directory whose files look as they did, once."""
     return hash_directory(directory)
+
+
+def _folders(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+
+
+def _is_plain(part: str) -> bool:
+    """Say whether PART is a name of a directory that somebody meant to be one."""
+    return len(part) <= NAME_LIMIT and not part.startswith(".") and ".tmp-" not in part and bool(part) and all(
+        letter.isalnum() or letter in "._-" for letter in part)
 
 
 def facts(model: Model) -> Facts:

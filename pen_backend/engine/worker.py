@@ -56,8 +56,8 @@ class Worker:
         """Whether anybody waits for tokens."""
         return bool(self._open)
 
-    async def generate(self, model: Mapping[str, Any], request: Mapping[str, Any]) -> AsyncGenerator[Event, None]:
-        """Yield the worker's events for one request; leaving early stops the generation.
+    async def generate(self, model: Mapping[str, Any], request: Mapping[str, Any]) -> AsyncGenerator[list[Event], None]:
+        """Yield the worker's events for one request, those together that have come; leaving early stops the generation.
 
         The last event is `done`; an `error` ends the events too, also when the worker dies.
         """
@@ -67,9 +67,11 @@ class Worker:
         try:
             await self._send(waiting, {"op": "generate", "id": identifier, "model": dict(model), **request})
             while not finished:
-                event = await waiting.events.get()
-                finished = event["event"] in ("done", "error")
-                yield event
+                events = [await waiting.events.get()]
+                while not waiting.events.empty():
+                    events.append(waiting.events.get_nowait())
+                finished = events[-1]["event"] in ("done", "error")
+                yield events
         finally:
             del self._open[identifier]
             self.used = time.monotonic()
@@ -144,10 +146,11 @@ class Worker:
                 length = struct.unpack(">I", await process.stdout.readexactly(4))[0]
                 if length > FRAME_LIMIT:
                     break
-                event = json.loads(await process.stdout.readexactly(length))
-                waiting = self._open.get(str(event.get("id")))
-                if waiting is not None:
-                    waiting.events.put_nowait(event)
+                frame = json.loads(await process.stdout.readexactly(length))
+                for event in frame if isinstance(frame, list) else (frame,):
+                    waiting = self._open.get(str(event.get("id")))
+                    if waiting is not None:
+                        waiting.events.put_nowait(event)
         except (asyncio.IncompleteReadError, ConnectionError, ValueError):
             pass
         expected = self._process is not process

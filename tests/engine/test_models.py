@@ -59,6 +59,20 @@ def test_a_base_put_into_the_state_directory_is_there_at_once(models: Models, st
     assert [each.id for each in models.bases()] == ["tiny", "mine"]
 
 
+def test_a_base_may_have_the_name_of_an_organisation_before_its_own(models: Models, tmp_path: Path) -> None:
+    path = tmp_path / "bases" / "org" / "some-model"
+    path.mkdir(parents=True)
+    (path / "config.json").write_text("{}")
+    (path / "model.safetensors").write_bytes(b"")
+    assert models.get("org/some-model").path == path
+    assert "org/some-model" in [model.id for model in models.all()]
+
+
+@pytest.mark.parametrize("name", ["../bases/tiny", "bases/../tiny", "/etc", ".", "a/b/c", "tiny/", "", ".hidden", "a\0"])
+def test_a_name_never_leads_out_of_the_bases(models: Models, name: str) -> None:
+    assert models.base(name) is None
+
+
 def test_an_unknown_model_is_not_found(models: Models) -> None:
     with pytest.raises(ApiError) as caught:
         models.get("../../etc/passwd")

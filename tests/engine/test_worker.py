@@ -31,9 +31,9 @@ def in_worker(directory: Path, use: Callable[[Worker], Awaitable[None]]) -> None
 async def ask(worker: Worker, prompt: str = "a", tokens: int = 3) -> dict[str, Any]:
     """Return a request's last event."""
     last: dict[str, Any] = {}
-    async for event in worker.generate({"id": "m"}, {"prompts": [prompt], "n": 1, "max_tokens": tokens,
-                                                     "logprobs": None}):
-        last = event
+    async for events in worker.generate({"id": "m"}, {"prompts": [prompt], "n": 1, "max_tokens": tokens,
+                                                      "logprobs": None}):
+        last = events[-1]
     return last
 
 
@@ -67,7 +67,7 @@ def test_a_request_after_a_death_has_the_next_process(tmp_path: Path, end: str) 
 def test_stats_and_cancels_reach_the_process_of_their_request(tmp_path: Path) -> None:
     async def use(worker: Worker) -> None:
         events = worker.generate({"id": "m"}, {"prompts": ["a"], "n": 1, "max_tokens": 100_000, "logprobs": None})
-        assert (await anext(events))["event"] == "token"
+        assert (await anext(events))[0]["event"] == "token"
         await events.aclose()
         first = await worker.stats()
         second = await worker.stats()

@@ -5,8 +5,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pen_backend.engine.models import facts
-from pen_backend.engine.routes.generation import refuse_crowd, respond
+from pen_backend.engine.routes.generation import model_for, refuse_crowd, respond
 from pen_backend.engine.routes.http import engine_of, in_thread, json_body, query
 from pen_backend.engine.wire.body import check
 from pen_backend.engine.wire.completions import CompletionRequest, CompletionShape, worker_request
@@ -33,7 +32,6 @@ async def _complete(request: Request, body: dict[str, Any]) -> Response:
     asked = check(CompletionRequest, body)
     engine = engine_of(request)
     refuse_crowd(engine)
-    model = await in_thread(engine.models.get, asked.model)
-    known = await in_thread(facts, model)
+    model, known = await model_for(engine, asked.model)
     order = worker_request(asked, bos=known.bos, vocab_size=known.vocab_size)
     return await respond(request, asked, model, order, CompletionShape(with_logprobs=asked.logprobs is not None))

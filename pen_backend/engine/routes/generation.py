@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from typing import Any, Protocol
 
@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from pen_backend.engine.models import Model, verify
+from pen_backend.engine.models import Facts, Model, facts, verify
 from pen_backend.engine.routes.http import ClientGone, Engine, answer, engine_of, in_thread, unless_gone
 from pen_backend.engine.wire.errors import ApiError, invalid_value, queue_full
 from pen_backend.engine.wire.ids import new_id
@@ -23,9 +23,9 @@ from pen_backend.errors import DataError
 WAITING_LIMIT = 2000
 
 Body = dict[str, Any]
-Events = AsyncGenerator[Event, None]
-Chunks = AsyncGenerator[Body, None]
-Next = asyncio.Future[Body]
+Events = AsyncGenerator[list[Event], None]  # those together that have come
+Chunks = AsyncGenerator[list[Body], None]
+Next = asyncio.Future[list[Body]]
 
 
 class Shape(Protocol):
@@ -56,12 +56,21 @@ def refuse_crowd(engine: Engine) -> None:
         raise queue_full(f"{WAITING_LIMIT:,} completions are waiting already.", seconds=5)
 
 
+async def model_for(engine: Engine, name: str) -> tuple[Model, Facts]:
+    """Find the model of a request, whole and as it was made, and what is known of it."""
+    def find() -> tuple[Model, Facts]:
+        model = engine.models.get(name)
+        try:
+            verify(model)
+        except DataError as error:
+            raise invalid_value("model", str(error)) from error
+        return model, facts(model)
+
+    return await in_thread(find)
+
+
 async def respond(request: Request, asked: SamplingRequest, model: Model, order: Body, shape: Shape) -> Response:
     """Let the worker do what it is asked, and answer in the given shape."""
-    try:
-        await in_thread(verify, model)
-    except DataError as error:
-        raise invalid_value("model", str(error)) from error
     events = _events(engine_of(request), model, order)
     if not asked.stream:
         return await unless_gone(request, _whole(asked, events, shape))
@@ -91,14 +100,17 @@ async def _used(engine: Engine, model: Model) -> AsyncIterator[None]:
 
 
 async def _events(engine: Engine, model: Model, order: Body) -> Events:
-    """Yield the worker's events; an error of the worker is raised."""
+    """Yield the worker's events; an error of the worker is raised, after what came before it."""
     reference = {"id": model.id, "path": str(model.path),
                  "adapter": None if model.adapter is None else str(model.adapter)}
     async with _used(engine, model), aclosing(engine.worker.generate(reference, order)) as events:
-        async for event in events:
-            if event["event"] == "error":
-                raise worker_error(event)
-            yield event
+        async for batch in events:
+            if batch[-1]["event"] != "error":
+                yield batch
+                continue
+            if batch[:-1]:
+                yield batch[:-1]
+            raise worker_error(batch[-1])
 
 
 async def _whole(asked: SamplingRequest, events: Events, shape: Shape) -> Response:
@@ -112,7 +124,7 @@ async def _collect(asked: SamplingRequest, events: Events, shape: Shape) -> Body
     logprobs: dict[int, list[Mapping[str, list[Any]]]] = {}
     reasons: dict[int, str] = {}
     usage: dict[str, int] = {}
-    async for event in events:
+    async for event in _each(events):
         if event["event"] == "token":
             texts.setdefault(event["index"], []).append(event["text"])
             if event.get("logprobs"):
@@ -127,8 +139,14 @@ async def _collect(asked: SamplingRequest, events: Events, shape: Shape) -> Body
     return {**body, "usage": whole_usage(usage)}
 
 
+async def _each(events: Events) -> AsyncGenerator[Event, None]:
+    async for batch in events:
+        for event in batch:
+            yield event
+
+
 async def _chunks(asked: SamplingRequest, events: Events, shape: Shape) -> Chunks:
-    """Turn events into objects, one for each piece of text and each end."""
+    """Turn events into objects, one for each piece of text and each end; what has come together goes together."""
     identifier, created = new_id(shape.prefix), int(time.time())
     begun: set[int] = set()
 
@@ -136,21 +154,23 @@ async def _chunks(asked: SamplingRequest, events: Events, shape: Shape) -> Chunk
         body = shape.body(identifier, created, asked.model, choices, streamed=True)
         return {**body, "usage": None if usage is None else whole_usage(usage)} if asked.with_usage else body
 
+    def parts(event: Event) -> Iterator[Body]:
+        index = event.get("index", -1)
+        if index >= 0 and index not in begun:
+            begun.add(index)
+            yield from map(chunk, shape.begin(index))
+        if event["event"] == "token":
+            yield from map(chunk, shape.piece(index, event["text"], event.get("logprobs")))
+        elif event["event"] == "finish":
+            yield from map(chunk, shape.end(index, event["finish_reason"]))
+        elif event["event"] == "done" and asked.with_usage:
+            yield chunk(usage=event["usage"])
+
     async with aclosing(events):
-        async for event in events:
-            index = event.get("index", -1)
-            if index >= 0 and index not in begun:
-                begun.add(index)
-                for part in shape.begin(index):
-                    yield chunk(part)
-            if event["event"] == "token":
-                for part in shape.piece(index, event["text"], event.get("logprobs")):
-                    yield chunk(part)
-            elif event["event"] == "finish":
-                for part in shape.end(index, event["finish_reason"]):
-                    yield chunk(part)
-            elif event["event"] == "done" and asked.with_usage:
-                yield chunk(usage=event["usage"])
+        async for batch in events:
+            found = [part for event in batch for part in parts(event)]
+            if found:
+                yield found
 
 
 class EventStream(Response):
@@ -185,13 +205,13 @@ class EventStream(Response):
         if not self._following.done():
             return b": ping\n\n", True
         try:
-            chunk = self._following.result()
+            chunks = self._following.result()
         except StopAsyncIteration:
             return b"data: [DONE]\n\n", False
         except ApiError as error:
             return b"data: " + orjson.dumps(error.body) + b"\n\n", False
         self._following = asyncio.ensure_future(anext(self._chunks))
-        return b"data: " + orjson.dumps(chunk) + b"\n\n", True
+        return b"".join(b"data: " + orjson.dumps(chunk) + b"\n\n" for chunk in chunks), True
 
 
 async def _leave(following: Next, chunks: Chunks) -> None:
