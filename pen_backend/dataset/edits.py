@@ -86,7 +86,7 @@ class Edits:
         """Say what was done, and which changes nothing answers to."""
         done = [self._by_key[key] for key in sorted(self._used)]
         kinds = {"left out": sum(one.exclude for one in done),
-                 "put on a side": sum(one.side is not None and not one.exclude for one in done),
+                 "put on a side": sum(bool(one.side) and not one.texts and not one.exclude for one in done),
                  "rewritten": sum(bool(one.texts) and not one.exclude for one in done)}
         if done:
             said = ", ".join(f"{number} {kind}" for kind, number in kinds.items() if number)
