@@ -166,6 +166,7 @@ If it has more than ENOUGH characters, the beginning will do."
       (let ((new (pen-filter--new filter pen-filter-most-shown)))
         (string-match "\n*\\'" new)
         (overlay-put overlay 'before-string nil)
+        (overlay-put overlay 'face nil) ; it would mix with that of the new text
         (overlay-put overlay 'display
                      (concat (propertize (substring new 0 (match-beginning 0))
                                          'face 'pen-filter-new)

@@ -56,7 +56,11 @@
     (pen-filter-test-see filter "[…] ")
     (pen-rpc-fake-event "fake-1" 'log :what 'text :text "starting engine…")
     (pen-filter-test-see filter "[starting engine…] ")
-    (should-not (overlay-get (pen-filter-overlay filter) 'display))))
+    (should-not (overlay-get (pen-filter-overlay filter) 'display))
+    (should (eq (overlay-get (pen-filter-overlay filter) 'face) 'pen-filter-waiting))
+    (pen-rpc-fake-event "fake-1" 'delta :index 0 :text "new")
+    (pen-filter-test-see filter "new [1/2…]")
+    (should-not (overlay-get (pen-filter-overlay filter) 'face))))
 
 (ert-deftest pen-filter-test-accept-is-one-undo-and-keeps-the-line-ends ()
   (pen-filter-test-with "top\nold\n\n" (list (pen-fixture-done "new\nlines"))
