@@ -50,7 +50,7 @@ class Curriculum:
     jokes: Stream
     own: Stream
     high: Mixture = Mixture(prose=12, jokes=4, own=0)
-    falling: Mixture = Mixture(prose=7, jokes=8, own=1)
+    falling: Mixture = Mixture(prose=5, jokes=9, own=2)
 
     def batch(self, step: int, recipe: Recipe) -> torch.Tensor:
         """Return the windows (B, window + 1) of a step, counted from 0."""

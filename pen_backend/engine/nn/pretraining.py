@@ -14,12 +14,13 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save
 from tokenizers import Tokenizer
-from torch.nn.functional import cross_entropy
 from transformers import LlamaForCausalLM
 
 from pen_backend.engine.nn.checkpoints import STATE, newest_checkpoint, prune, sweep_temporary, write_checkpoint
 from pen_backend.engine.nn.corpus import Book, Corpus
 from pen_backend.engine.nn.curriculum import Curriculum, Stream
+from pen_backend.engine.nn.decoder import decode
+from pen_backend.engine.nn.head import weighted_nll
 from pen_backend.engine.nn.optimiser import optimiser_tensors, restore_optimiser
 from pen_backend.engine.nn.recipe import Recipe
 from pen_backend.errors import DataError
@@ -87,7 +88,7 @@ def optimisers(model: LlamaForCausalLM, recipe: Recipe) -> list[torch.optim.Opti
 
 def train(model: LlamaForCausalLM, text: Curriculum, recipe: Recipe, report: Callable[[Progress], None], *,
           root: Path | None = None, save_seconds: float = 300.0) -> None:
-    """Run the loop to the end of the budget; bf16 autocast, fp32 master weights.
+    """Run the loop to the end of the budget; products in bf16, fp32 master weights.
 
     With ROOT, a directory, a checkpoint is left there every SAVE_SECONDS, and training goes on from the newest one.
     """
@@ -157,9 +158,11 @@ def _resume(model: LlamaForCausalLM, both: list[torch.optim.Optimizer], recipe: 
 
 def window_loss(model: LlamaForCausalLM, batch: torch.Tensor) -> torch.Tensor:
     """Return the mean negative log-likelihood, in nats, of each window's tokens after its first; BATCH is (B, T+1)."""
-    with torch.autocast("cpu", torch.bfloat16):
-        logits = model(batch[:, :-1], use_cache=False).logits.float()  # (B, T, V)
-    return cross_entropy(logits.flatten(0, 1), batch[:, 1:].flatten())
+    targets = batch[:, 1:]
+    every = torch.ones_like(targets, dtype=torch.bool)
+    hidden = decode(model, batch, None, every, torch.bfloat16)  # (B·T, H)
+    loss, _ = weighted_nll(hidden, model.lm_head.weight, targets.flatten(), torch.ones(targets.numel()), torch.bfloat16)
+    return loss / targets.numel()
 
 
 def bits_per_byte(model: LlamaForCausalLM, documents: Iterator[str], tokenizer: Tokenizer, limit: int = 1024) -> float:
