@@ -103,8 +103,11 @@ class Config:
         return None if given == OLD_NAMES.get(name.lower()) else given
 
     def model_name(self, name: str) -> str:
-        """Resolve a model's other name, one of `aliases` in any case, to the model's own."""
-        return self.aliases.get(name.lower(), name)
+        """Resolve a model's other name, one of `aliases` in any case, to the model's own.
+
+        What pen makes of OpenAI's old names is a model of this machine; another provider gets the name itself.
+        """
+        return self.aliases.get(name.lower(), name) if self.local else self.alias(name) or name
 
 
 @dataclass(frozen=True, slots=True)

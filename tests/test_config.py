@@ -80,3 +80,10 @@ def test_a_provider_has_an_address(provider: str, url: str) -> None:
 def test_a_provider_without_an_address_is_refused(provider: str) -> None:
     with pytest.raises(ConfigError):
         assert Config(provider=provider).base_url
+
+
+def test_old_names_mean_the_small_base_here_and_themselves_elsewhere() -> None:
+    assert load({}).model_name("Davinci") == "pen-tiny"
+    assert load({"PEN_PROVIDER": "openai"}).model_name("davinci") == "davinci"
+    own = load({"PEN_PROVIDER": "openai", "PEN_ALIASES": "{davinci: davinci-002}"})
+    assert own.model_name("DAVINCI") == "davinci-002"

@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import resource
+import stat
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -114,9 +115,19 @@ def from_environment(environ: Mapping[str, str], directory: Path) -> Settings:
         return value
 
     cores = len(os.sched_getaffinity(0))
-    return Settings(directory, idle_minutes=number("PEN_ENGINE_IDLE_MINUTES", 10),
+    return Settings(directory, log=_own_log(), idle_minutes=number("PEN_ENGINE_IDLE_MINUTES", 10),
                     parallel_jobs=max(1, int(number("PEN_ENGINE_PARALLEL_JOBS", 1))),
                     threads=max(1, int(number("PEN_ENGINE_THREADS", cores))), environ=environ)
+
+
+def _own_log() -> Path | None:
+    """Find the file that standard error goes to; None if it is no file."""
+    try:
+        if stat.S_ISREG(os.fstat(sys.stderr.fileno()).st_mode):
+            return Path(os.readlink(f"/proc/self/fd/{sys.stderr.fileno()}"))  # noqa: PTH115 - the name as it is
+    except (OSError, ValueError):
+        pass
+    return None
 
 
 def data_directory(environ: Mapping[str, str]) -> Path:

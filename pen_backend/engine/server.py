@@ -35,13 +35,15 @@ from pen_backend.engine.store import BALLAST_BYTES, Store
 from pen_backend.engine.wire.errors import ApiError, no_space, unavailable
 from pen_backend.engine.wire.ids import new_id
 from pen_backend.engine.worker import Worker
-from pen_backend.files import Disk
+from pen_backend.files import Disk, keep_tail
 from pen_backend.secrets import Secret, child_environment
 
 HEADER_LIMIT = 64 << 10
 BACKLOG = 2048  # a thousand clients at once are no attack
 KEEP_ALIVE_SECONDS = 60
 GRACE_SECONDS = 2
+WORKER_LOG = "worker.log"
+LOG_BYTES, LOG_SECONDS = 25 << 20, 30.0
 FULL = (errno.ENOSPC, errno.EDQUOT)
 SERVED = "/v1/models, /v1/files, /v1/fine_tuning/jobs, /v1/completions and /v1/chat/completions"
 
@@ -60,7 +62,8 @@ def unobserved(app: ASGIApp) -> ASGIApp:
 class Settings:
     """What an engine is started with; the programs and the disk are arguments so that tests hand in others.
 
-    OBSERVE wraps the whole application: a test looks on at every answer there.
+    OBSERVE wraps the whole application: a test looks on at every answer there. LOG is where the engine's own output
+    goes; like the worker's it is cut to its tail when it grows over LOG_BYTES, looked at every LOG_SECONDS.
     """
 
     directory: Path
@@ -71,6 +74,9 @@ class Settings:
     grace: float = 10.0
     ping_seconds: float = 15.0
     ballast_bytes: int = BALLAST_BYTES
+    log_bytes: int = LOG_BYTES
+    log_seconds: float = LOG_SECONDS
+    log: Path | None = None
     trainer_argv: Sequence[str] = (sys.executable, "-P", "-m", "pen_backend.engine.train")
     worker_argv: Sequence[str] = (sys.executable, "-P", "-m", "pen_backend.engine.infer")
     merge_argv: Sequence[str] = (sys.executable, "-P", "-m", "pen_backend.engine.merge")
@@ -214,9 +220,9 @@ async def serve(settings: Settings, store: Store, listener: socket.socket, token
     known = Models(store, settings.bases)
     scheduler = Scheduler(store, known, LocalRunner(), trainer_argv=settings.trainer_argv, environ=environ,
                           threads=settings.threads, parallel=settings.parallel_jobs, grace=settings.grace)
-    worker = Worker(settings.worker_argv, environ=environ, log=store.directory / "worker.log")
+    worker = Worker(settings.worker_argv, environ=environ, log=store.directory / WORKER_LOG)
     stopping = asyncio.Event()
-    merger = Merger(settings.merge_argv, environ, store.directory / "worker.log")
+    merger = Merger(settings.merge_argv, environ, store.directory / WORKER_LOG)
     engine = Engine(store, known, scheduler, worker, merger, token, stopping.set, int(time.time()),
                     pen_backend.__version__, settings.ping_seconds)
     port = listener.getsockname()[1]
@@ -234,9 +240,11 @@ async def serve(settings: Settings, store: Store, listener: socket.socket, token
     scheduler.start()
     ready()
     idle = asyncio.create_task(_watch_idleness(settings, engine, guard, stopping))
+    capping = asyncio.create_task(_cap_logs(settings))
     await asyncio.wait((serving, asyncio.create_task(stopping.wait())), return_when=asyncio.FIRST_COMPLETED)
     engine.draining = True
     idle.cancel()
+    capping.cancel()
     await asyncio.to_thread(scheduler.stop)
     await worker.close()
     server.should_exit = True
@@ -254,6 +262,16 @@ async def _watch_idleness(settings: Settings, engine: Engine, guard: Guard, stop
         if engine.requests == 0 and now - guard.active > limit and not await asyncio.to_thread(engine.scheduler.busy):
             _log.info("stopping: nothing to do for %s minutes", settings.idle_minutes)
             stopping.set()
+
+
+async def _cap_logs(settings: Settings) -> None:
+    """Keep of long logs the tail, now and from time to time."""
+    while True:
+        for log in (settings.log, settings.directory / WORKER_LOG):
+            if log is not None:
+                with contextlib.suppress(OSError):  # a log that cannot be cut is nobody's fault
+                    await asyncio.to_thread(keep_tail, log, settings.log_bytes)
+        await asyncio.sleep(settings.log_seconds)
 
 
 def listen(port: int) -> socket.socket:

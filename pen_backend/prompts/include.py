@@ -4,6 +4,7 @@ Included keys are merged deeply: own keys win, lists replace. What is merged is 
 anything is judged, so that an included file need not be whole by itself.
 """
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path as FilePath
 from typing import Any
@@ -45,14 +46,27 @@ def files(directory: FilePath) -> list[FilePath]:
 
 
 def names_of(path: FilePath) -> list[str]:
-    """List what a file may be called by: its title's slug, its name, then its aliases; nothing if it is no YAML."""
+    """List what a file may be called by: its title's slug, its name, then its aliases; nothing if it is no YAML.
+
+    A file is read for its names once: each of many files may look for what it includes among all others.
+    """
+    try:
+        known = path.stat()
+    except OSError:
+        return []
+    return list(_names(path, known.st_mtime_ns, known.st_size, known.st_ino))
+
+
+@functools.lru_cache(maxsize=4096)
+def _names(path: FilePath, *_state: int) -> tuple[str, ...]:
+    """Read the names of a file that is in this state."""
     value = document_of(path).value
     if not isinstance(value, dict):
-        return []
+        return ()
     title, name, aliases = value.get("title"), value.get("name"), value.get("aliases")
     first = (slug(title) if isinstance(title, str) else "") or name
     names = [first, name or first, *(aliases if isinstance(aliases, list) else [])]
-    return [one for one in names if isinstance(one, str)]
+    return tuple(one for one in names if isinstance(one, str))
 
 
 def document_of(path: FilePath) -> Document:

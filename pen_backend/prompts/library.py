@@ -5,6 +5,7 @@ its file's name says what is wrong with it, not that it does not exist. Training
 are found by the same names.
 """
 
+import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -19,6 +20,8 @@ from pen_backend.prompts.definition import Definition
 from pen_backend.prompts.loader import Loaded
 from pen_backend.prompts.schema import nearest
 from pen_backend.prompts.variables import slug
+
+FEW = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +67,18 @@ def find_any(name_or_path: str, around: Sequence[Path]) -> Loaded:
                     raise entry.content
                 return entry.content
         known += [entry.slug for entry in entries]
-    near = nearest(name_or_path, known)
-    hint = f"Did you mean '{near}'?" if near else f"There are: {', '.join(dict.fromkeys(known)) or 'none'}."
+    hint = _instead(name_or_path, list(dict.fromkeys(known)))
     raise NotFoundError(f"There is no prompt '{name_or_path}'.", hint=hint)
+
+
+def _instead(name: str, known: list[str]) -> str:
+    """Name what somebody may have meant: the one that is near, or the few that are least far."""
+    if near := nearest(name, known):
+        return f"Did you mean '{near}'?"
+    if len(known) <= FEW:
+        return f"There are: {', '.join(known) or 'none'}."
+    few = difflib.get_close_matches(name, known, n=FEW, cutoff=0.0)
+    return f"The nearest of {len(known)} are: {', '.join(few)}; `pen prompts list` shows all."
 
 
 def definitions(*, project: Path | None = None, config_dir: Path | None = None,

@@ -161,7 +161,7 @@ def cancel(context: Context, options: argparse.Namespace, terminal: Terminal) ->
 def follow(context: Context, job: str, after: int | None, terminal: Terminal, *, as_lines: bool,
            printed: "Progress | None" = None) -> JobSummary:
     """Follow a job to its end by PRINTED; JobError or CancelledError if it did not succeed."""
-    printed = printed or Progress(terminal, texts=as_lines)
+    printed = printed or Progress(terminal, job, texts=as_lines)
     try:
         ended = Jobs(context).watch(job, after=after, events=printed)
     except KeyboardInterrupt:
@@ -178,15 +178,20 @@ def follow(context: Context, job: str, after: int | None, terminal: Terminal, *,
 class Progress(Printed):
     """Events of a job: the last step stays on the screen."""
 
-    def __init__(self, terminal: Terminal, *, texts: bool) -> None:
+    def __init__(self, terminal: Terminal, job: str, *, texts: bool) -> None:
         super().__init__(terminal, texts=texts)
+        self._job = job
         self._last: Mapping[str, Any] | None = None
 
     def send(self, kind: str, **data: object) -> None:
-        """Print an event, and keep the newest progress."""
+        """Print an event, and keep the newest progress; of a pause it is said how it ends."""
         if kind == "progress":
             self._last = data
         super().send(kind, **data)
+        about = data.get("data")
+        paused = kind == "log" and isinstance(about, Mapping) and about.get("state") == "paused"
+        if paused and not self._terminal.as_json:
+            self._terminal.say(f"It waits until you resume it: pen jobs resume {self._job}")
 
     def end(self) -> None:
         """Leave the last progress line standing."""

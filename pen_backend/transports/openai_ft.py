@@ -89,10 +89,9 @@ class _Log(cli_jobs.Progress):
     """The log of a job as `openai-ft` wrote it, and a copy of all events in a file."""
 
     def __init__(self, terminal: Terminal, legacy: Legacy, job: str, *, verbose: bool, directory: Path | None) -> None:
-        super().__init__(terminal, texts=False)
+        super().__init__(terminal, job, texts=False)
         self.directory = directory
         self._legacy = legacy
-        self._job = job
         self._verbose = verbose
         self._awaited: set[str] = set()  # models of snapshots that were announced and could not be used yet
         self._told: set[str] = set()

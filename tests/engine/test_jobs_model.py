@@ -102,7 +102,7 @@ class World:
         if job.want == "pause":
             assert found["status"] != "queued"
             assert found["status"] in ENDED or found["pen"]["want"] == "pause"
-        assert found["status"] != "failed", found
+        assert found["status"] != "failed", (found["error"], found["pen"], self.story)
         return found
 
     def retrieve(self) -> None:

@@ -49,7 +49,7 @@ def create(real: EngineProcess, way: str) -> str:
 
 def weights(real: EngineProcess, job: str) -> str:
     ended = real.wait(job, seconds=SECONDS)
-    assert ended["status"] == "succeeded", ended
+    assert ended["status"] == "succeeded", (ended["error"], ended["pen"])
     (path,) = (real.state / "models" / job).glob("*model.safetensors")
     return hashlib.sha256(path.read_bytes()).hexdigest()
 

@@ -68,7 +68,7 @@ def test_a_base_may_have_the_name_of_an_organisation_before_its_own(models: Mode
     assert "org/some-model" in [model.id for model in models.all()]
 
 
-@pytest.mark.parametrize("name", ["../bases/tiny", "bases/../tiny", "/etc", ".", "a/b/c", "tiny/", "", ".hidden", "a\0"])
+@pytest.mark.parametrize("name", ["../bases/tiny", "a/../tiny", "/etc", ".", "a/b/c", "tiny/", "", ".hid", "a\0"])
 def test_a_name_never_leads_out_of_the_bases(models: Models, name: str) -> None:
     assert models.base(name) is None
 

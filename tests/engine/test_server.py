@@ -253,6 +253,32 @@ def test_jobs_acknowledged_before_a_kill_all_end_once(tmp_path: Path, bases: Pat
             assert len(set(ids)) == len(ids)
 
 
+@pytest.mark.slow
+def test_long_logs_are_cut_to_their_tail(tmp_path: Path, bases: Path) -> None:
+    state = tmp_path / "state"
+    state.mkdir(mode=0o700)
+    for name in ("engine.log", "worker.log"):
+        (state / name).write_bytes(b"a line\n" * 5000)
+    with engine(state, bases, log=str(state / "engine.log"), log_bytes=10_000, log_seconds=0.05, **SCRIPTED) as running:
+        deadline = time.monotonic() + 10
+        while any((state / name).stat().st_size > 10_000 for name in ("engine.log", "worker.log")):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        running.request("POST", "/pen/stop")
+        assert running.process is not None
+        assert running.process.wait(10) == 0
+        assert (state / "engine.log").read_text().endswith("stopped\n")
+
+
+@pytest.mark.slow
+def test_the_running_server_has_not_loaded_torch(served: EngineProcess) -> None:
+    assert served.process is not None
+    assert served.request("POST", "/v1/completions", {"model": "tiny", "prompt": "a"}).status == 200
+    maps = Path(f"/proc/{served.process.pid}/maps").read_text()
+    assert "pydantic_core" in maps
+    assert "torch" not in maps
+
+
 def test_the_socket_listens_on_this_machine_only() -> None:
     with listen(0) as listener:
         assert listener.getsockname()[0] == "127.0.0.1"

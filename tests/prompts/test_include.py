@@ -6,7 +6,7 @@ from pen_backend.errors import PromptError
 from pen_backend.prompts import library, loader
 from pen_backend.prompts.definition import Definition
 from pen_backend.prompts.hashing import format_hash
-from pen_backend.prompts.include import locate
+from pen_backend.prompts.include import _names, locate
 
 BELOW = """\
 pen: 1
@@ -181,3 +181,14 @@ def test_what_only_the_including_file_makes_wrong_is_said_at_its_include(tmp_pat
     write(tmp_path, below=BELOW.replace("<answer>", "<answers>"), mine="pen: 1\ntitle: Mine\ninclude: qa\n")
     assert say(tmp_path, "mine") == say(tmp_path, "below")  # its own fault
     assert any(one.startswith("below.yaml:6:13: <answers> is") for one in say(tmp_path, "below"))
+
+
+def test_files_are_read_for_their_names_once_however_many_look_among_them(tmp_path: Path) -> None:
+    for number in range(40):
+        (tmp_path / f"file-{number:02}.yaml").write_text(f"pen: 1\ntitle: Prompt {number}\nprompt: a\n")
+    before = _names.cache_info().misses
+    for number in range(40):
+        assert locate(f"prompt-{number}", [tmp_path]) == tmp_path / f"file-{number:02}.yaml"
+    assert _names.cache_info().misses - before == 40
+    (tmp_path / "file-07.yaml").write_text("pen: 1\ntitle: Another name\nprompt: a\n")
+    assert locate("another-name", [tmp_path]) == tmp_path / "file-07.yaml"

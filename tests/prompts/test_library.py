@@ -131,3 +131,14 @@ def test_a_definition_keeps_its_name_beside_an_older_file_of_its_title(places: d
     write(places["project"], "b.yaml", "Same")
     assert library.find("same", **places).prompt == "project"
     assert library.find("same-2", **places).prompt == "a.prompt"
+
+
+def test_of_many_prompts_the_nearest_are_named(tmp_path: Path) -> None:
+    for number in range(30):
+        (tmp_path / f"prompt-{number}.yaml").write_text(f"pen: 1\ntitle: Prompt {number}\nprompt: a\n")
+    with pytest.raises(NotFoundError) as caught:
+        library.find("zzz", project=tmp_path, builtin=tmp_path / "none")
+    assert "The nearest of 30 are: " in str(caught.value.hint)
+    assert str(caught.value.hint).count("prompt-") == 5
+    with pytest.raises(NotFoundError, match="Did you mean 'prompt-"):
+        library.find("promt-7", project=tmp_path, builtin=tmp_path / "none")

@@ -101,3 +101,15 @@ def test_a_job_that_cannot_be_is_refused_before_anything_is_uploaded(
         code = main(["finetune", str(tmp_path / "t.jsonl"), "--yes", *arguments], context=scripted(server, tmp_path),
                     out=io.StringIO(), err=err)
     assert (code in (1, 2), said in err.getvalue(), server.requests) == (True, True, [])
+
+
+def test_a_pause_is_told_with_how_it_ends_and_so_is_the_resume(tmp_path: Path) -> None:
+    told = [("queued", "The job was resumed."), ("paused", "The job was paused.")]  # newest first
+    events = [{"id": f"ftevent-{number}", "object": "fine_tuning.job.event", "created_at": 1, "level": "info",
+               "type": "message", "message": message, "data": {"kind": "state", "state": state}}
+              for number, (state, message) in enumerate(told)]
+    err = io.StringIO()
+    with ScriptedServer(by_path={"/events": listing(*events), "/jobs/": Answer(job(status="succeeded"))}) as server:
+        assert main(["jobs", "watch", "ftjob-1"], context=scripted(server, tmp_path), out=io.StringIO(), err=err) == 0
+    assert err.getvalue().splitlines() == [
+        "The job was paused.", "It waits until you resume it: pen jobs resume ftjob-1", "The job was resumed."]

@@ -37,6 +37,7 @@ class Start:
     rank_parameters: int
     context_length: int
     adapter: Path | None = None
+    adapter_sha256: str | None = None
 
 
 def resolve(start: Start, options: Mapping[str, Any], hyperparameters: Mapping[str, Any], *,
@@ -96,7 +97,8 @@ def build(job: Job, start: Start, *, blobs: Mapping[str, Path], names: Mapping[s
         "n_epochs": hyperparameters["n_epochs"], "learning_rate": options["learning_rate"],
         "schedule": options["schedule"], "early_stopping": options["early_stopping"],
         "base": {"name": start.name, "path": str(start.path), "sha256": start.sha256},
-        "adapter": None if start.adapter is None else {"path": str(start.adapter), "sha256": None},
+        "adapter": None if start.adapter is None else {"path": str(start.adapter),
+                                                              "sha256": start.adapter_sha256},
         "tune": options["tune"], "lora": options["lora"],
         "train": data(job.training_blob, job.training_dialect), "valid": valid,
         "prompt_loss_weight": options["prompt_loss_weight"], "max_tokens": options["max_tokens"],

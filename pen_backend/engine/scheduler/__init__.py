@@ -5,6 +5,7 @@ leaving.py  the jobs that are leaving, and what they leave behind
 patience.py how long faults of one job are borne with
 reports.py  what trainers report, taken into the store
 ending.py   what the end of a trainer means, and how its model is published
+memory.py   how much memory new processes can have
 start.py    the weights a job starts from
 """
 

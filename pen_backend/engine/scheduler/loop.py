@@ -5,7 +5,6 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from pen_backend.engine.jobs import state
@@ -15,6 +14,7 @@ from pen_backend.engine.jobs.state import MAX_ATTEMPTS, Job
 from pen_backend.engine.models import Models
 from pen_backend.engine.scheduler.ending import Ending, how_it_died, publish, read_ending
 from pen_backend.engine.scheduler.leaving import Leaving
+from pen_backend.engine.scheduler.memory import available_memory
 from pen_backend.engine.scheduler.patience import Patience
 from pen_backend.engine.scheduler.reports import Reports, tell_findings
 from pen_backend.engine.scheduler.start import start_from
@@ -26,15 +26,6 @@ TICK_SECONDS, REST_SECONDS = 0.1, 30.0
 CHECK = 0  # the attempt number of a validation
 
 _log = logging.getLogger(__name__)
-
-
-def available_memory() -> int | None:
-    """Read how much memory new processes can have; None where the system does not say."""
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-    except OSError:
-        return None
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), None)
 
 
 class Scheduler:

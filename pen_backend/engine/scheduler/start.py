@@ -20,7 +20,8 @@ def start_from(model: Model) -> Start:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"The files of the model '{model.id}' cannot be read ({type(error).__name__}).") from error
     return Start(name=model.base, path=model.path, sha256=sha256, parameters=total, rank_parameters=rank,
-                 context_length=facts(model).context_length or CONTEXT_LENGTH, adapter=model.adapter)
+                 context_length=facts(model).context_length or CONTEXT_LENGTH, adapter=model.adapter,
+                 adapter_sha256=None if model.adapter is None else model.sha256)
 
 
 @functools.lru_cache(maxsize=32)

@@ -61,8 +61,8 @@ def worker_request(request: CompletionRequest, *, bos: int | None, vocab_size: i
     candidates = request.best_of or request.n or 1
     if len(listed) * candidates > CANDIDATE_LIMIT:
         raise invalid_value("best_of" if request.best_of else "n", (
-            f"{len(listed):,} prompts with {candidates} candidates each are {len(listed) * candidates:,} texts; a request "
-            f"has at most {CANDIDATE_LIMIT:,}."))
+            f"{len(listed):,} prompts with {candidates} candidates each are {len(listed) * candidates:,} texts; "
+            f"a request has at most {CANDIDATE_LIMIT:,}."))
     for tokens in listed:
         if vocab_size is not None and isinstance(tokens, list):
             refuse_foreign("prompt", tokens, vocab_size)

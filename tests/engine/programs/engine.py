@@ -70,6 +70,8 @@ if __name__ == "__main__":
     state = Path(sys.argv[1])
     given = json.loads(sys.argv[2])
     given["bases"] = [Path(path) for path in given["bases"]]
+    if "log" in given:
+        given["log"] = Path(given["log"])
     given["disk"] = NearlyFullDisk(**given.pop("disk", {}))
     observe = observing(state) if given.pop("record", True) else unobserved
     sys.exit(run(Settings(state, observe=observe, **given), state / "engine.json"))
