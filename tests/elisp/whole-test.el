@@ -15,6 +15,10 @@
 (require 'ert)
 (require 'pen)
 (require 'pen-batch)
+(require 'pen-command)
+(require 'pen-filter)
+
+(declare-function pf-pun-complete/1 "pen-command")
 
 (defconst whole-test-root
   (expand-file-name "../../" (file-name-directory (or load-file-name buffer-file-name)))
@@ -116,6 +120,47 @@
      (pen-preview-accept)
      (should (string-prefix-p (concat before "\n- ") (buffer-string)))
      (should (buffer-modified-p)))))
+
+(ert-deftest whole-test-3a-a-definition-is-a-command ()
+  (let ((model (plist-get (whole-test-job) :fine-tuned-model)))
+    (should (memq 'pf-pun-complete/1 (pen-generate-prompt-functions)))
+    (let ((texts (pf-pun-complete/1 '("What do you call a test? A pass." "Why? Why not.")
+                                    :n 2 :max-tokens 4 :include-prompt t :no-select-result t
+                                    :deadline whole-test-seconds)))
+      (should (= 2 (length texts)))
+      (dolist (text texts)
+        (should (string-prefix-p "What do you call a test? A pass.\nWhy? Why not.\n" text))))
+    (should (equal (plist-get (pen-show-last-prompt) :model) model))
+    (should (equal (plist-get (pen-show-last-prompt) :stop) '(" END")))))
+
+(ert-deftest whole-test-3b-a-region-is-rewritten-under-review ()
+  (whole-test-job)
+  (whole-test-with-puns
+   (let* ((before (buffer-string))
+          (filter (pen-filter-start (point-min) (point-max)
+                                    (pen-prompt-definition "pun-complete")
+                                    '(("jokes" "What do you call a test? A pass."))
+                                    '(:n 1 :max-tokens 8 :seed 3))))
+     (whole-test-until (lambda () (pen-filter-done filter)))
+     (should (equal (buffer-string) before))
+     (unless (pen-filter-closed filter)  ; it may have written nothing
+       (pen-filter-accept)
+       (should-not (equal (buffer-string) before))))))
+
+(ert-deftest whole-test-3c-long-libre-and-stops-are-understood ()
+  (whole-test-job)
+  (let ((pen-libre-only t))
+    (should (= 1 (length (pen-complete "fable" nil :n 1 :max-tokens 3 :long t
+                                       :deadline whole-test-seconds))))
+    (should (= 1 (length (pen-complete "fable" nil :n 1 :max-tokens 3 :stop '("e")
+                                       :deadline whole-test-seconds))))
+    (should (equal (plist-get pen-last-prompt-data :stop) '("\n" "e")))))
+
+(ert-deftest whole-test-3d-the-lint-of-a-definition-has-lines ()
+  (let ((findings (pen-rpc-prompts-lint :paths '("/x/a.yaml")
+                                        :text "pen: 1\ntitel: x\nprompt: y\n")))
+    (should (seq-find (lambda (each) (equal (plist-get each :where) "/x/a.yaml:2:1"))
+                      findings))))
 
 (ert-deftest whole-test-4-a-job-is-shown ()
   (let* ((id (plist-get (whole-test-job) :id))
