@@ -64,7 +64,7 @@ def train(jobdir: Path, script: dict[str, Any], attempt: int) -> int:
             tell("checkpoint", step, {"step": step, "path": str(path), "public": True, "metrics": {"train_loss": 0.5}})
         if step == script.get("die") and attempt <= script.get("deaths", 1):
             os.kill(os.getpid(), signal.SIGKILL)
-        checkpoint.write_text(str(step))
+        write(checkpoint, step)  # by one rename: it may be killed at any moment
         if stopped:
             return 75
     if script.get("exit"):
@@ -85,7 +85,7 @@ def model(path: Path, step: int) -> None:
     (path / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(16))
 
 
-def write(path: Path, value: dict[str, Any]) -> None:
+def write(path: Path, value: object) -> None:
     temporary = path.with_suffix(".tmp")
     temporary.write_text(json.dumps(value))
     temporary.replace(path)
