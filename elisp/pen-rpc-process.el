@@ -132,6 +132,7 @@ If nil it is looked for: installed by pen, beside a checkout, on the path."
   "Start the service and greet it."
   (pen-rpc--note-start)
   (let ((process-adaptive-read-buffering nil)
+        (process-environment (append (pen-rpc--environment) process-environment))
         (default-directory (if (file-directory-p "~/") (expand-file-name "~/") "/"))
         (errors (generate-new-buffer " *pen-rpc errors*" t))
         (buffer (generate-new-buffer " *pen-rpc*" t)))
@@ -149,6 +150,12 @@ If nil it is looked for: installed by pen, beside a checkout, on the path."
         (pen-rpc--begin pen-rpc--process errors)
       (kill-buffer buffer)
       (kill-buffer errors))))
+
+(defun pen-rpc--environment ()
+  "Return what the environment of the service has beside that of Emacs."
+  (let ((directory (bound-and-true-p pen-prompts-directory)))
+    (and directory
+         (list (concat "PEN_PROMPTS_DIRECTORY=" (expand-file-name directory))))))
 
 (defun pen-rpc--make-process (buffer errors)
   "Return the process of the service, with BUFFER and the buffer ERRORS.

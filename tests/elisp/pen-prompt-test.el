@@ -1,0 +1,68 @@
+;;; pen-prompt-test.el --- Definitions as Emacs sees them -*- lexical-binding: t; -*-
+
+;; Copyright (C) 2026 The pen maintainers
+;; SPDX-License-Identifier: GPL-3.0-or-later
+
+;; This file is not part of GNU Emacs.
+
+;;; Code:
+
+(require 'ert)
+(require 'pen-fixture)
+(require 'pen-prompt)
+
+(ert-deftest pen-prompt-test-a-slug-goes-before-an-alias ()
+  (let ((definitions '((:slug "a" :aliases ("b")) (:slug "b") (:slug "c" :aliases ("d")))))
+    (should (equal (pen-prompt-find "b" definitions) '(:slug "b")))
+    (should (equal (plist-get (pen-prompt-find "d" definitions) :slug) "c"))
+    (should-not (pen-prompt-find "e" definitions))))
+
+(ert-deftest pen-prompt-test-a-name-that-is-not-listed-is-asked-for-by-itself ()
+  (pen-rpc-fake-with '(("prompts-list" value nil)
+                       ("prompts-show" value (:summary (:slug "from-a-file"))))
+    (should (equal (pen-prompt-definition "/x/a.yaml") '(:slug "from-a-file")))
+    (let (got)
+      (pen-prompt-with "/x/a.yaml" (lambda (definition) (setq got definition)) #'ignore)
+      (pen-rpc-fake-settle)
+      (should (equal got '(:slug "from-a-file"))))))
+
+(ert-deftest pen-prompt-test-values-are-named-and-counted ()
+  (let ((definition (nth 2 pen-fixture-definitions)))
+    (should (equal (pen-prompt-values definition (list 5 (propertize "x" 'face 'bold)))
+                   '(("n" "5") ("things" "x"))))
+    (should (equal (pen-prompt-values definition '(t nil)) '(("n" "true"))))
+    (let ((err (should-error (pen-prompt-values definition '(1)) :type 'pen-bad-params-error)))
+      (should (equal (cadr err)
+                     "\"list-of\" takes 2 arguments (n, things), but 1 were given.")))))
+
+(ert-deftest pen-prompt-test-a-list-is-joined-as-its-definition-says ()
+  (should (equal (pen-prompt-values '(:arity 1 :variables ((:name "a" :join ", ")))
+                                    '(("x" 2 "z")))
+                 '(("a" "x, 2, z")))))
+
+(ert-deftest pen-prompt-test-what-was-heard-is-kept-in-a-file ()
+  (pen-fixture-with nil
+    (let ((definitions '((:slug "ümläut" :title "t\nt" :arity 0))))
+      (pen-prompt-learn definitions '(("pf-x/0" . "doc")))
+      (let ((pen-prompt--known 'unread))
+        (should (equal (pen-prompt-known) definitions))))))
+
+(ert-deftest pen-prompt-test-a-place-that-cannot-be-written-is-no-error ()
+  (let ((user-emacs-directory "/proc/nowhere/") (pen-prompt--known nil))
+    (pen-prompt-learn '((:slug "a")) nil)
+    (should (equal (pen-prompt-known) '((:slug "a"))))))
+
+(ert-deftest pen-prompt-test-the-service-is-told-of-a-directory-of-ones-own ()
+  (let ((pen-prompts-directory "~/mine"))
+    (should (equal (pen-rpc--environment)
+                   (list (concat "PEN_PROMPTS_DIRECTORY=" (expand-file-name "~/mine"))))))
+  (let ((pen-prompts-directory nil))
+    (should-not (pen-rpc--environment))))
+
+(ert-deftest pen-prompt-test-options-of-paths-models-and-hosts-are-risky ()
+  (require 'pen-command)
+  (dolist (option '(pen-prompts-directory pen-default-model pen-force-engine pen-libre-only))
+    (should (risky-local-variable-p option))))
+
+(provide 'pen-prompt-test)
+;;; pen-prompt-test.el ends here
