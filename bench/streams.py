@@ -50,7 +50,7 @@ async def _stream(port: int, token: str, body: Mapping[str, Any], begun: float) 
                  f"Content-Type: application/json\r\nContent-Length: {len(data)}\r\nConnection: close\r\n\r\n".encode()
                  + data)
     head = await reader.readuntil(b"\r\n\r\n")
-    text, first = bytearray(), 0.0
+    text, first = bytearray(await reader.read() if b"chunked" not in head else b""), 0.0
     while size := int((await reader.readline()).strip() or b"0", 16) if b"chunked" in head else 0:
         text += (await reader.readexactly(size + 2))[:-2]
         first = first or time.monotonic() - begun

@@ -27,7 +27,7 @@ import pen_backend
 from pen_backend.engine.export import Merger
 from pen_backend.engine.models import Models
 from pen_backend.engine.routes import chat, completions, files, jobs, models, pen, submission
-from pen_backend.engine.routes.http import CLIENT_GONE, ClientGone, Engine, Resource
+from pen_backend.engine.routes.http import CLIENT_GONE, WAITING_LIMIT, ClientGone, Engine, Resource
 from pen_backend.engine.routes.protocol import Protocol
 from pen_backend.engine.runners.local import LocalRunner
 from pen_backend.engine.scheduler import Scheduler
@@ -73,6 +73,7 @@ class Settings:
     threads: int = 1
     grace: float = 10.0
     ping_seconds: float = 15.0
+    waiting_limit: int = WAITING_LIMIT
     ballast_bytes: int = BALLAST_BYTES
     log_bytes: int = LOG_BYTES
     log_seconds: float = LOG_SECONDS
@@ -224,7 +225,8 @@ async def serve(settings: Settings, store: Store, listener: socket.socket, token
     stopping = asyncio.Event()
     merger = Merger(settings.merge_argv, environ, store.directory / WORKER_LOG)
     engine = Engine(store, known, scheduler, worker, merger, token, stopping.set, int(time.time()),
-                    pen_backend.__version__, settings.ping_seconds)
+                    pen_backend.__version__, settings.ping_seconds,
+                    settings.waiting_limit)
     port = listener.getsockname()[1]
     guard = Guard(application(engine), engine, frozenset(f"{name}:{port}" for name in ("127.0.0.1", "localhost")))
     server = Server(uvicorn.Config(

@@ -20,8 +20,6 @@ from pen_backend.engine.wire.sampling import SamplingRequest, whole_usage, worke
 from pen_backend.engine.worker import Event
 from pen_backend.errors import DataError
 
-WAITING_LIMIT = 2000
-
 Body = dict[str, Any]
 Events = AsyncGenerator[list[Event], None]  # those together that have come
 Chunks = AsyncGenerator[list[Body], None]
@@ -51,9 +49,9 @@ class Shape(Protocol):
 
 
 def refuse_crowd(engine: Engine) -> None:
-    """Refuse a request when too many wait already."""
-    if sum(engine.using.values()) >= WAITING_LIMIT:
-        raise queue_full(f"{WAITING_LIMIT:,} completions are waiting already.", seconds=5)
+    """Refuse a request when too many are open already; those that have just come count, too."""
+    if engine.requests > engine.waiting_limit:
+        raise queue_full(f"{engine.waiting_limit:,} requests are open already.", seconds=5)
 
 
 async def model_for(engine: Engine, name: str) -> tuple[Model, Facts]:

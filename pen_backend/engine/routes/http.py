@@ -19,6 +19,7 @@ from pen_backend.engine.worker import Worker
 from pen_backend.secrets import Secret
 
 LIMIT_MOST = 10_000
+WAITING_LIMIT = 2000  # completions at a time
 CLIENT_GONE = 499
 
 Result = TypeVar("Result")
@@ -39,6 +40,7 @@ class Engine:
     started_at: int
     version: str
     ping_seconds: float = 15.0
+    waiting_limit: int = WAITING_LIMIT
     draining: bool = False
     requests: int = 0
     using: dict[str, int] = field(default_factory=dict)
