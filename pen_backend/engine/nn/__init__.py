@@ -44,6 +44,7 @@ loaded.py       the models a worker holds
 sampling.py     draw tokens
 generation.py   choices in the making, and what takes them a token further
 llama.py        the weights of models of Llama's kind
+halves.py       matrices that are read at half the cost
 cache.py        what has been read of each row, in slots
 loras.py        adapters of rows that share a step
 slots.py        such a model as a decoder over slots

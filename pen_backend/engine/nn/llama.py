@@ -12,19 +12,21 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from pen_backend.engine.nn.halves import MOST_BYTES, Product, halved
+
 KINDS = ("llama", "mistral", "qwen2", "qwen3")
 ROTATIONS = ("default", "linear", "llama3")
 """Those whose angles depend on a token's position alone."""
 
+Keep = Callable[[Tensor, Tensor | None], Product]
 Turns = Callable[[int], tuple[Tensor, Tensor]]
 
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
-    """A linear layer, (out, in), perhaps of several joined; PARTS are their names and sizes, for adapters."""
+    """A linear layer, perhaps of several joined; PARTS are their names and sizes, for adapters."""
 
-    weight: Tensor
-    bias: Tensor | None
+    product: Product
     parts: tuple[tuple[str, int], ...]
 
 
@@ -54,19 +56,13 @@ class Llama:
     embedding: Tensor  # (V, H)
     layers: tuple[Layer, ...]
     norm: Tensor
-    head: Tensor  # (V, H)
+    head: Product  # (V, H)
     heads: int
     key_heads: int
     head_dim: int
     epsilon: float
     context_length: int
     turns: Turns
-
-    @property
-    def bytes(self) -> int:
-        """Count the bytes of the weights."""
-        found = {tensor.data_ptr(): tensor.nbytes for tensor in (self.embedding, self.head)}
-        return sum(found.values()) + sum(matrix.weight.nbytes for layer in self.layers for matrix in layer.matrices)
 
 
 def read_llama(model: PreTrainedModel) -> Llama | None:
@@ -85,20 +81,22 @@ def read_llama(model: PreTrainedModel) -> Llama | None:
         return cosines[0], sines[0]
 
     heads = decoder.layers[0].self_attn
+    small = sum(parameter.nbytes for parameter in model.parameters()) <= MOST_BYTES
+    keep = halved if small else Product
     return Llama(
-        embedding=decoder.embed_tokens.weight.detach(), layers=tuple(map(_layer, decoder.layers)),
-        norm=decoder.norm.weight.detach(), head=model.get_output_embeddings().weight.detach(),
+        embedding=decoder.embed_tokens.weight.detach(), layers=tuple(_layer(layer, keep) for layer in decoder.layers),
+        norm=decoder.norm.weight.detach(), head=keep(model.get_output_embeddings().weight.detach(), None),
         heads=config.num_attention_heads, key_heads=config.num_key_value_heads, head_dim=heads.head_dim,
         epsilon=config.rms_norm_eps, context_length=config.max_position_embeddings, turns=turns)
 
 
-def _layer(layer: Any) -> Layer:
+def _layer(layer: Any, keep: Keep) -> Layer:
     attention, mlp = layer.self_attn, layer.mlp
     return Layer(
-        before=layer.input_layernorm.weight.detach(), inputs=_join(attention, "q_proj", "k_proj", "v_proj"),
-        query_norm=_norm(attention, "q_norm"), key_norm=_norm(attention, "k_norm"), output=_join(attention, "o_proj"),
-        between=layer.post_attention_layernorm.weight.detach(), gates=_join(mlp, "gate_proj", "up_proj"),
-        down=_join(mlp, "down_proj"))
+        before=layer.input_layernorm.weight.detach(), inputs=_join(keep, attention, "q_proj", "k_proj", "v_proj"),
+        query_norm=_norm(attention, "q_norm"), key_norm=_norm(attention, "k_norm"),
+        output=_join(keep, attention, "o_proj"), between=layer.post_attention_layernorm.weight.detach(),
+        gates=_join(keep, mlp, "gate_proj", "up_proj"), down=_join(keep, mlp, "down_proj"))
 
 
 def _norm(module: Any, name: str) -> Tensor | None:
@@ -106,7 +104,7 @@ def _norm(module: Any, name: str) -> Tensor | None:
     return None if norm is None else norm.weight.detach()
 
 
-def _join(module: Any, *names: str) -> Matrix:
+def _join(keep: Keep, module: Any, *names: str) -> Matrix:
     """Join linear layers that read the same input; the library's become views of it, so that none is there twice."""
     found = [getattr(module, name) for name in names]
     sizes = [linear.weight.shape[0] for linear in found]
@@ -114,4 +112,4 @@ def _join(module: Any, *names: str) -> Matrix:
     bias = None if found[0].bias is None else torch.cat([linear.bias.detach() for linear in found])
     for linear, part in zip(found, weight.split(sizes), strict=True):
         linear.weight.data = part
-    return Matrix(weight, bias, tuple(zip(names, sizes, strict=True)))
+    return Matrix(keep(weight, bias), tuple(zip(names, sizes, strict=True)))

@@ -71,7 +71,7 @@ class Loras:
     def add(self, adapter: Path, changes: Changes) -> bool:
         """Take an adapter's changes in, laid out as the model's matrices are; False if they are for another model."""
         rooms = ("self_attn", "self_attn", "mlp", "mlp")
-        known = {f"layers.{number}.{rooms[place]}.{name}": (matrix.weight.shape[1], size)
+        known = {f"layers.{number}.{rooms[place]}.{name}": (matrix.product.weight.shape[1], size)
                  for (number, place), matrix in self._matrices.items() for name, size in matrix.parts}
         if any(known.get(name) != (first.shape[1], second.shape[1]) for name, (first, second) in changes.items()):
             return False
@@ -93,7 +93,7 @@ class Loras:
         own = None
         if len(used) > 1 or None in adapters:
             rows = [[float(adapter == each) for each in used] for adapter in adapters]
-            like = next(iter(self._matrices.values())).weight
+            like = next(iter(self._matrices.values())).product.weight
             own = torch.tensor(rows, dtype=like.dtype, device=like.device)
             if max(counts) > 1:
                 own = own.repeat_interleave(torch.tensor(counts, device=like.device), 0)
@@ -102,8 +102,8 @@ class Loras:
     def _together(self, used: Sequence[Path]) -> Mapping[Key, Halves]:
         found = {}
         for key, matrix in self._matrices.items():
-            nothing = (matrix.weight.new_empty(0, matrix.weight.shape[1]),
-                       matrix.weight.new_empty(0, matrix.weight.shape[0]))
+            nothing = (matrix.product.weight.new_empty(0, matrix.product.weight.shape[1]),
+                       matrix.product.weight.new_empty(0, matrix.product.weight.shape[0]))
             pairs = [self._adapters[adapter].get(key, nothing) for adapter in used]
             ranks = tuple(len(first) for first, _ in pairs)
             if any(ranks):
@@ -132,8 +132,8 @@ def _joined(matrix: Matrix, prefix: str, changes: Changes) -> Pair | None:
     for name, size in matrix.parts:
         pair = changes.get(prefix + name)
         if pair is not None:
-            first, second = (half.to(matrix.weight) for half in pair)
-            wide = second.new_zeros(len(second), matrix.weight.shape[0])
+            first, second = (half.to(matrix.product.weight) for half in pair)
+            wide = second.new_zeros(len(second), matrix.product.weight.shape[0])
             wide[:, at : at + size] = second
             firsts.append(first)
             seconds.append(wide)

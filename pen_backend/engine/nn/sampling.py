@@ -48,13 +48,13 @@ def draw_tokens(logits: Tensor, wishes: Sequence[Wish]) -> list[int]:
         return scores.argmax(-1).tolist()
     if any(temperature != 1 for temperature in temperatures):
         scores = scores / torch.tensor([[one or 1.0] for one in temperatures], device=scores.device)
-    shares = torch.softmax(scores.double(), dim=-1)
-    numbers = torch.tensor([[wish.number] for wish in wishes], dtype=shares.dtype, device=shares.device)
+    shares = torch.softmax(scores, dim=-1)
+    numbers = torch.tensor([[wish.number] for wish in wishes], dtype=torch.float64, device=shares.device)
     narrow = [i for i, wish in enumerate(wishes) if wish.sampling.top_p < 1]
     if narrow:
-        limits = torch.tensor([[wishes[i].sampling.top_p] for i in narrow], dtype=shares.dtype, device=shares.device)
+        limits = torch.tensor([[wishes[i].sampling.top_p] for i in narrow], device=shares.device)
         shares[narrow] = _narrowed(shares[narrow], limits)
-    sums = shares.cumsum(-1)
+    sums = shares.cumsum(-1, dtype=torch.float64)
     # To the right of equal sums, so that a token without a share is never drawn.
     places = torch.searchsorted(sums, numbers * sums[:, -1:], right=True).clamp_(max=sums.shape[1] - 1)
     drawn: list[int] = places[:, 0].tolist()
@@ -66,24 +66,26 @@ def draw_tokens(logits: Tensor, wishes: Sequence[Wish]) -> list[int]:
 
 def _adjusted(scores: Tensor, wishes: Sequence[Wish]) -> Tensor:
     """Add biases and subtract penalties in a copy, if any row has them."""
-    changes: dict[int, dict[int, float]] = {}
-    for i, wish in enumerate(wishes):
+    rows: list[int] = []
+    tokens: list[int] = []
+    values: list[float] = []
+    for row, wish in enumerate(wishes):
         sampling = wish.sampling
-        if sampling.logit_bias or (wish.drawn and (sampling.presence_penalty or sampling.frequency_penalty)):
-            change = changes[i] = dict(sampling.logit_bias)
-            for token, count in wish.drawn.items():
-                penalty = sampling.presence_penalty + count * sampling.frequency_penalty
-                change[token] = change.get(token, 0.0) - penalty
-    if changes:
-        scores = scores.clone()
-    for i, change in changes.items():
-        scores[i].index_add_(0, torch.tensor(list(change), device=scores.device),
-                             torch.tensor(list(change.values()), dtype=scores.dtype, device=scores.device))
-    return scores
+        if sampling.logit_bias:
+            tokens += sampling.logit_bias
+            values += sampling.logit_bias.values()
+        if sampling.presence_penalty or sampling.frequency_penalty:
+            tokens += wish.drawn
+            values += (-sampling.presence_penalty - count * sampling.frequency_penalty for count in wish.drawn.values())
+        rows += [row] * (len(tokens) - len(rows))
+    if not rows:
+        return scores
+    places = torch.tensor(rows, device=scores.device), torch.tensor(tokens, device=scores.device)
+    return scores.index_put(places, torch.tensor(values, dtype=scores.dtype, device=scores.device), accumulate=True)
 
 
 def _narrowed(shares: Tensor, limits: Tensor) -> Tensor:
     """Keep of each row, (B, V), the fewest likeliest that together reach its limit, (B, 1); the others become 0."""
     ordered, tokens = shares.sort(descending=True, stable=True)
-    before = ordered.cumsum(-1) - ordered
+    before = ordered.cumsum(-1, dtype=torch.float64) - ordered
     return torch.zeros_like(shares).scatter_(1, tokens, ordered.masked_fill_(before >= limits, 0.0))

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from torch.nn.functional import embedding, linear, rms_norm, scaled_dot_product_attention, silu
+from torch.nn.functional import embedding, rms_norm, scaled_dot_product_attention, silu
 
 from pen_backend.engine.nn.cache import SlotCache
 from pen_backend.engine.nn.generation import Part, Row
 from pen_backend.engine.nn.llama import Layer, Llama, Matrix
 from pen_backend.engine.nn.loras import Delta, Loras
 
-CHUNK = 256
+CHUNK = 64
 PARALLEL = 32
 
 
@@ -111,7 +111,7 @@ class SlotDecoder:
             hidden = hidden + _product(silu(gate) * up, layer.down, step.delta, number, 3)
         if last is not None:
             hidden = hidden[last]
-        return linear(rms_norm(hidden, hidden.shape[-1:], model.norm, model.epsilon), model.head)
+        return model.head(rms_norm(hidden, hidden.shape[-1:], model.norm, model.epsilon))
 
     def _attention(self, normed: Tensor, number: int, layer: Layer, step: _Step) -> Tensor:
         model = self._model
@@ -189,5 +189,5 @@ class SlotDecoder:
 
 def _product(inputs: Tensor, matrix: Matrix, delta: Delta | None, layer: int, place: int) -> Tensor:
     """Multiply (N, in) by a matrix, adapters included: (N, out)."""
-    found = linear(inputs, matrix.weight, matrix.bias)
+    found = matrix.product(inputs)
     return found if delta is None else delta.add(found, inputs, layer, place)
