@@ -89,5 +89,55 @@
         (should-error (pen-dataset-test-press "C-c C-c") :type 'user-error)
         (kill-buffer)))))
 
+(ert-deftest pen-dataset-test-killing-the-preview-stops-the-build ()
+  (pen-rpc-fake-with '(("datasets-plan" events (progress :done 1 :unit "records read")))
+    (save-window-excursion
+      (with-temp-buffer
+        (insert "one\ntwo")
+        (pen-dataset-region 1 8 :show t)
+        (pen-rpc-fake-settle)
+        (kill-buffer "*pen-dataset*")
+        (pen-rpc-fake-settle)
+        (should (equal (pen-rpc-fake-last "pen-cancel") '(:id "fake-1")))
+        (pen-rpc-fake-event "fake-1" 'progress :done 2)
+        (should-not (get-buffer "*pen-dataset*"))))))
+
+(ert-deftest pen-dataset-test-abort-stops-the-build-and-leaves ()
+  (pen-dataset-test-with '(("datasets-plan" events (progress :done 1 :unit "records read")))
+    (pen-dataset-test-press "C-c C-k")
+    (pen-rpc-fake-settle)
+    (should (equal (pen-rpc-fake-last "pen-cancel") '(:id "fake-1")))
+    (should-not (get-buffer-window "*pen-dataset*"))))
+
+(ert-deftest pen-dataset-test-a-second-build-takes-the-place-of-the-first ()
+  (pen-dataset-test-with '(("datasets-plan" events (progress :done 1 :unit "records read")))
+    (pen-dataset-test-press "g")
+    (pen-rpc-fake-settle)
+    (should (equal (pen-rpc-fake-last "pen-cancel") '(:id "fake-1")))
+    (pen-rpc-fake-event "fake-2" 'progress :done 7 :unit "rows written")
+    (should (equal (pen-dataset-test-text) "Building the training set… 7 rows written\n"))))
+
+(ert-deftest pen-dataset-test-an-option-can-be-set-after-an-error ()
+  (pen-dataset-test-with '(("datasets-plan" error data "There is no reader 'xml'." :hint "There are auto, org."))
+    (should (string-prefix-p "There is no reader 'xml'. There are auto, org.\n" (pen-dataset-test-text)))
+    (cl-letf (((symbol-function 'completing-read)
+               (lambda (prompt &rest _) (if (string-prefix-p "Option" prompt) "reader" "org"))))
+      (pen-dataset-test-press "o"))
+    (pen-rpc-fake-settle)
+    (should (equal (plist-get (pen-rpc-fake-last "datasets-plan") :reader) "org"))))
+
+(ert-deftest pen-dataset-test-p-shows-how-a-row-is-rendered ()
+  (pen-dataset-test-with (pen-dataset-test-answer (pen-dataset-test-plan))
+    (should-error (pen-dataset-test-press "P") :type 'user-error)
+    (search-forward "one↵")
+    (pen-dataset-test-press "P")
+    (with-current-buffer "*pen-rendering*"
+      (should (string-prefix-p "Row 1, trained on, from puns:3, by the definition pun-complete.\n"
+                               (pen-dataset-test-text)))
+      (should (string-match-p "^text 1: weight 0.3, 4 tokens\none↵\ntwo↵\n" (pen-dataset-test-text)))
+      (should (eq (pen-dataset-test-face-of "three") 'pen-weight-full))
+      (kill-buffer))
+    (should (equal (pen-dataset--visible "  a \n b ") "··a ↵\n b·"))))
+
 (provide 'pen-dataset-test)
 ;;; pen-dataset-test.el ends here
