@@ -85,7 +85,7 @@ def surroundings(run: Run) -> dict[str, Any]:
     return {"python": platform.python_version(), "machine": platform.machine(),
             **{name: version(name) for name in ("torch", "transformers", "peft", "accelerate", "tokenizers")},
             "device": run.device.name, "precision": run.device.precision, "threads": torch.get_num_threads(),
-            "ranks": run.ranks.count, "lean_forward": run.loss.lean}
+            "ranks": run.ranks.count, "lean_forward": run.loss.lean, "written_decoder": run.loss.written}
 
 
 def _generator_tensors(generators: Sequence[torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -23,6 +23,7 @@ from pen_backend.engine.nn.checkpoints import (
     sweep_temporary,
     write_checkpoint,
 )
+from pen_backend.engine.nn.compiling import compile_if_it_pays
 from pen_backend.engine.nn.device import Precision
 from pen_backend.engine.nn.journal import Journal
 from pen_backend.engine.nn.optimiser import CLIP, learning_rate
@@ -52,6 +53,7 @@ def train(spec: Spec, jobdir: Path, journal: Journal, *, disk: Disk, stop: Stop,
         measure_references(run, jobdir / "reference.safetensors")
     if checkpoint:
         restore(run, checkpoint)
+    compile_if_it_pays(run)
     report = Report(journal, run.plan.total_steps)
     announce(run, report)
     run.stop.check()
