@@ -14,7 +14,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,12 +84,13 @@ def crowd(state: Path) -> tuple[list[float], list[float]]:
 
 
 @contextmanager
-def started(state: Path) -> Iterator[Started]:
+def started(state: Path, environ: Mapping[str, str] | None = None) -> Iterator[Started]:
     """Run an engine on a state directory for a while."""
+    environ = dict(environ or environment())
     state.mkdir(exist_ok=True, parents=True, mode=0o700)
     begun = time.monotonic()
     with (state / "engine.log").open("ab") as log, subprocess.Popen(
-            [sys.executable, "-P", "-m", "pen_backend.engine", "--state", str(state)], env=environment(), stdout=log,
+            [sys.executable, "-P", "-m", "pen_backend.engine", "--state", str(state)], env=environ, stdout=log,
             stderr=log, stdin=subprocess.DEVNULL) as process:
         try:
             port, token = _ready(state, process)
