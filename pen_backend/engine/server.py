@@ -278,7 +278,8 @@ async def _cap_logs(settings: Settings) -> None:
 
 def listen(port: int) -> socket.socket:
     """Open the listening socket on this machine only."""
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    # With the protocol named, asyncio sends small pieces at once; else each token waits for the last one's receipt.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", port))
     listener.listen(BACKLOG)
