@@ -100,6 +100,11 @@
       (call-interactively command)
       (run-hooks 'post-command-hook))))
 
+(defun pen-fixture-busy ()
+  "Return the seconds that Emacs has worked, without collections.
+Unlike a clock, that does not count what other programs take."
+  (- (float-time (get-internal-run-time)) gc-elapsed))
+
 (defmacro pen-fixture-said (&rest body)
   "Run BODY and return the last message."
   (declare (debug t))
