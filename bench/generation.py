@@ -9,9 +9,11 @@ first token is there for all streams at once; of pen's 16 the median counts. Arm
 one thread the time is the process's CPU time, which a busy machine changes least; on two it is the clock's.
 
 Clients stream over HTTP from an engine of their own, one after another or 16 at once; the first token is that of a
-client alone, with HTTP and with nothing but the worker's own pipe.
+client alone on a connection that is kept, as the service keeps it, against nothing but a worker's own pipe; and, while
+a job of the same engine trains, against the same before.
 """
 
+import http.client
 import json
 import os
 import re
@@ -20,16 +22,16 @@ import struct
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from bench.arms import measure
-from bench.engine import WORKER, started
+from bench.engine import DEADLINE, WORKER, Started, started
 from bench.row import Row
-from bench.streams import UNASKED, streams
+from bench.streams import DONE, UNASKED, streams
 
 ROOT = Path(__file__).resolve().parents[1]
 BASE = ROOT / "pen_backend/engine/base/pen-tiny"
@@ -67,9 +69,14 @@ def against_library(threads: int) -> list[Row]:
     return rows
 
 
+def texts() -> list[str]:
+    """Read the shipped puns."""
+    return re.findall(r"^- (.+)$", PUNS.read_text(), re.MULTILINE)
+
+
 def prompts(count: int, round_: int) -> list[str]:
     """Take the beginnings of so many puns, others each round."""
-    puns = [pun[:PROMPT] for pun in re.findall(r"^- (.+)$", PUNS.read_text(), re.MULTILINE) if len(pun) >= PROMPT]
+    puns = [pun[:PROMPT] for pun in texts() if len(pun) >= PROMPT]
     return [puns[(round_ * count + i) % len(puns)] for i in range(count)]
 
 
@@ -89,7 +96,7 @@ def ours() -> Iterator[float]:
             yield first if figure == "first" else rate
 
 
-def _write(base: Any, texts: Sequence[str]) -> tuple[float, float]:
+def _write(base: Any, given: Sequence[str]) -> tuple[float, float]:
     """Let the batch answer a request for each text; return first tokens and tokens in a second."""
     from pen_backend.engine.nn.answers import Answer
     from pen_backend.engine.nn.requests import read_request
@@ -98,7 +105,7 @@ def _write(base: Any, texts: Sequence[str]) -> tuple[float, float]:
     begun = clock()
     firsts: dict[str, float] = {}
     answers = []
-    for i, text in enumerate(texts):
+    for i, text in enumerate(given):
         frame = {"id": str(i), "prompts": [text], "max_tokens": TOKENS, "logit_bias": NEVER_ENDS, "seed": i}
         answers.append(Answer(base.vocabulary, read_request(frame, base.vocabulary, base.context_length, base.chat)))
         batch.add(answers[-1])
@@ -108,7 +115,7 @@ def _write(base: Any, texts: Sequence[str]) -> tuple[float, float]:
             firsts.setdefault(answer.request.id, clock() - begun)
             json.dumps(answer.events)
             answer.events.clear()
-        if not all_begun and len(firsts) == len(texts):
+        if not all_begun and len(firsts) == len(given):
             all_begun = clock()
     made = sum(answer.usage.completion_tokens - 1 for answer in answers)
     return 1 / statistics.median(firsts.values()), made / (clock() - all_begun)
@@ -156,24 +163,25 @@ def theirs(dtype: str) -> Iterator[float]:
 
 def clients(threads: int) -> list[Row]:
     """Compare 16 clients with one, and a first token over HTTP with one over the worker's pipe."""
-    one, many, over_http, by_pipe = [], [], [], []
+    one, many, over_http, by_pipe, training = [], [], [], [], []
     environ = {**os.environ, "OMP_NUM_THREADS": str(threads), "PEN_ENGINE_THREADS": str(threads)}
     with TemporaryDirectory(prefix="pen-bench-") as name, started(Path(name), environ) as engine, \
-            worker(environ) as ask:
+            worker(environ) as ask, closing(http.client.HTTPConnection("127.0.0.1", engine.port)) as kept:
         streams(engine.port, engine.token, bodies(STREAMS, 0))
         ask(bodies(1, 0)[0])
         for round_ in range(1, CLIENT_ROUNDS + 1):
-            seconds, firsts = 0.0, []
+            seconds = 0.0
             for body in bodies(4, round_):
-                took, (found,) = streams(engine.port, engine.token, [body])
-                seconds += took
-                firsts.append(1000 * found.first)
+                seconds += streams(engine.port, engine.token, [body])[0]
+                over_http.append(first_token(kept, engine.token, body))
                 by_pipe.append(1000 * ask(body))
-            over_http += firsts
             one.append(4 * TOKENS / seconds)
             took, together = streams(engine.port, engine.token, bodies(STREAMS, round_))
             assert all(each.whole for each in together)
             many.append(STREAMS * TOKENS / took)
+        with job(engine):
+            training = [first_token(kept, engine.token, body) for round_ in range(CLIENT_ROUNDS)
+                        for body in bodies(4, round_)]
     return [
         {"name": f"generation-clients-threads-{threads}", "goal": 4.0, "better": "higher", "values": [*many, *one],
          "ratio": statistics.median(many) / statistics.median(one),
@@ -181,6 +189,9 @@ def clients(threads: int) -> list[Row]:
         {"name": f"generation-http-threads-{threads}", "goal": 2.0, "better": "lower",
          "values": [*over_http, *by_pipe], "ratio": statistics.median(over_http) - statistics.median(by_pipe),
          "against": f"ms that HTTP adds to the first token, threads: {threads}"},
+        {"name": f"generation-while-training-threads-{threads}", "goal": 3.0, "better": "lower",
+         "values": [*training, *over_http], "ratio": statistics.median(training) / statistics.median(over_http),
+         "against": f"first token without training, threads: {threads}"},
     ]
 
 
@@ -188,6 +199,41 @@ def bodies(count: int, round_: int) -> list[dict[str, Any]]:
     """Make requests that all write as many tokens."""
     return [{"model": "pen-tiny", "prompt": text, "max_tokens": TOKENS, "logit_bias": NEVER_ENDS, "seed": round_}
             for text in prompts(count, round_)]
+
+
+def first_token(kept: http.client.HTTPConnection, token: str, body: Mapping[str, Any]) -> float:
+    """Stream a completion on an open connection; return the milliseconds to its first piece."""
+    begun = time.monotonic()
+    kept.request("POST", "/v1/completions", json.dumps({**body, "stream": True}),
+                 {"Content-Type": "application/json", "Authorization": f"Bearer {token}"})
+    response = kept.getresponse()
+    line = response.readline()
+    passed = 1000 * (time.monotonic() - begun)
+    assert line.startswith(b"data: {"), line
+    assert response.read().endswith(DONE)
+    return passed
+
+
+@contextmanager
+def job(engine: Started) -> Iterator[None]:
+    """Let the engine train the packaged base meanwhile."""
+    from openai import OpenAI
+
+    client = OpenAI(base_url=f"http://127.0.0.1:{engine.port}/v1", api_key=engine.token)
+    lines = "".join(json.dumps({"data": text}) + "\n" for text in texts() * 4)
+    file = client.files.create(file=("puns.jsonl", lines.encode()), purpose="fine-tune")
+    made = client.fine_tuning.jobs.create(model="pen-tiny", training_file=file.id, method={
+        "type": "supervised", "supervised": {"hyperparameters": {"n_epochs": 50}}})
+    deadline = time.monotonic() + DEADLINE
+    while not any(event.type == "metrics" for event in client.fine_tuning.jobs.list_events(made.id).data):
+        if time.monotonic() > deadline:
+            raise TimeoutError("the benchmark's job does not begin to train")
+        time.sleep(0.1)
+    try:
+        yield
+        assert client.fine_tuning.jobs.retrieve(made.id).status == "running"
+    finally:
+        client.fine_tuning.jobs.cancel(made.id)
 
 
 @contextmanager

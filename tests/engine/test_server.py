@@ -1,5 +1,6 @@
 """The guard and the error bodies, on every route; the engine's own start, proof, idleness and end."""
 
+import asyncio
 import hashlib
 import hmac
 import json
@@ -313,3 +314,20 @@ def test_the_runtime_directory_follows_xdg() -> None:
     assert runtime_directory({"XDG_STATE_HOME": "/s"}) == Path("/s/pen/run")
     assert runtime_directory({"HOME": "/h"}) == Path("/h/.local/state/pen/run")
 
+
+def test_a_connection_sends_small_pieces_at_once() -> None:
+    """A token that waited for the receipt of the last one came 40 ms late."""
+    async def run() -> int:
+        asked: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+        def connected(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            asked.set_result(writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            writer.close()
+
+        listener = listen(0)
+        async with await asyncio.start_server(connected, sock=listener):
+            _, writer = await asyncio.open_connection(*listener.getsockname())
+            writer.close()
+            return await asyncio.wait_for(asked, 10)
+
+    assert asyncio.run(run()) == 1
