@@ -17,12 +17,13 @@
 (require 'pen)
 (require 'pen-rpc)
 
+(defvar pen-default-model)
+
 (setq pen-python-command (getenv "PEN_PYTHON")
       pen-default-model "pen-tiny"
       inhibit-startup-screen t
       mode-require-final-newline nil    ; saving is not to change the text
       ring-bell-function #'ignore)
-(defvar pen-default-model)
 (tool-bar-mode -1)
 (menu-bar-mode -1)
 (when (fboundp 'scroll-bar-mode)
