@@ -252,6 +252,27 @@
              (should (equal (pen-rpc-call-sync "test-ping" nil) "pong"))
              took)))))
 
+(ert-deftest pen-rpc-test-a-service-that-dies-within-a-message ()
+  (pen-rpc-test-with nil
+    (pen-rpc-call-sync "test-ping" nil)
+    (let ((err nil))
+      (pen-rpc-call "test-sleep" '(:seconds 5) #'ignore (lambda (e) (setq err e)))
+      (pen-rpc--filter pen-rpc--process "000100(return 1 \"half")
+      (should-not err)
+      (pen-rpc-test-kill)
+      (pen-rpc-test-until err)
+      (should (eq (car err) 'pen-connection-lost-error))
+      (should (equal (pen-rpc-call-sync "test-ping" nil) "pong")))))
+
+(ert-deftest pen-rpc-test-a-message-that-cannot-be-read-is-logged-and-the-next-one-answered ()
+  (pen-rpc-test-with nil
+    (pen-rpc-call-sync "test-ping" nil)
+    (pen-rpc--filter pen-rpc--process "00000a(return 1\n")
+    (pen-rpc--filter pen-rpc--process "000006(odd)\n")
+    (should (equal (pen-rpc-call-sync "test-ping" nil) "pong"))
+    (with-current-buffer "*pen-log*"
+      (should (string-match-p "A message cannot be read" (buffer-string))))))
+
 (ert-deftest pen-rpc-test-stop-is-quick ()
   (pen-rpc-test-quickest
    0.1 (lambda ()

@@ -49,7 +49,23 @@ class Everything:
     extra: list[list[int]] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class Mixed:
+    text: str
+    whole: int
+    real: AnyFloat
+    flag: bool | None
+    names: dict[str, str]
+    lists: list[list[int]]
+    either: int | str | None = None
+
+
 class Test:
+    @rpc(inline=True)
+    def mixed(self, values: list[Mixed]) -> list[Mixed]:
+        """Return the values."""
+        return values
+
     @rpc(inline=True)
     def ping(self) -> str:
         """Answer at once."""

@@ -50,6 +50,10 @@ class Child:
         self.write(frame(dumps([Symbol("call"), self._uid, Symbol(name), [plist]])))
         return self._uid
 
+    def count_from(self, uid: int) -> None:
+        """Number the next calls from UID on."""
+        self._uid = uid
+
     def write(self, data: bytes) -> None:
         """Write raw bytes."""
         view = memoryview(data)
