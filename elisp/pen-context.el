@@ -37,7 +37,7 @@ already; all of that only counts if ITEMS: the model continues a list."
 (defconst pen-context-most 1000000
   "Characters that a text may have at most to be part of a prompt.")
 
-(defconst pen-context--bullet "\\`[ \t]*[-+][ \t]+"
+(defconst pen-context--bullet "^[ \t]*[-+][ \t]+"
   "What a list item begins with.")
 
 ;;;; Functions
@@ -65,15 +65,13 @@ There need not be any text here."
   (let* ((region (use-region-p))
          (end (if region (region-end) (point)))
          (start (if region (region-beginning) (pen-context--start end)))
-         (lines (split-string (pen-context-substring start end) "\n")))
-    (pen-context--make
-     :text (mapconcat #'pen-context--plain lines "\n")
-     :position end
-     :lead (if (pen-context--fresh-line-p end) "" "\n")
-     :tail (if (and (pen-context--fresh-line-p end) (pen-context--text-after-p end))
-               "\n" "")
-     :bullet (pen-context--bullet-of lines)
-     :bulleted (string-match-p (concat pen-context--bullet "\\'") (car (last lines))))))
+         (fresh (pen-context--fresh-line-p end)))
+    (pcase-let ((`(,text ,bullet ,bulleted)
+                 (pen-context--plain (pen-context-substring start end))))
+      (pen-context--make
+       :text text :bullet bullet :bulleted bulleted :position end
+       :lead (if fresh "" "\n")
+       :tail (if (and fresh (pen-context--text-after-p end)) "\n" "")))))
 
 (defun pen-context-substring (beg end)
   "Return the plain text from BEG to END, or say why no model can read it."
@@ -104,15 +102,26 @@ There need not be any text here."
         (forward-line 1))
       (min end (max limit (point))))))
 
-(defun pen-context--plain (line)
-  "Return LINE without its bullet."
-  (string-trim-right (replace-regexp-in-string pen-context--bullet "" line)))
-
-(defun pen-context--bullet-of (lines)
-  "Return the bullet of the last of LINES that has text, or nil."
-  (let ((line (car (last (seq-remove #'string-blank-p lines)))))
-    (and line (string-match pen-context--bullet line)
-         (match-string 0 line))))
+(defun pen-context--plain (text)
+  "Return (PLAIN BULLET BULLETED) of TEXT.
+PLAIN is without bullets and blanks at the ends of lines, BULLET that
+of the last line with text, or nil, and BULLETED says that TEXT ends
+with one.  In a buffer: strings for each of thousands of lines are many."
+  (with-temp-buffer
+    (insert text)
+    (let ((bulleted (progn (forward-line 0)
+                           (looking-at-p (concat pen-context--bullet "\\'"))))
+          (bullet (progn (goto-char (point-max))
+                         (skip-chars-backward " \t\n")
+                         (forward-line 0)
+                         (and (looking-at pen-context--bullet) (match-string 0)))))
+      (dolist (blank (list pen-context--bullet "[ \t\r]+$"))
+        (goto-char (point-min))
+        (while (re-search-forward blank nil t)
+          (replace-match "" t t)
+          (unless (eobp)                ; or a second bullet would go, too
+            (forward-char))))
+      (list (buffer-string) bullet bulleted))))
 
 (defun pen-context--fresh-line-p (position)
   "Return non-nil if nothing but a bullet stands before POSITION on its line."
@@ -148,14 +157,29 @@ There need not be any text here."
   (if (not (pen-context-items context))
       text
     (let* ((bullet (or (pen-context-bullet context) ""))
-           ;; `split-string' would trim, in quadratic time.
-           (lines (delete "" (mapcar #'string-trim (split-string text "\n" t))))
-           (dressed (mapconcat (lambda (line) (concat bullet line)) lines "\n")))
+           (dressed (pen-context--items text bullet)))
       (concat (pen-context-lead context)
-              (if (and lines (pen-context-bulleted context))
+              (if (and (pen-context-bulleted context) (not (string-empty-p dressed)))
                   (substring dressed (length bullet))
                 dressed)
               (pen-context-tail context)))))
+
+(defun pen-context--items (text bullet)
+  "Return the lines of TEXT that are not empty, BULLET before each.
+In a buffer: strings for each of thousands of lines are many."
+  (with-temp-buffer
+    (insert text)
+    (dolist (blank '("[ \t]+$\\|^[ \t]+" "^\n"))
+      (goto-char (point-min))
+      (while (re-search-forward blank nil t)
+        (replace-match "" t t)))
+    (when (eq (char-before (point-max)) ?\n)
+      (delete-region (1- (point-max)) (point-max)))
+    (goto-char (point-min))
+    (while (not (eobp))
+      (insert bullet)
+      (forward-line 1))
+    (buffer-string)))
 
 (provide 'pen-context)
 ;;; pen-context.el ends here

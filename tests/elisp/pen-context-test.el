@@ -93,5 +93,22 @@
       (pen-context-values context '(:arity 1 :variables ((:name "text" :type "text"))))
       (should (equal (pen-context-dress context " two") " two")))))
 
+(ert-deftest pen-context-test-only-the-first-bullet-of-a-line-goes ()
+  (with-temp-buffer
+    (insert "- - one \n  + two - three\n- \n-x\n- ")
+    (let ((context (pen-context-make)))
+      (should (equal (pen-context-text context) "- one\ntwo - three\n\n-x\n"))
+      (should (equal (pen-context-bullet context) "- "))
+      (should (pen-context-bulleted context)))))
+
+(ert-deftest pen-context-test-thousands-of-lines-are-dressed-in-no-time ()
+  (let* ((text (mapconcat #'number-to-string (number-sequence 1 20000) " \n\n"))
+         (context (pen-context--make :bullet "- " :lead "" :tail ""))
+         (before (- (float-time (get-internal-run-time)) gc-elapsed))
+         (dressed (pen-context-dress context text)))
+    (should (< (- (float-time (get-internal-run-time)) gc-elapsed before) 0.25))
+    (should (string-prefix-p "- 1\n- 2\n" dressed))
+    (should (string-suffix-p "\n- 20000" dressed))))
+
 (provide 'pen-context-test)
 ;;; pen-context-test.el ends here
