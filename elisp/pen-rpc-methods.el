@@ -18,7 +18,7 @@
 (require 'pen-rpc)
 
 (defconst pen-rpc-methods-hash
-  "6dfb68a7215654df9bb6b74817427d3104929c6c349d5079a48efda51f05a930"
+  "de28c5ebc45835128838cfa6d80cdad6e35335ce05b8ae62c2d9f0a1688bc5d4"
   "What the service says in its greeting if its methods are these.")
 
 (defun pen-rpc-completions-start (&rest args)
@@ -488,6 +488,24 @@ ARGS are keywords, each with its value.
   (pen-rpc-invoke
    "jobs-watch-all"
    nil
+   args))
+
+(defun pen-rpc-models-add (&rest args)
+  "Make a model of others a base.
+
+A folder of this machine, or one of the hub as ORGANISATION/NAME.
+
+What comes from the hub is downloaded once, if CONFIRMED; nothing of
+it is ever run.
+
+ARGS are keywords, each with its value.
+
+\(fn &key SOURCE NAME CONFIRMED THEN ELSE DEADLINE)"
+  (pen-rpc-invoke
+   "models-add"
+   '((:source string required)
+     (:name (or string null))
+     (:confirmed boolean))
    args))
 
 (defun pen-rpc-models-delete (&rest args)

@@ -3,11 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pen_backend.errors import ConfigError, RefusedError
 from pen_backend.service.context import Context
 from pen_backend.service.registry import AnyFloat, rpc
+
+if TYPE_CHECKING:
+    from pen_backend.service.bases import Hub
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,40 @@ class Models:
         return ModelDetail(**{each.name: getattr(summary, each.name) for each in fields(ModelSummary)},
                            context_length=own.get("context_length"), vocab_size=own.get("vocab_size"),
                            format_hash=own.get("format_hash"), job=entry.job if entry else None)
+
+    def offer(self, source: str, hub: "Hub | None" = None) -> dict[str, int] | None:
+        """List what `add` would download of a model of the hub, in bytes by file; None for a folder of this machine."""
+        from pen_backend.service import bases
+
+        if not bases.is_hub_id(source):
+            return None
+        return bases.wanted((hub or bases.HuggingFace()).files(source), source)
+
+    @rpc()
+    def add(self, source: str, name: str | None = None, confirmed: bool = False) -> ModelSummary:
+        """Make a model of others a base: a folder of this machine, or one of the hub as ORGANISATION/NAME.
+
+        What comes from the hub is downloaded once, if CONFIRMED; nothing of it is ever run.
+        """
+        return self.add_from(source, name, confirmed=confirmed)
+
+    def add_from(self, source: str, name: str | None, *, confirmed: bool, hub: "Hub | None" = None) -> ModelSummary:
+        """Make a model of others a base, from a HUB of one's own."""
+        from pen_backend.service import bases
+
+        if not self._context.config.local:
+            raise RefusedError(f"{self._context.config.provider} has its own models.",
+                               hint="Only the local engine takes others.")
+        folder, chosen = self._context.engine_state / "bases", hub or bases.HuggingFace()
+        offered = self.offer(source, chosen)
+        if offered is None:
+            added = bases.link(source, name, folder)
+        elif not confirmed:
+            raise RefusedError(f"'{source}' is a download of {sum(offered.values()) / 1e6:,.1f} MB from the hub.",
+                               hint="Confirm it.")
+        else:
+            added = bases.download(source, name, list(offered), folder, chosen, self._context.disk)
+        return self._summary(self._context.client().model(added))
 
     @rpc()
     def delete(self, id: str) -> ModelSummary:  # noqa: A002 - the name on the wire

@@ -18,6 +18,10 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     command(models, "list", list_models, help_of(Models.list))
     added = command(models, "show", show, help_of(Models.show))
     added.add_argument("id", metavar="ID", help="the model's name")
+    added = command(models, "add", add_model, help_of(Models.add))
+    added.add_argument("source", metavar="FOLDER|ORGANISATION/NAME", help="a model's folder, or its name on the hub")
+    added.add_argument("--name", help="what it is to be called here; the folder's or the hub's name if not given")
+    added.add_argument("--yes", action="store_true", help="download without asking")
     added = command(models, "delete", delete, help_of(Models.delete))
     added.add_argument("id", metavar="ID", help="the model's name")
     added.add_argument("--yes", action="store_true", help="do not ask; without a terminal nothing is asked")
@@ -42,6 +46,21 @@ def show(context: Context, options: argparse.Namespace, terminal: Terminal) -> N
              ("job", model.job), ("created", when(model.created_at)), ("context", model.context_length),
              ("vocabulary", model.vocab_size), ("format hash", model.format_hash)]
     terminal.result(model, lambda: "\n".join(f"{name:<12} {value}" for name, value in facts if value is not None))
+
+
+def add_model(context: Context, options: argparse.Namespace, terminal: Terminal, answers: TextIO | None = None) -> None:
+    """Link a folder, or download a model after a yes; its size is said before."""
+    answers, models, yes = answers or sys.stdin, Models(context), options.yes
+    offered = models.offer(options.source)
+    if offered is not None and not yes and answers.isatty():
+        terminal.clear()
+        print(f"Download {options.source}, {sum(offered.values()) / 1e6:,.1f} MB? [y/N] ", end="", file=terminal.err,
+              flush=True)
+        yes = answers.readline().strip().lower() in ("y", "yes")
+        if not yes:
+            raise RefusedError("Nothing was downloaded.")
+    model = models.add(options.source, options.name, confirmed=yes)
+    terminal.result(model, f"added {model.id}")
 
 
 def delete(context: Context, options: argparse.Namespace, terminal: Terminal, answers: TextIO | None = None) -> None:
