@@ -44,6 +44,10 @@
 (defvar pen-answer--open nil
   "Every answer that is open, newest first.")
 
+(defvar pen-abort-functions nil
+  "Functions that stop what else runs here, with a non-nil argument everywhere.
+Each returns how many requests that were.")
+
 (defvar pen-answer-activity nil
   "What the mode line says of the running request, or nil.")
 
@@ -68,10 +72,14 @@ USUAL is how many candidates the definition itself asks for."
           (pen-answer-values answer) values
           (pen-answer-expected answer) (or (plist-get arguments :n) usual)
           (pen-answer-stream answer)
-          (pen-request-start arguments
-                             (pen-rpc-in-buffer (pen-answer-buffer answer)
-                                                (lambda (kind plist)
-                                                  (pen-answer-event answer kind plist)))))))
+          (condition-case err
+              (pen-request-start arguments
+                                 (pen-rpc-in-buffer (pen-answer-buffer answer)
+                                                    (lambda (kind plist)
+                                                      (pen-answer-event answer kind plist))))
+            (error                      ; a value that cannot be sent
+             (pen-answer-close answer)
+             (signal (car err) (cdr err)))))))
 
 (defun pen-answer-event (answer kind plist)
   "Let ANSWER know of the event KIND with PLIST."
@@ -226,7 +234,8 @@ If it has more than ENOUGH characters, its beginning will do."
           (with-current-buffer (pen-answer-buffer each)
             (pen-answer-close each))
         (pen-answer-close each)))
-    (length running)))
+    (apply #'+ (length running)
+           (mapcar (lambda (function) (funcall function all)) pen-abort-functions))))
 
 (provide 'pen-answer)
 ;;; pen-answer.el ends here

@@ -171,6 +171,49 @@ in seconds, RATE the draws a second, SENT the deltas."
       (should (string-match-p "PEN_TEMPERATURE is \"hot\""
                               (pen-fixture-refused (pen-pun-complete)))))))
 
+;;;; A service that is not there
+
+(defmacro pen-preview-test-without-service (&rest body)
+  "Return the last message of BODY where the service cannot be started."
+  `(pen-rpc-fake-with
+       (mapcar (lambda (method)
+                 (list method 'error 'start "The service cannot be started."
+                       :hint "Run M-x pen-doctor."))
+               '("prompts-list" "prompts-show" "prompts-catalogue" "completions-start"))
+     (pen-fixture-in-buffer "one\ntwo"
+       (pen-fixture-said ,@body (pen-rpc-fake-settle)
+                         (should-not pen-preview-current)
+                         (should-not (overlays-in (point-min) (point-max)))
+                         (should-not (buffer-modified-p))
+                         (should-not pen-answer--open)))))
+
+(ert-deftest pen-preview-test-no-backend-is-one-sentence-with-the-fix ()
+  (dolist (said (list (pen-preview-test-without-service (pen-pun-complete))
+                      (pen-preview-test-without-service (pen-complete-long))
+                      (pen-preview-test-without-service (pen-generate-prompt-functions t))
+                      (pen-preview-test-without-service
+                       (pen-filter-start 1 4 '(:slug "tidy") nil nil))))
+    (should (equal said "The service cannot be started. Run M-x pen-doctor."))))
+
+(ert-deftest pen-preview-test-a-value-that-cannot-be-sent-leaves-nothing-behind ()
+  (pen-rpc-fake-with nil
+    (pen-fixture-in-buffer "one\ntwo"
+      (should-error (pen-filter-start 1 4 '(:slug "tidy")
+                                      (list (list "text" (string-to-multibyte "\351"))) nil)
+                    :type 'wrong-type-argument)
+      (should-not (overlays-in (point-min) (point-max)))
+      (should-not pen-answer--open))))
+
+(ert-deftest pen-preview-test-a-service-that-dies-leaves-the-text-to-be-taken ()
+  (pen-preview-test-with "one" '((delta :index 0 :text "two"))
+    (pen-fixture-until (lambda () (pen-preview-candidates pen-preview-current)))
+    (should (equal (pen-fixture-said
+                    (pen-rpc-fake-event "fake-1" 'error :kind 'connection-lost
+                                        :message "The service ended." :hint "Ask again."))
+                   "The service ended. Ask again."))
+    (pen-fixture-press "TAB")
+    (should (equal (buffer-string) "one\ntwo"))))
+
 ;;;; Bad places
 
 (ert-deftest pen-preview-test-read-only-places-are-refused ()
