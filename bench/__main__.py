@@ -14,7 +14,7 @@ from pathlib import Path
 from bench.row import Row
 from pen_backend.files import Disk, write_atomic
 
-FAMILIES = ("start", "engine", "link", "screens", "prompts", "data", "training")
+FAMILIES = ("start", "engine", "link", "screens", "prompts", "data", "training", "generation")
 RESULTS = Path(__file__).with_name("results.json")
 
 

@@ -16,16 +16,16 @@ from pen_backend.engine.nn.generation import Part, Row
 from pen_backend.engine.nn.llama import Layer, Llama, Matrix
 from pen_backend.engine.nn.loras import Delta, Loras
 
-CHUNK = 64
-PARALLEL = 32
+ON_CPU = (64, 32)
+"""Tokens of prompts in a step, and rows side by side: a step there is to take some ten milliseconds at most."""
+ELSEWHERE = (2048, 128)
 
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """What a step reads: token counts by part, the slots and positions of all tokens, (N,), and their rotations.
+    """What a step reads: for each part how many tokens, its slot, and how much of the row is read then.
 
-    SIDE_BY_SIDE tells that it is one token of each of the first slots, in their order; MASK, (B · H, 1, T), then hides
-    what is no text of the shorter ones.
+    PLACES is where all its tokens, (N,), are kept, if they are; then come their rotations, (N, 1, D).
     """
 
     counts: list[int]
@@ -34,18 +34,20 @@ class _Step:
     places: tuple[Tensor, Tensor] | None
     cosines: Tensor
     sines: Tensor
-    side_by_side: bool
-    mask: Tensor | None
     delta: Delta | None
+    masks: list[Tensor | None]
+    """What each part may look at, (count, T), where that is neither all nor what is before it in the part itself."""
+    side_by_side: bool = False
+    """Whether it is one token of each of the first slots, in their order."""
+    mask: Tensor | None = None
+    """Hides then, (B · H, 1, T), what is no text of the shorter ones."""
 
 
 class SlotDecoder:
     """A model of Llama's kind that reads rows into the slots of one cache."""
 
-    chunk = CHUNK
-    parallel = PARALLEL
-
     def __init__(self, model: Llama, loras: Loras) -> None:
+        self.chunk, self.parallel = ON_CPU if model.embedding.device.type == "cpu" else ELSEWHERE
         self._model = model
         self._loras = loras
         self._device = model.embedding.device
@@ -70,7 +72,7 @@ class SlotDecoder:
                 delta = self._loras.delta([parts[i][0].options.adapter for i in order], counts)
             mask = self._mask(positions, max(ends)) if min(ends) < max(ends) else None
             step = _Step(counts, slots, ends, self._cache.places(None, positions),
-                         *self._rotation(positions, max(ends)), True, mask, delta)
+                         *self._rotation(positions, max(ends)), delta, [], side_by_side=True, mask=mask)
             logits = self._run(self._tensor([parts[i][1][0] for i in order]), step)
             logits = logits if order == list(range(len(order))) else logits[self._tensor(slots)]
         else:
@@ -78,7 +80,7 @@ class SlotDecoder:
                                    for start, end in zip(starts, ends, strict=True)])
             of_token = self._tensor(slots).repeat_interleave(self._tensor(counts))
             step = _Step(counts, slots, ends, self._cache.places(of_token, positions),
-                         *self._rotation(positions, max(ends)), False, None, delta)
+                         *self._rotation(positions, max(ends)), delta, list(map(self._visible, counts, ends)))
             logits = self._run(self._tensor([token for _, ids in parts for token in ids]), step,
                                last=self._tensor(counts).cumsum(0) - 1)
         for slot, end in zip(slots, ends, strict=True):
@@ -94,8 +96,8 @@ class SlotDecoder:
         """Return the logits of each place of some texts, (T, V) for each; no slot is used."""
         counts = [len(prompt) for prompt in prompts]
         positions = torch.cat([torch.arange(count, device=self._device) for count in counts])
-        step = _Step(counts, [], counts, None, *self._rotation(positions, max(counts)), False, None,
-                     self._loras.delta([adapter] * len(prompts), counts))
+        step = _Step(counts, [], counts, None, *self._rotation(positions, max(counts)),
+                     self._loras.delta([adapter] * len(prompts), counts), [None] * len(counts))
         logits = self._run(self._tensor([token for prompt in prompts for token in prompt]), step)
         return list(logits.split(counts))
 
@@ -155,14 +157,17 @@ class SlotDecoder:
                 keys, values = key[mine].transpose(0, 1), value[mine].transpose(0, 1)  # (H, T, D)
             else:
                 keys, values = self._cache.row(number, step.slots[place], end)
-            mask = None
-            if 1 < count < end:
-                mask = torch.ones(count, end, dtype=torch.bool, device=self._device).tril(end - count)
             attended = scaled_dot_product_attention(
-                query[None, mine].transpose(1, 2), keys[None], values[None], attn_mask=mask,
+                query[None, mine].transpose(1, 2), keys[None], values[None], attn_mask=step.masks[place],
                 is_causal=count == end, enable_gqa=self._groups > 1)
             found.append(attended[0].transpose(0, 1).reshape(count, -1))
         return found[0] if len(found) == 1 else torch.cat(found)
+
+    def _visible(self, count: int, end: int) -> Tensor | None:
+        """Let the last tokens of a row look at what is before each of them."""
+        if count in (1, end):
+            return None
+        return torch.ones(count, end, dtype=torch.bool, device=self._device).tril(end - count)
 
     def _mask(self, positions: Tensor, length: int) -> Tensor:
         """Hide what lies behind each position."""
