@@ -13,7 +13,7 @@ from pen_backend.engine.scheduler.ending import publish
 from pen_backend.engine.scheduler.start import start_from
 from tests.engine.jobs.make import make_job
 from tests.engine.programs.trainer import model, write
-from tests.engine.scheduler.test_loop import Desk, wait_until
+from tests.engine.scheduler.desk import Desk, wait_until
 
 
 @pytest.fixture

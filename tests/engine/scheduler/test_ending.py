@@ -10,7 +10,7 @@ import pytest
 from pen_backend.engine.jobs.events import page
 from pen_backend.engine.jobs.state import Job
 from tests.engine.programs.trainer import model, write
-from tests.engine.scheduler.test_loop import Desk
+from tests.engine.scheduler.desk import Desk
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from pen_backend.engine.jobs.state import Job
 from pen_backend.engine.scheduler.patience import PATIENCE_SECONDS, Patience
 from pen_backend.files import Disk
 from tests.engine.jobs.make import make_job
-from tests.engine.scheduler.test_loop import Desk, wait_until
+from tests.engine.scheduler.desk import Desk, wait_until
 
 
 class Clock:

@@ -11,7 +11,7 @@ from pen_backend.engine.jobs.running import RunnerState
 from pen_backend.engine.jobs.state import Job
 from tests.engine.jobs.make import events, make_job
 from tests.engine.programs.trainer import write
-from tests.engine.scheduler.test_loop import Desk, wait_until
+from tests.engine.scheduler.desk import Desk, wait_until
 
 
 @pytest.fixture
