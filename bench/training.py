@@ -52,7 +52,7 @@ class Case:
 
 def rows() -> list[Row]:
     """Measure both data sets on one and two threads, and how rates grow with lengths and sizes."""
-    cases = [Case("jokes", jokes(), threads, 2, 2, goals=True) for threads in (1, 2) if JOKES.exists()]
+    cases = [Case("jokes", jokes(), threads, 2, 4, goals=True) for threads in (1, 2) if JOKES.exists()]
     cases += [Case("puns", puns(), threads, 3, 12, goals=False) for threads in (1, 2)]
     packages = trl.folder()
     found = [row for case in cases for row in of_case(case, run_case(case, packages))]
@@ -78,7 +78,7 @@ def run_case(case: Case, packages: Path | None) -> Found:
             BUCKETS: partial(our_rates, folder, BASE, case.our_steps, "tokens", case.threads),
             WINDOWS: partial(our_rates, folder, BASE, case.our_steps, "windows", case.threads),
             DEFAULT: partial(their_rates, folder, BASE, case.their_steps, bf16=False),
-            HALF: partial(their_rates, folder, BASE, 2 * case.their_steps, bf16=True),
+            HALF: partial(their_rates, folder, BASE, case.their_steps, bf16=True),
             ROOF: partial(roof_rates, BASE, case.threads)}
         if packages:
             arms[PACKED] = partial(trl_rates, folder, BASE, 6, packages)
