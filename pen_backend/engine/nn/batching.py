@@ -84,21 +84,29 @@ class Batch:
                 passed = 0
 
     def _read(self, reading: list[_Running]) -> None:
+        """Read a chunk of prompts; choices that begin alike are read once, if the decoder can copy what it has read."""
+        alike: dict[int, list[_Running]] = {}
+        for each in reading:
+            alike.setdefault(id(each.row.prompt_ids if self.decoder.copies else each), []).append(each)
         room = self.decoder.chunk
         parts: list[Part] = []
         done: list[tuple[_Running, int]] = []
-        for each in reading:
-            ids = each.row.prompt_ids[each.read : each.read + room]
-            if parts and len(ids) < len(each.row.prompt_ids) - each.read:
+        for first, *others in alike.values():
+            ids = first.row.prompt_ids[first.read : first.read + room]
+            if parts and len(ids) < len(first.row.prompt_ids) - first.read:
                 break
-            parts.append((each.row, ids))
-            each.read += len(ids)
+            first.read += len(ids)
             room -= len(ids)
-            if each.read == len(each.row.prompt_ids):
-                done.append((each, len(parts) - 1))
+            if first.read == len(first.row.prompt_ids):
+                done += [(each, len(parts)) for each in (first, *others)]
+            parts.append((first.row, ids))
             if room <= 0:
                 break
         logits = self.decoder.feed(parts)
+        for each, place in done:
+            if each.row is not parts[place][0]:
+                self.decoder.copy(parts[place][0], each.row)
+                each.read = len(each.row.prompt_ids)
         if done:
             self._take([each for each, _ in done], logits[[place for _, place in done]])
 

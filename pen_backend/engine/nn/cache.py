@@ -38,6 +38,13 @@ class SlotCache:
                 self._grow(2 * len(self._keys[0]), self._length)
         return number
 
+    @torch.inference_mode()
+    def copy(self, row: Row, to: Row) -> None:
+        """Fill a new row's slot with what is in another's."""
+        source, target = self.slot(row), self.slot(to)
+        self.lengths[target] = self.lengths[source]
+        self._move(source, target)
+
     def reach(self, length: int) -> None:
         """Make the slots as long as LENGTH at least."""
         if length > self._length:
@@ -53,11 +60,7 @@ class SlotCache:
         if last is row:
             return
         self._rows[number], self._numbers[last], self.lengths[number] = last, number, length
-        heads = self._heads
-        to, source = slice(number * heads, (number + 1) * heads), slice(len(self._rows) * heads,
-                                                                       (len(self._rows) + 1) * heads)
-        for each in (*self._keys, *self._values):
-            each[to, :length] = each[source, :length]
+        self._move(len(self._rows), number)
 
     def places(self, slots: Tensor | None, positions: Tensor) -> tuple[Tensor, Tensor]:
         """Return where tokens of these slots, by default one of each of the first, are kept: for `write`."""
@@ -79,6 +82,12 @@ class SlotCache:
         """Return the beginning of one slot, (heads, length, head size)."""
         mine = slice(slot * self._heads, (slot + 1) * self._heads)
         return self._keys[layer][mine, :length], self._values[layer][mine, :length]
+
+    def _move(self, source: int, target: int) -> None:
+        """Copy a slot to where another is, as far as that one is filled."""
+        length, heads = self.lengths[target], self._heads
+        for each in (*self._keys, *self._values):
+            each[target * heads : (target + 1) * heads, :length] = each[source * heads : (source + 1) * heads, :length]
 
     def _grow(self, count: int, length: int) -> None:
         for tensors in (self._keys, self._values):

@@ -55,11 +55,15 @@ Part = tuple[Row, Sequence[int]]
 class Decoder(Protocol):
     """A model that keeps in mind what it has read of each row; `chunk` is how many tokens it takes of a prompt at once.
 
-    `parallel` is how many rows it can keep in mind.
+    `parallel` is how many rows it can keep in mind; `copies` tells whether one can begin as another that was read.
     """
 
     chunk: int
     parallel: int
+    copies: bool
+
+    def copy(self, row: Row, to: Row) -> None:
+        """Let a new row begin with all that has been read of another."""
 
     def feed(self, parts: Sequence[Part]) -> Tensor:
         """Read on in some rows; return the logits of what comes behind each, (B, V). New rows may join."""

@@ -33,6 +33,7 @@ class PaddedDecoder:
 
     chunk = CHUNK
     parallel = 16
+    copies = False
 
     def __init__(self, model: PreTrainedModel, pad: int, *,
                  using: Callable[[Path | None], AbstractContextManager[Any]] = nullcontext) -> None:
@@ -40,6 +41,10 @@ class PaddedDecoder:
         self._pad = pad
         self._using = using
         self._groups: list[_Group] = []
+
+    def copy(self, row: Row, to: Row) -> None:
+        """Refuse: each group has a cache of its own."""
+        raise NotImplementedError
 
     @torch.no_grad()
     def feed(self, parts: Sequence[Part]) -> Tensor:

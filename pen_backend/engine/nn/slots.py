@@ -46,6 +46,8 @@ class _Step:
 class SlotDecoder:
     """A model of Llama's kind that reads rows into the slots of one cache."""
 
+    copies = True
+
     def __init__(self, model: Llama, loras: Loras) -> None:
         self.chunk, self.parallel = ON_CPU if model.embedding.device.type == "cpu" else ELSEWHERE
         self._model = model
@@ -55,6 +57,10 @@ class SlotDecoder:
         self._groups = model.heads // model.key_heads
         self._cache = SlotCache(len(model.layers), model.key_heads, model.head_dim, like=model.embedding)
         self._turns = self._signed(256)
+
+    def copy(self, row: Row, to: Row) -> None:
+        """Let a new row begin with all that has been read of another."""
+        self._cache.copy(row, to)
 
     @torch.inference_mode()
     def feed(self, parts: Sequence[Part]) -> Tensor:

@@ -20,8 +20,8 @@ from pen_backend.engine.nn.vocabulary import Vocabulary
 class Counting:
     """Finds every token but the reserved ones equally likely, and remembers what it was fed."""
 
-    def __init__(self, size: int, *, chunk: int = 8, parallel: int = 20) -> None:
-        self.chunk, self.parallel = chunk, parallel
+    def __init__(self, size: int, *, chunk: int = 8, parallel: int = 20, copies: bool = False) -> None:
+        self.chunk, self.parallel, self.copies = chunk, parallel, copies
         self.read: dict[Row, int] = {}
         self.steps: list[list[tuple[str, int]]] = []
         self._logits = torch.zeros(size)
@@ -36,6 +36,10 @@ class Counting:
         self.steps.append([("prompt" if self.read[row] <= len(row.prompt_ids) else "token", len(ids))
                            for row, ids in parts])
         return self._logits.repeat(len(parts), 1)
+
+    def copy(self, row: Row, to: Row) -> None:
+        assert self.copies
+        self.read[to] = self.read[row]
 
     def leave(self, row: Row) -> None:
         self.read.pop(row, None)
@@ -82,6 +86,18 @@ def test_short_prompts_are_read_together(vocabulary: Vocabulary, decoder: Counti
     batch.step()
 
     assert decoder.steps == [[("prompt", 3)] * 2] * 2
+
+
+def test_choices_of_a_prompt_read_it_once(vocabulary: Vocabulary) -> None:
+    decoder = Counting(vocabulary.size, copies=True)
+    batch = Batch(decoder)
+    alike, other = answer(vocabulary, "alike", n=5, prompts=[list(range(10, 30))]), answer(vocabulary, "other")
+    batch.add(alike)
+    batch.add(other)
+
+    assert sorted(ends(batch, alike, other)) == ["alike", "other"]
+    assert sum(count for step in decoder.steps for kind, count in step if kind == "prompt") == 20 + 3
+    assert alike.usage.completion_tokens == 20
 
 
 def test_one_request_leaves_room_for_others(vocabulary: Vocabulary, decoder: Counting) -> None:

@@ -161,6 +161,18 @@ def test_rows_that_join_and_leave_at_any_step_are_written_as_alone(kind: type, t
         [[token.id for token in each.tokens] for each in alone]
 
 
+def test_a_copied_row_goes_on_as_if_it_had_been_read() -> None:
+    model = random_model(KINDS["llama"])
+    decoder, ids = slots(model), text(20, 1)
+    first, second, third = row(ids), row(ids), row(text(5, 2))
+    decoder.feed([(third, third.prompt_ids), (first, ids)])
+    decoder.copy(first, second)
+    decoder.leave(third)  # the copy moves into its slot
+    found = decoder.feed([(first, [7]), (second, [8])])
+
+    assert (found - torch.stack([logits(model, [*ids, 7])[-1], logits(model, [*ids, 8])[-1]])).abs().max() < 1e-4
+
+
 def test_a_row_that_left_half_read_frees_its_slot(model_folder: Path) -> None:
     model = random_model(KINDS["llama"])
     decoder, ids = slots(model), text(20, 1)
