@@ -55,6 +55,7 @@
 (defvar-local pen-jobs--jobs nil "The jobs, plists, newest first.")
 (defvar pen-jobs--ids (make-hash-table :test #'equal)
   "Ids of jobs to themselves, so that those of one job are one object.")
+(defvar-local pen-jobs--drawn nil "The jobs as they were drawn last.")
 (defvar-local pen-jobs--stream nil "The subscription to what changes.")
 (defvar-local pen-jobs--redraw nil "Draws this buffer now and then.")
 (defvar-local pen-jobs--stale nil "Non-nil if this buffer must be drawn once it is seen.")
@@ -147,14 +148,33 @@ d delete model  + new  g refresh  S sort"
                                 (pen-jobs--anchor (window-point window))))
                         (get-buffer-window-list nil nil t)))
         (point (pen-jobs--anchor (point))))
-    (setq pen-jobs--stale nil
-          tabulated-list-entries (mapcar #'pen-jobs--entry pen-jobs--jobs))
-    (tabulated-list-print)
-    (pen-jobs--foot)
+    (setq pen-jobs--stale nil)
+    (if (pen-jobs--same-lines-p)
+        (cl-mapc #'pen-jobs--draw-line pen-jobs--drawn pen-jobs--jobs)
+      (setq tabulated-list-entries (mapcar #'pen-jobs--entry pen-jobs--jobs))
+      (tabulated-list-print)
+      (pen-jobs--foot))
+    (setq pen-jobs--drawn (copy-sequence pen-jobs--jobs))
     (goto-char (pen-jobs--anchored point))
     (pcase-dolist (`(,window ,start ,at) places)
       (set-window-start window (pen-jobs--anchored start) t)
       (set-window-point window (pen-jobs--anchored at)))))
+
+(defun pen-jobs--same-lines-p ()
+  "Return non-nil if the jobs drawn last are those of now, in the same order."
+  (and pen-jobs--drawn (null pen-jobs--note) (null tabulated-list-sort-key)
+       (equal (mapcar #'pen-jobs--id pen-jobs--drawn)
+              (mapcar #'pen-jobs--id pen-jobs--jobs))))
+
+(defun pen-jobs--draw-line (drawn job)
+  "Draw the line of JOB anew if it is not what was DRAWN."
+  (unless (equal drawn job)
+    (goto-char (text-property-any (point-min) (point-max) 'tabulated-list-id
+                                  (pen-jobs--id job)))
+    (let ((inhibit-read-only t) (entry (pen-jobs--entry job)))
+      (tabulated-list-delete-entry)
+      (apply #'tabulated-list-print-entry entry)
+      (setcdr (assq (car entry) tabulated-list-entries) (cdr entry)))))
 
 (defun pen-jobs--foot ()
   "Insert below the list what is wrong with it, and the keys."
