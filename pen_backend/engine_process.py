@@ -64,7 +64,7 @@ class EngineProcess:
 
     def __init__(self, state: Path, *, log: Path, environ: Mapping[str, str], runtime: Path | None = None,
                  idle_minutes: int | None = None, parallel_jobs: int | None = None, port: int | None = None,
-                 spawn: Spawn | None = None, start_seconds: float = START_SECONDS,
+                 allow_remote: bool = False, spawn: Spawn | None = None, start_seconds: float = START_SECONDS,
                  stop_seconds: float = STOP_SECONDS, needed: Sequence[str] = NEEDED) -> None:
         """STATE is its directory, LOG where its output goes, RUNTIME a second place to look for its runtime file."""
         self.state = state
@@ -76,6 +76,7 @@ class EngineProcess:
         if parallel_jobs is not None:
             self._environ["PEN_ENGINE_PARALLEL_JOBS"] = str(parallel_jobs)
         self._port = port
+        self._allow_remote = allow_remote
         self._spawn = spawn or _spawn
         self._start_seconds = start_seconds
         self._stop_seconds = stop_seconds
@@ -115,6 +116,8 @@ class EngineProcess:
         argv = [sys.executable, "-P", "-m", "pen_backend.engine", "--state", str(self.state)]
         if self._port is not None:
             argv += ["--port", str(self._port)]
+        if self._allow_remote:
+            argv.append("--allow-remote")
         offset = self.log.stat().st_size if self.log.exists() else 0
         self._child = self._spawn(argv, self._environ, self.log)
         begun = spawned = time.monotonic()

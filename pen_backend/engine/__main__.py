@@ -30,12 +30,14 @@ def main(arguments: Sequence[str] | None = None, *, observe: Observe = unobserve
     parser = argparse.ArgumentParser(prog="python -m pen_backend.engine", description="Run pen's local engine.")
     parser.add_argument("--state", type=Path, help="directory of jobs, models and files (default: pen's)")
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (default: one the system chooses)")
+    parser.add_argument("--allow-remote", action="store_true", help="listen to other machines, which need the token")
     options = parser.parse_args(arguments)
     environ = os.environ
     directory = (options.state or data_directory(environ)).absolute()
     runtime = directory / "engine.json" if options.state else runtime_directory(environ) / "engine.json"
     try:
-        return run(replace(from_environment(environ, directory), port=options.port, observe=observe), runtime)
+        return run(replace(from_environment(environ, directory), port=options.port, remote=options.allow_remote,
+                           observe=observe), runtime)
     except PenError as error:
         print(f"pen engine: {error}", file=sys.stderr)
         return ALREADY if isinstance(error, StartError) else error.exit_code
@@ -53,12 +55,15 @@ def run(settings: Settings, runtime: Path) -> int:
         store.collect_garbage()
         store.ballast.fill()
         token = new_token()
-        listener = listen(settings.port)
+        listener = listen(settings.port, remote=settings.remote)
         address = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
 
         def ready() -> None:
             write_runtime_file(runtime, address, token, settings.disk)
             _log.info("serving at %s, process %d", address, os.getpid())
+            if settings.remote:
+                _log.warning("other machines may use this engine, too: whoever has its token can, and what they send "
+                             "is not encrypted; put a TLS proxy before it")
 
         try:
             asyncio.run(serve(settings, store, listener, token, ready=ready))

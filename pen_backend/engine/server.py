@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import errno
 import hmac
+import ipaddress
 import logging
 import os
 import secrets
@@ -62,12 +63,15 @@ def unobserved(app: ASGIApp) -> ASGIApp:
 class Settings:
     """What an engine is started with; the programs and the disk are arguments so that tests hand in others.
 
+    REMOTE lets it listen to other machines, too.
+
     OBSERVE wraps the whole application: a test looks on at every answer there. LOG is where the engine's own output
     goes; like the worker's it is cut to its tail when it grows over LOG_BYTES, looked at every LOG_SECONDS.
     """
 
     directory: Path
     port: int = 0
+    remote: bool = False
     idle_minutes: float = 10.0
     parallel_jobs: int = 1
     threads: int = 1
@@ -90,10 +94,11 @@ class Settings:
 class Guard:
     """Judges every request before its body is read: Host, Origin, token; and gives every answer its request id."""
 
-    def __init__(self, app: ASGIApp, engine: Engine, hosts: frozenset[str]) -> None:
+    def __init__(self, app: ASGIApp, engine: Engine, port: int, *, remote: bool = False) -> None:
         self._app = app
         self._engine = engine
-        self._hosts = hosts
+        self._hosts = frozenset(f"{name}:{port}" for name in ("127.0.0.1", "localhost"))
+        self._remote = remote
         self.active = time.monotonic()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -129,7 +134,8 @@ class Guard:
 
     def _refusal(self, request: Request) -> ApiError | None:
         headers = request.headers
-        if headers.get("host", "").lower() not in self._hosts:
+        host = headers.get("host", "").lower()
+        if host not in self._hosts and not (self._remote and _is_ours(host)):
             return ApiError(421, "wrong_host", "This engine answers to its own address only.")
         if "origin" in headers or headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
             return ApiError(403, "forbidden_origin", "Web pages may not use this engine.")
@@ -228,7 +234,7 @@ async def serve(settings: Settings, store: Store, listener: socket.socket, token
                     pen_backend.__version__, settings.ping_seconds,
                     settings.waiting_limit)
     port = listener.getsockname()[1]
-    guard = Guard(application(engine), engine, frozenset(f"{name}:{port}" for name in ("127.0.0.1", "localhost")))
+    guard = Guard(application(engine), engine, port, remote=settings.remote)
     server = Server(uvicorn.Config(
         settings.observe(guard), access_log=False, log_config=None, server_header=False, date_header=False,
         lifespan="off", ws="none", http=Protocol, loop="asyncio", h11_max_incomplete_event_size=HEADER_LIMIT,
@@ -276,12 +282,20 @@ async def _cap_logs(settings: Settings) -> None:
         await asyncio.sleep(settings.log_seconds)
 
 
-def listen(port: int) -> socket.socket:
-    """Open the listening socket on this machine only."""
+def _is_ours(host: str) -> bool:
+    """Say whether a Host header is this machine's name or an address; a name that somebody made up leads elsewhere."""
+    name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
+    with contextlib.suppress(ValueError):
+        return bool(ipaddress.ip_address(name.removeprefix("[").removesuffix("]")))
+    return name in (socket.gethostname().lower(), socket.getfqdn().lower())
+
+
+def listen(port: int, *, remote: bool = False) -> socket.socket:
+    """Open the listening socket: on this machine only, unless REMOTE."""
     # With the protocol named, asyncio sends small pieces at once; else each token waits for the last one's receipt.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind(("127.0.0.1", port))
+    listener.bind(("0.0.0.0" if remote else "127.0.0.1", port))  # noqa: S104 - asked for by --allow-remote
     listener.listen(BACKLOG)
     return listener
 

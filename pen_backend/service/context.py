@@ -33,13 +33,14 @@ class Context:
 
     def __init__(self, config: Config | None = None, *, directories: Directories | None = None,
                  environ: MutableMapping[str, str] | None = None, project: Path | None = None,
-                 engine_state: Path | None = None, engine_port: int | None = None, disk: Disk | None = None,
+                 engine_state: Path | None = None, engine_port: int | None = None,
+                 engine_remote: bool = False, disk: Disk | None = None,
                  connect: Callable[[Context, Callable[[str], None]], Client] | None = None) -> None:
         """CONFIG is read at first use when absent. PROJECT is where `prompts/` of the user's project may be.
 
         ENGINE_STATE is the local engine's own directory (default: the data directory), ENGINE_PORT the port it is
-        started with (default: the system chooses). CONNECT makes the client; a test hands in one that talks to a
-        scripted server.
+        started with (default: the system chooses), ENGINE_REMOTE lets it listen to other machines. CONNECT makes the
+        client; a test hands in one that talks to a scripted server.
         """
         self.environ: MutableMapping[str, str] = os.environ if environ is None else environ
         self.directories = directories or settings.directories(self.environ)
@@ -47,6 +48,7 @@ class Context:
         self.disk = disk or Disk()
         self.engine_state = engine_state or self.directories.data
         self._engine_port = engine_port
+        self._engine_remote = engine_remote
         self.keys = Keys(self.environ)
         self._config = config
         self._connect = connect or _connect
@@ -87,7 +89,7 @@ class Context:
                     self.engine_state, log=self.directories.state / "engine.log", environ=self.environ,
                     runtime=self.directories.runtime / "engine.json" if shared else None,
                     idle_minutes=self.config.engine_idle_minutes, parallel_jobs=self.config.engine_parallel_jobs,
-                    port=self._engine_port)
+                    port=self._engine_port, allow_remote=self._engine_remote)
             return self._engine
 
     def client(self, say: Callable[[str], None] = lambda text: None) -> Client:

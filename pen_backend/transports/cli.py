@@ -46,7 +46,8 @@ def main(argv: Sequence[str] | None = None, *, context: Context | None = None, o
     terminal = Terminal(out=out, err=err, as_json=options.json, quiet=options.quiet)
     return attempt(terminal, lambda: options.command(
         context or Context(project=Path.cwd(), engine_state=_engine_state(options),
-                           engine_port=getattr(options, "port", None)), options, terminal))
+                           engine_port=getattr(options, "port", None),
+                           engine_remote=getattr(options, "allow_remote", False)), options, terminal))
 
 
 def parser() -> argparse.ArgumentParser:

@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from pen_backend.errors import RefusedError
 from pen_backend.secrets import redact
 from pen_backend.service.context import Context
 from pen_backend.service.engine import Engine, EngineStatus
@@ -26,6 +27,9 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
         added.add_argument("--state", metavar="DIR", help="its directory, instead of the usual one")
         if name == "start":
             added.add_argument("--port", type=_port, help="its port on 127.0.0.1; one that is free if not given")
+            added.add_argument("--allow-remote", action="store_true",
+                               help="let it listen to other machines, too: whoever has its token can use it, and nothing "
+                                    "is encrypted without a TLS proxy before it")
         elif name == "logs":
             added.add_argument("-n", "--lines", type=int, default=100, help="how many of the last lines (100)")
             added.add_argument("--follow", action="store_true", help="go on with what is written, until Ctrl-C")
@@ -37,6 +41,9 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
 
 def start(context: Context, options: argparse.Namespace, terminal: Terminal) -> None:
     """Start the engine and print where it answers."""
+    if options.allow_remote and (running := context.engine().find()) is not None:
+        raise RefusedError(f"The engine runs already (process {running.pid}), as it was started.",
+                           hint="Stop it first: `pen engine stop`.")
     told = Engine(context).start()
     terminal.result(_facts(context, terminal), lambda: _text(told))
 

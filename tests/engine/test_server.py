@@ -285,6 +285,27 @@ def test_the_socket_listens_on_this_machine_only() -> None:
         assert listener.getsockname()[0] == "127.0.0.1"
 
 
+def test_only_when_asked_the_socket_listens_to_other_machines() -> None:
+    with listen(0, remote=True) as listener:
+        assert listener.getsockname()[0] == "0.0.0.0"
+
+
+@pytest.mark.slow
+def test_other_machines_need_the_token_and_an_address_or_the_machines_own_name(tmp_path: Path, bases: Path) -> None:
+    with engine(tmp_path / "state", bases, remote=True, **SCRIPTED) as running:
+        for host in ("10.1.2.3:8080", "[::1]:1", f"{socket.gethostname()}:{running.port}", "192.168.0.7"):
+            assert running.request("GET", "/v1/models", headers={"Host": host}).status == 200
+            assert running.request("GET", "/v1/models", headers={"Host": host}, token="wrong").status == 401
+        for host in ("evil.example", f"10.1.2.3.evil.example:{running.port}", "x:y", ""):
+            assert running.request("GET", "/v1/models", headers={"Host": host}).status == 421
+        assert "other machines may use this engine" in (running.state / "engine.log").read_text()
+
+
+@pytest.mark.slow
+def test_an_address_of_another_machine_is_none_of_ours_unless_asked(served: EngineProcess) -> None:
+    assert served.request("GET", "/v1/models", headers={"Host": f"10.1.2.3:{served.port}"}).status == 421
+
+
 def test_a_directory_others_can_write_gets_no_token(tmp_path: Path) -> None:
     directory = tmp_path / "run"
     directory.mkdir()
