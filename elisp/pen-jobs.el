@@ -62,10 +62,11 @@
 (defvar-local pen-jobs--note "Asking for the jobs…" "What stands in place of jobs, or nil.")
 
 (defconst pen-jobs--columns
-  '((job "Job" 15 :created-at) (prompt "Prompt" 14 :prompt) (model "Model" 14 :model)
-    (status "Status" 10 :status) (step "Step" 9 :step) (train "Train" 6 :train-loss)
-    (valid "Valid" 6 :valid-loss) (eta "ETA" 6 :eta-seconds) (curve "Curve" 24 nil))
-  "Columns: name, title, width, and the field that they are sorted by.")
+  '((job "Job" 13 :created-at) (prompt "Prompt" 14 :prompt) (model "Model" 12 :model)
+    (status "Status" 10 :status) (step "Step" 9 :step) (train "Train" 5 :train-loss)
+    (valid "Valid" 5 :valid-loss) (eta "ETA" 6 :eta-seconds) (curve "Curve" 13 nil))
+  "Columns: name, title, width, and the field that they are sorted by.
+The usual ones fit into 80 characters.")
 
 (defconst pen-jobs--keys
   "RET details  c cancel  p pause/resume  x compare  m use this model
@@ -144,7 +145,7 @@ d delete model  + new  g refresh  S sort"
 (defun pen-jobs--draw ()
   "Draw the list; point stays on its job, in every window."
   (let ((places (mapcar (lambda (window)
-                          (list window (pen-jobs--anchor (window-start window))
+                          (list window (pen-jobs--anchor (window-start window) t)
                                 (pen-jobs--anchor (window-point window))))
                         (get-buffer-window-list nil nil t)))
         (point (pen-jobs--anchor (point))))
@@ -185,11 +186,12 @@ d delete model  + new  g refresh  S sort"
            (insert "There are no jobs yet; M-x pen-finetune-region makes one.\n")))
     (insert "\n" (propertize pen-jobs--keys 'face 'shadow) "\n")))
 
-(defun pen-jobs--anchor (position)
-  "Return what POSITION is at: (ID COLUMN POSITION)."
+(defun pen-jobs--anchor (position &optional start)
+  "Return what POSITION is at: (ID COLUMN POSITION).
+START, of a window, stays at the top if it is there."
   (save-excursion
     (goto-char position)
-    (list (tabulated-list-get-id) (- position (line-beginning-position)) position)))
+    (list (unless (and start (bobp)) (tabulated-list-get-id)) (- position (line-beginning-position)) position)))
 
 (defun pen-jobs--anchored (anchor)
   "Return where ANCHOR is now."
@@ -222,7 +224,8 @@ d delete model  + new  g refresh  S sort"
     ('eta (if (equal (format "%s" (plist-get job :status)) "running")
               (pen-job-duration (plist-get job :eta-seconds))
             ""))
-    ('curve (propertize (pen-plot-sparkline (plist-get job :losses) 24)
+    ('curve (propertize (pen-plot-sparkline (plist-get job :losses)
+                                           (nth 2 (assq 'curve pen-jobs--columns)))
                         'face 'pen-curve-train))))
 
 (defun pen-jobs--loss (loss)
