@@ -64,7 +64,8 @@ def test_a_result_as_json_is_one_document(tmp_path: Path) -> None:
     with ScriptedServer(by_path=provider(**{"/completions": stream("Ha")})) as server:
         _, out, _ = run(scripted(server, tmp_path), "complete", "pun-complete", "Why?", "--n", "1", "--json")
     assert json.loads(out) == {"candidates": [{"text": "Ha", "finish_reason": "stop", "label": None}],
-                               "model": "pen-tiny", "prompt_tokens": 3, "completion_tokens": 2}
+                               "model": "pen-tiny", "prompt_tokens": 3, "completion_tokens": 2,
+                               "prompt": "Why?\n", "stop": [" END"]}
 
 
 def test_a_stream_is_written_as_it_arrives_or_as_json_lines(tmp_path: Path) -> None:
