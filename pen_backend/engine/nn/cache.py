@@ -1,8 +1,12 @@
 """What a decoder has read of its rows: keys and values, each row in a slot of its own, in memory taken beforehand.
 
 The used slots are always the first ones, so that a step sees them as one tensor: when a row leaves, the last one moves
-into its place. Slots and their lengths double when they do not suffice; between that nothing is allocated.
+into its place. Slots and their lengths double when they do not suffice; between that nothing is allocated. On a CPU
+memory counts when it is written to, so that one long row costs what it holds and not as much for every slot.
 """
+
+import math
+import mmap
 
 import torch
 from torch import Tensor
@@ -10,6 +14,8 @@ from torch import Tensor
 from pen_backend.engine.nn.generation import Row
 
 FIRST_LENGTH = 256
+KEPT_BYTES = 64 << 20
+"""More than that is given back when nobody has a row."""
 
 
 class SlotCache:
@@ -20,12 +26,19 @@ class SlotCache:
 
     def __init__(self, layers: int, heads: int, head_dim: int, *, like: Tensor) -> None:
         self._heads = heads
+        self._shape = (layers, heads, head_dim)
+        self._like = like
         self._rows: list[Row] = []
         self._numbers: dict[Row, int] = {}
         self.lengths: list[int] = []
-        self._length = FIRST_LENGTH
-        self._keys, self._values = ([like.new_zeros(heads, FIRST_LENGTH, head_dim) for _ in range(layers)]
-                                    for _ in range(2))
+        self._keys: list[Tensor] = []
+        self._values: list[Tensor] = []
+        self._begin()
+
+    @property
+    def bytes(self) -> int:
+        """Count the bytes set aside."""
+        return 2 * len(self._keys) * self._keys[0].nbytes
 
     def slot(self, row: Row) -> int:
         """Return a row's slot; a new row gets the next."""
@@ -57,6 +70,8 @@ class SlotCache:
         if number is None:
             return
         last, length = self._rows.pop(), self.lengths.pop()
+        if not self._rows and self.bytes > KEPT_BYTES:
+            self._begin()
         if last is row:
             return
         self._rows[number], self._numbers[last], self.lengths[number] = last, number, length
@@ -90,8 +105,24 @@ class SlotCache:
             each[target * heads : (target + 1) * heads, :length] = each[source * heads : (source + 1) * heads, :length]
 
     def _grow(self, count: int, length: int) -> None:
+        heads = self._heads
         for tensors in (self._keys, self._values):
             for i, old in enumerate(tensors):
-                tensors[i] = old.new_zeros(count, length, old.shape[2])
-                tensors[i][: old.shape[0], : old.shape[1]] = old
+                tensors[i] = self._zeros(count, length)
+                for number, filled in enumerate(self.lengths):
+                    if filled:
+                        mine = slice(number * heads, (number + 1) * heads)
+                        tensors[i][mine, :filled] = old[mine, :filled]
         self._length = length
+
+    def _begin(self) -> None:
+        layers, heads, _ = self._shape
+        self._length = FIRST_LENGTH
+        self._keys, self._values = ([self._zeros(heads, FIRST_LENGTH) for _ in range(layers)] for _ in range(2))
+
+    def _zeros(self, count: int, length: int) -> Tensor:
+        shape = (count, length, self._shape[2])
+        if self._like.device.type != "cpu":
+            return self._like.new_zeros(shape)
+        memory = mmap.mmap(-1, math.prod(shape) * self._like.itemsize)
+        return torch.frombuffer(memory, dtype=self._like.dtype).view(shape)

@@ -1,5 +1,6 @@
 """Reading into slots gives the library's numbers, whoever joins or leaves beside a row."""
 
+import resource
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from transformers import (
     Qwen3Config,
 )
 
+from pen_backend.engine.nn.cache import SlotCache
 from pen_backend.engine.nn.generation import Decoder, Options, Row, take
 from pen_backend.engine.nn.llama import read_llama
 from pen_backend.engine.nn.loaded import agrees
@@ -183,3 +185,21 @@ def test_a_row_that_left_half_read_frees_its_slot(model_folder: Path) -> None:
 
     assert (decoder.feed([(stays, ids[12:])])[0] - logits(model, ids)[-1]).abs().max() < 1e-4
     decoder.leave(gone)
+
+
+def test_a_long_row_takes_no_memory_for_the_others_and_leaves_none_behind() -> None:
+    def resident() -> int:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+    cache = SlotCache(4, 8, 64, like=torch.zeros(1))
+    rows = [row([i]) for i in range(32)]
+    for each in rows:
+        cache.slot(each)
+    before = resident()
+    cache.reach(4096)
+
+    assert cache.bytes == 4 * 2 * 32 * 8 * 4096 * 64 * 4
+    assert resident() - before < cache.bytes / 20
+    for each in rows:
+        cache.free(each)
+    assert cache.bytes < 8 << 20
