@@ -117,10 +117,17 @@ d delete model  + new  g refresh  S sort"
                                (equal (plist-get one :id) (plist-get other :id))))))
     (if known
         (setcar (nthcdr known pen-jobs--jobs) job)
-      (push job pen-jobs--jobs))
+      (setq pen-jobs--jobs (pen-jobs--with job)))
     (setq pen-jobs--note nil)
     (pen-job-activity-note (plist-get job :id) job)
     (pen-jobs--changed)))
+
+(defun pen-jobs--with (job)
+  "Return the jobs with JOB among them, the newest first."
+  (let ((newer (seq-take-while (lambda (one) (>= (or (plist-get one :created-at) 0)
+                                                 (or (plist-get job :created-at) 0)))
+                               pen-jobs--jobs)))
+    (append newer (list job) (nthcdr (length newer) pen-jobs--jobs))))
 
 (defun pen-jobs--touched (_job)
   "Follow the jobs again, for somebody turned to one of them."

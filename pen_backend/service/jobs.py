@@ -248,7 +248,7 @@ class Jobs:
         while True:
             client = self._context.client()
             jobs = [self._summary(client, job) for job in client.jobs(limit=LISTED)]
-            for job in reversed(jobs):
+            for job in jobs:  # the newest first, as a list shows them
                 if sent.get(job.id) != job:
                     sent[job.id] = job
                     events.send("log", what="text", level="info", text=job.status, data={"job": job})

@@ -69,8 +69,8 @@
 
 (ert-deftest pen-jobs-test-the-newest-job-is-on-top ()
   (pen-jobs-test-with (mapcar (lambda (number) (pen-jobs-test-told (pen-jobs-test-job number)))
-                              '(1 2 3))
-    (pen-job-scene-has "ftjob-3")
+                              '(2 3 1))
+    (pen-job-scene-has "ftjob-1")
     (should (equal (pen-jobs-test-ids) '("ftjob-3" "ftjob-2" "ftjob-1")))))
 
 (ert-deftest pen-jobs-test-an-empty-list-says-what-to-do ()

@@ -70,7 +70,7 @@ def test_all_jobs_are_followed_while_one_may_change(tmp_path: Path) -> None:
         ended = Jobs(scripted(server, tmp_path)).watch_all(events=kept)
     told = [one["data"]["job"] for one in kept.of("log")]  # type: ignore[index] # loose data of an event
     assert [(one.id, one.status, one.step) for one in told] == [
-        ("ftjob-0", "succeeded", None), ("ftjob-1", "running", 1), ("ftjob-1", "cancelled", 2)]
+        ("ftjob-1", "running", 1), ("ftjob-0", "succeeded", None), ("ftjob-1", "cancelled", 2)]
     assert [one.status for one in ended] == ["cancelled", "succeeded"]
 
 
