@@ -12,6 +12,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+LIKELIEST = 256
+"""Tokens among which top-p looks first."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
@@ -86,6 +89,13 @@ def _adjusted(scores: Tensor, wishes: Sequence[Wish]) -> Tensor:
 
 def _narrowed(shares: Tensor, limits: Tensor) -> Tensor:
     """Keep of each row, (B, V), the fewest likeliest that together reach its limit, (B, 1); the others become 0."""
-    ordered, tokens = shares.sort(descending=True, stable=True)
-    before = ordered.cumsum(-1, dtype=torch.float64) - ordered
-    return torch.zeros_like(shares).scatter_(1, tokens, ordered.masked_fill_(before >= limits, 0.0))
+    ordered, tokens = shares.topk(min(LIKELIEST, shares.shape[1]))
+    few = (ordered.sum(-1) >= limits[:, 0]).tolist()  # for most rows; sorting a whole one takes five times as long
+    narrowed = torch.zeros_like(shares)
+    for enough in set(few):
+        chosen = [i for i, each in enumerate(few) if each == enough]
+        values, places = (ordered[chosen], tokens[chosen]) if enough else shares[chosen].sort(descending=True)
+        before = values.cumsum(-1, dtype=torch.float64) - values
+        values = values.masked_fill(before >= limits[chosen], 0.0)
+        narrowed[chosen] = torch.zeros_like(shares[chosen]).scatter_(1, places, values)
+    return narrowed

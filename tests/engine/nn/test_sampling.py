@@ -62,7 +62,20 @@ def test_rows_are_drawn_together_as_each_would_be_alone() -> None:
 
 
 def test_of_equal_shares_top_p_takes_only_as_many_as_reach_it() -> None:
-    assert {draw(i / 100, logits=torch.zeros(10), top_p=0.45) for i in range(100)} == {0, 1, 2, 3, 4}
+    assert len({draw(i / 100, logits=torch.zeros(10), top_p=0.45) for i in range(100)}) == 5
+
+
+def test_top_p_draws_as_it_should_from_flat_rows_beside_steep_ones() -> None:
+    logits = torch.stack([torch.linspace(0, 1, 4096), torch.linspace(0, 60, 4096)])
+    allowed = []
+    for row in logits:
+        shares = row.softmax(-1).sort(descending=True)
+        allowed.append(set(shares.indices[: int((shares.values.cumsum(-1) < 0.5).sum()) + 1].tolist()))
+    found = [draw_tokens(logits, [Wish(Sampling(top_p=0.5), Counter(), i / 500)] * 2) for i in range(500)]
+
+    assert len(allowed[1]) < 256 < len(allowed[0])
+    assert all(token in allowed[0] and other in allowed[1] for token, other in found)
+    assert {other for _, other in found} == allowed[1]
 
 
 def test_a_draw_belongs_to_its_place_alone() -> None:
