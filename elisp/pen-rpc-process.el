@@ -1,12 +1,11 @@
-;;; pen-rpc-process.el --- Start pen's service, keep it, read its frames -*- lexical-binding: t; -*-
+;;; pen-rpc-process.el --- Start pen's service, and keep it -*- lexical-binding: t; -*-
 
 ;; SPDX-License-Identifier: GPL-3.0-or-later
 
 ;;; Commentary:
 
-;; The process behind pen-rpc.el: how it is started and greeted, how its death
-;; is noticed, and how frames on its pipes become answers and events.  Nothing
-;; here waits.
+;; The process behind pen-rpc.el: how it is started and greeted, and how its
+;; death is noticed.  Nothing here waits.
 
 ;;; Code:
 
@@ -19,6 +18,7 @@
 (require 'pen-rpc-backoff)
 (require 'pen-rpc-again)
 (require 'pen-rpc-advice)
+(require 'pen-rpc-wire)
 
 ;;;; Customization
 
@@ -49,7 +49,6 @@ If nil it is looked for: installed by pen, beside a checkout, on the path."
   "Where this file is.")
 
 (defvar pen-rpc-methods-hash)           ; in the generated file
-(autoload 'pen-key-send "pen-key")
 
 (defvar pen-rpc-arguments '("-P" "-m" "pen_backend" "serve")
   "What makes `pen-python-command' serve.")
@@ -59,18 +58,17 @@ If nil it is looked for: installed by pen, beside a checkout, on the path."
   "Functions called with the new state whenever it changes.")
 
 (defvar pen-rpc--state 'stopped)
-(defvar pen-rpc--process nil "The service, or nil.")
-(defvar pen-rpc--reader nil "Multibyte buffer a frame is decoded into.")
-(defvar pen-rpc--need 6 "Bytes that must be there before it pays to look.")
 (defvar pen-rpc--timer nil "Ends a start that takes too long.")
 (defvar pen-rpc--restart-timer nil "Starts the service again.")
 (defvar pen-rpc--restarting nil "Non-nil while a service ends so that another starts.")
 (defvar pen-rpc--uid 0 "Number of the last call.")
-(defvar pen-rpc--pending (make-hash-table) "Number of a call to (THEN . ELSE).")
 (defvar pen-rpc--waiting nil "Frames to send after hello, newest first.")
 (defvar pen-rpc--fresh nil "Number of the call that is being sent.")
 (defvar pen-rpc--hello nil "What the last service that answered said of itself.")
 (defvar pen-rpc--warned nil "Non-nil once a different method table was told.")
+
+(defvar pen-rpc--again-function #'ignore
+  "Makes the subscription that it gets again; the client sets it.")
 
 (defun pen-rpc-state ()
   "Return `stopped', `starting', `ready', `lost' or `failed'."
@@ -313,9 +311,6 @@ Subscriptions do not, if there will be another service."
        (t (remhash id pen-rpc--followed))))
     (pen-rpc--deliver)))
 
-(defvar pen-rpc--again-function #'ignore
-  "Makes the subscription that it gets again; the client sets it.")
-
 (defun pen-rpc-stop ()
   "End the service: close its input, and kill it if it lives a second later."
   (interactive)
@@ -349,7 +344,7 @@ Subscriptions do not, if there will be another service."
     (ignore-errors (process-send-eof pen-rpc--process))))
 (add-hook 'kill-emacs-hook #'pen-rpc--kill-emacs)
 
-;;;; Frames
+;;;; Writing
 
 (defun pen-rpc--write (process frame)
   "Send FRAME to PROCESS, as one string: filters run inside, and may send too.
@@ -359,79 +354,6 @@ Look first whether it lives: in batch Emacs, SIGPIPE is deadly."
           (process-send-string process frame)
         (pen-rpc--lost process))
     (error (pen-rpc--lost process))))
-
-(defun pen-rpc--filter (process chunk)
-  "Take the bytes CHUNK of PROCESS and dispatch the frames that are whole."
-  (when (and (eq process pen-rpc--process) (buffer-live-p (process-buffer process)))
-    (with-current-buffer (process-buffer process)
-      (goto-char (point-max))
-      (insert chunk))
-    (let ((outermost (not pen-rpc--reading))
-          (pen-rpc--reading t)
-          (message nil))
-      (while (setq message (pen-rpc--next-message process))
-        (pen-rpc--dispatch message))
-      (when outermost
-        (pen-rpc--deliver)))))
-
-(defun pen-rpc--next-message (process)
-  "Take the next whole message out of the buffer of PROCESS, nil if there is none."
-  (when (and (eq process pen-rpc--process) (buffer-live-p (process-buffer process)))
-    (with-current-buffer (process-buffer process)
-      (when (>= (buffer-size) pen-rpc--need)
-        (goto-char (point-min))
-        (let ((end (and (looking-at "[0-9a-f]\\{6\\}")
-                        (+ 7 (string-to-number (match-string 0) 16)))))
-          (cond
-           ((or (null end)
-                (and (> (point-max) (1- end)) (/= (char-after (1- end)) ?\n)))
-            (pen-rpc--end process 'lost
-                          (pen-rpc--error 'connection-lost
-                                          "The service sent something that is no message."
-                                          "The next call starts it again."))
-            nil)
-           ((< (point-max) end)
-            (setq pen-rpc--need (1- end))
-            nil)
-           (t
-            (setq pen-rpc--need 6)
-            (prog1 (pen-rpc--read 7 end)
-              (delete-region (point-min) end)))))))))
-
-(defun pen-rpc--read (beg end)
-  "Read the message between BEG and END; an empty message if it cannot be read."
-  (with-current-buffer pen-rpc--reader
-    (erase-buffer))
-  (decode-coding-region beg end 'utf-8-unix pen-rpc--reader)
-  (with-current-buffer pen-rpc--reader
-    (goto-char (point-min))
-    (condition-case err
-        (read (current-buffer))
-      (error
-       (pen-rpc-log "A message cannot be read: %s" (error-message-string err))
-       '(unreadable)))))
-
-(defun pen-rpc--dispatch (message)
-  "Act on MESSAGE; answers at once, events when the outermost dispatch is done."
-  (pcase message
-    (`(return ,uid ,value)
-     (pen-rpc--answer uid #'car value))
-    (`(,(or 'return-error 'epc-error) ,uid (pen-error ,plist))
-     (pen-rpc--answer uid #'cdr (pen-rpc-error plist)))
-    (`(call ,_ pen-event (,_ ,_ key (:host ,host)))
-     (run-at-time 0 nil #'pen-key-send host)) ; it may ask for a passphrase
-    (`(call ,_ pen-event (,id ,sequence ,kind ,plist))
-     (pen-rpc--queue id sequence kind plist))
-    (_ (pen-rpc-log "The service sent an unknown message: %s" (car-safe message)))))
-
-(defun pen-rpc--answer (uid choose value)
-  "Hand VALUE to the function that CHOOSE takes from the entry of call UID."
-  (let ((entry (gethash uid pen-rpc--pending)))
-    (if (null entry)
-        (unless (integerp uid)
-          (pen-rpc-report value))
-      (remhash uid pen-rpc--pending)
-      (pen-rpc--guard (funcall choose entry) value))))
 
 (provide 'pen-rpc-process)
 ;;; pen-rpc-process.el ends here
