@@ -1,4 +1,4 @@
-"""How fast tokens come, against the library's own generate, and what many clients and HTTP make of it.
+"""How fast tokens come, against the library's own generate, and what many clients and HTTP do to that.
 
 Run it: python -m bench generation
 
