@@ -13,11 +13,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
 FENCE = re.compile(r"(<!-- tree -->\n```\n).*?(```\n<!-- /tree -->)", re.DOTALL)
-SHOWN = ("pen_backend", "elisp", "prompts", "demo", "bench", ".ci")
+SHOWN = ("bin", "pen_backend", "elisp", "prompts", "demo", "bench", ".ci")
 PLAIN = {
     "Makefile": "Two commands do everything: make demo, make test",
     "pyproject.toml": "Packaging, dependencies with the reason for each, tools' settings",
     "constraints.txt": "The exact versions that are tested",
+    "penf": "Run a prompt definition by a batch Emacs, for scripts",
     "puns.org": "Puns written for pen; a training source as it stands",
     "run": "What continuous integration runs",
     "setup": "Install what is missing: Debian packages, then .venv",

@@ -10,7 +10,12 @@
 ;; How to run it; the -- is required, or Emacs takes the options for its own:
 ;;
 ;;   EMACS --batch -L elisp -l pen -f pen-batch-complete -- NAME ARG… [--n 3] [--json]
+;;   EMACS --batch -L elisp -l pen -f pen-batch-dataset -- FILE… [--prompt NAME] [--out DIR]
 ;;   EMACS --batch -L elisp -l pen -f pen-batch-finetune -- FILE [--n-epochs 2] [--wait]
+;;   EMACS --batch -L elisp -l pen -f pen-batch-execute-org -- FILE… [--yes]
+;;   EMACS --batch -L elisp -l pen -f pen-batch-lint-prompts -- FILE…
+;;
+;; bin/penf is short for the first.
 ;;
 ;; Results go to stdout, everything else to stderr.  Exit codes: 0 ok, 1 wrong
 ;; usage, 2 invalid data or definition, 3 backend or provider failed, 4 the job
@@ -51,6 +56,14 @@
           '((:deadline number) (:wait flag) (:yes flag) (:help flag)))
   "Options of `pen-batch-finetune'.")
 
+(defconst pen-batch--dataset-options
+  (append pen-dataset-options '((:out file) (:help flag)))
+  "Options of `pen-batch-dataset'.")
+
+(defconst pen-batch--org-options
+  '((:deadline number) (:yes flag) (:help flag))
+  "Options of `pen-batch-execute-org'.")
+
 (defconst pen-batch--rest-seconds 1.0
   "Least time between two progress lines where stderr is not a terminal.")
 
@@ -59,6 +72,19 @@
 
 (defvar pen-batch--line-open nil
   "Non-nil while the terminal's cursor stands on a progress line.")
+
+;;;; Declarations
+
+(defvar org-confirm-babel-evaluate)
+(defvar pen-block-confirmed)
+(defvar pen-block-deadline)
+(declare-function org-mode "org" ())
+(declare-function org-element-at-point "org-element" (&optional epom cached-only))
+(declare-function org-element-property "org-element" (property element))
+(declare-function org-element-type "org-element" (element))
+(declare-function org-babel-get-src-block-info "ob-core" (&optional light datum))
+(declare-function org-babel-check-confirm-evaluate "ob-core" (info))
+(declare-function org-babel-execute-src-block "ob-core" (&optional arg info params))
 
 ;;;; Functions: running
 
@@ -77,12 +103,14 @@ is printed for --help."
            ,@body))))))
 
 (defun pen-batch--run (function)
-  "Call FUNCTION and return the exit code for what happens."
-  (condition-case err
-      (progn (funcall function) 0)
-    ((error quit)
-     (pen-batch--say "%s" (pen-batch--sentence err))
-     (pen-batch--exit-code err))))
+  "Call FUNCTION and return the exit code for what happens.
+That is the one thrown to `pen-batch-code', if one is."
+  (catch 'pen-batch-code
+    (condition-case err
+        (progn (funcall function) 0)
+      ((error quit)
+       (pen-batch--say "%s" (pen-batch--sentence err))
+       (pen-batch--exit-code err)))))
 
 (defun pen-batch--sentence (err)
   "Return the condition ERR as one line."
@@ -166,7 +194,7 @@ Where that is not a terminal, it is a line of its own."
         (setq pen-batch--line-open t)
         (mapc #'external-debugging-output (concat "\r" line "\e[K"))))))
 
-;;;; Functions: fine-tuning
+;;;; Functions: training sets
 
 (defun pen-batch--show-plan (plan)
   "Write the findings and figures of PLAN to stderr."
@@ -175,6 +203,24 @@ Where that is not a terminal, it is a line of its own."
   (dolist (finding (plist-get plan :findings))
     (pen-batch--say "%s: %s" (plist-get finding :level)
                     (pen-stream-sentence finding))))
+
+(defun pen-batch--build (file options)
+  "Build a training set with OPTIONS and return its path.
+It is that of FILE or, without one, of the definition's sources."
+  (let* ((arguments (pen-dataset-arguments options))
+         (out (plist-get options :out))
+         (plan (pen-stream-wait
+                #'pen-rpc-datasets-plan
+                (append (if file
+                            (pen-dataset-request (pen-source-file file) arguments)
+                          (pen-dataset-options-among arguments pen-dataset-options))
+                        (and out (list :out (expand-file-name out))))
+                600)))
+    (pen-batch--show-plan plan)
+    (pen-finetune--check plan)
+    (plist-get plan :train-path)))
+
+;;;; Functions: fine-tuning
 
 (defun pen-batch--launch (file options)
   "Launch a job on FILE with OPTIONS and return it.
@@ -236,6 +282,58 @@ refuses what --yes did not allow."
                    (or (plist-get point :train-loss) "")
                    (or (plist-get point :valid-loss) "")))))
 
+;;;; Functions: org files
+
+(defun pen-batch--execute-org (file options)
+  "Run the blocks of pen in FILE as OPTIONS say; return the exit codes of failures."
+  (unless (file-regular-p file)
+    (user-error "%s is no file that can be read; give org files" file))
+  (with-current-buffer (find-file-noselect file)
+    (unless (derived-mode-p 'org-mode)
+      (org-mode))
+    (goto-char (point-min))
+    (let ((make-backup-files nil) codes)
+      (while (re-search-forward "^[ \t]*#\\+begin_src[ \t]+pen\\>" nil t)
+        (let ((element (org-element-at-point)))
+          ;; A result can be a block of pen itself.
+          (when (and (eq (org-element-type element) 'src-block)
+                     (not (org-element-property :results element)))
+            (goto-char (org-element-property :post-affiliated element))
+            (when-let ((code (pen-batch--execute-block file options)))
+              (push code codes))
+            (end-of-line))))
+      (save-buffer)
+      (nreverse codes))))
+
+(defun pen-batch--execute-block (file options)
+  "Run the block at point, in FILE, as OPTIONS say.
+If it fails, print where and why, and return the exit code."
+  (condition-case err
+      (save-excursion
+        (pen-batch--consent options)
+        (let ((org-confirm-babel-evaluate
+               (if (plist-get options :yes)
+                   (lambda (language _) (not (equal language "pen")))
+                 org-confirm-babel-evaluate)))
+          (org-babel-execute-src-block))
+        nil)
+    ((error quit)
+     (princ (format "%s:%d: %s\n" file (line-number-at-pos) (pen-batch--sentence err)))
+     (pen-batch--exit-code err))))
+
+(defun pen-batch--consent (options)
+  "Refuse to run the block at point if org would ask and OPTIONS do not answer.
+--yes answers for blocks of pen alone, and not for one that has :eval query."
+  (let ((info (org-babel-get-src-block-info 'light)))
+    (when (and (eq 'query (org-babel-check-confirm-evaluate info))
+               (or (not (plist-get options :yes))
+                   (equal "query" (cdr (assq :eval (nth 2 info))))))
+      (signal 'pen-refused-error
+              (list (if (plist-get options :yes)
+                        "The block has :eval query, and nobody can be asked; remove that."
+                      "Nobody can be asked whether to run this block; give --yes, or set `org-confirm-babel-evaluate'.")
+                    '(:kind refused))))))
+
 ;;;; Entries
 
 ;;;###autoload
@@ -272,6 +370,19 @@ refuses what --yes did not allow."
                    (model . ,(plist-get result :model))))))
 
 ;;;###autoload
+(defun pen-batch-dataset ()
+  "Build a training set: FILE… [--prompt P --out DIRECTORY …].
+Without a file, use the definition's own sources."
+  (pen-batch--main pen-batch--dataset-options
+      "usage: emacs --batch -L elisp -l pen -f pen-batch-dataset -- FILE… OPTIONS"
+    (unless (or arguments (plist-get options :prompt))
+      (user-error "Which file to make a training set of? Give files, or --prompt for a definition's own sources"))
+    (when (and (cdr arguments) (plist-get options :out))
+      (user-error "--out is one training set's; give one file, or leave --out away"))
+    (dolist (file (or arguments '(nil)))
+      (princ (concat (pen-batch--build file options) "\n")))))
+
+;;;###autoload
 (defun pen-batch-finetune ()
   "Fine-tune: FILE or DIRECTORY [--prompt P --n-epochs N --wait --yes …]."
   (pen-batch--main pen-batch--finetune-options
@@ -286,6 +397,36 @@ refuses what --yes did not allow."
           (pen-batch--say "job %s succeeded" id)
           (pen-batch--print-curve id)
           (princ (concat (plist-get job :fine-tuned-model) "\n")))))))
+
+;;;###autoload
+(defun pen-batch-execute-org ()
+  "Run the blocks of pen in org files and save them: FILE… [--yes --deadline S]."
+  (pen-batch--main pen-batch--org-options
+      "usage: emacs --batch -L elisp -l pen -f pen-batch-execute-org -- FILE… OPTIONS"
+    (unless arguments
+      (user-error "Which org file to run? Give one or more"))
+    (require 'ob-pen)
+    (let ((pen-block-confirmed (plist-get options :yes))
+          (pen-block-deadline (or (plist-get options :deadline) pen-block-deadline)))
+      (when-let ((codes (seq-mapcat (lambda (file) (pen-batch--execute-org file options))
+                                    arguments)))
+        (throw 'pen-batch-code (car codes))))))
+
+;;;###autoload
+(defun pen-batch-lint-prompts ()
+  "Print everything that is wrong with definitions: FILE or DIRECTORY….
+An error makes the exit code 2."
+  (pen-batch--main '((:help flag))
+      "usage: emacs --batch -L elisp -l pen -f pen-batch-lint-prompts -- FILE…"
+    (unless arguments
+      (user-error "Which definitions to look at? Give files or directories"))
+    (let ((findings (pen-rpc-prompts-lint :paths (mapcar #'expand-file-name arguments)
+                                          :deadline 120)))
+      (dolist (finding findings)
+        (princ (concat (pen-stream-sentence finding) "\n")))
+      (when (seq-some (lambda (finding) (equal "error" (format "%s" (plist-get finding :level))))
+                      findings)
+        (throw 'pen-batch-code 2)))))
 
 (provide 'pen-batch)
 ;;; pen-batch.el ends here

@@ -61,7 +61,7 @@ VALUES are those of its variables as the wire wants them, or the symbol
             (error (funcall fail err))))))
      (pen-rpc-in-buffer buffer fail))))
 
-(defun pen-complete--here (options)
+(defun pen-complete-here (options)
   "Continue the text before point by `pen-pun-prompt', asked with OPTIONS."
   (pen-preview-check-buffer)
   (let ((arguments (pen-org-arguments options '(:model :prompt :temperature :max-tokens :stop))))
@@ -111,7 +111,7 @@ With a prefix argument, ask for the MODEL and the number of candidates N.
 \\[pen-preview-next] and \\[pen-preview-previous] show other candidates,
 \\[pen-preview-accept-word] takes the next word, \\[pen-preview-reject] rejects."
   (interactive (pen-complete--read-options))
-  (pen-complete--here (pen-request-given :model model :n n)))
+  (pen-complete-here (pen-request-given :model model :n n)))
 
 ;;;###autoload
 (defun pen-complete-long (&optional model n)
@@ -119,7 +119,7 @@ With a prefix argument, ask for the MODEL and the number of candidates N.
 The model may write four times as much and stops at no stop text.
 MODEL and N are as there."
   (interactive (pen-complete--read-options))
-  (pen-complete--here (pen-request-given :model model :n n :long t)))
+  (pen-complete-here (pen-request-given :model model :n n :long t)))
 
 ;;;###autoload
 (defun pen-complete-again ()

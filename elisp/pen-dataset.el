@@ -372,18 +372,26 @@ That one has valid in its name in place of train, or after the rest."
 (defun pen-dataset--copy (file)
   "Copy the files of the plan shown to FILE, and beside it.
 Ask before another file goes."
+  (pcase-let ((`(,train ,valid) (pen-dataset-copy pen-dataset--plan file 0)))
+    (message "Wrote %s to train on%s" (abbreviate-file-name train)
+             (if valid (format ", %s held out" (abbreviate-file-name valid))
+               "; nothing is held out"))))
+
+(defun pen-dataset-copy (plan file replace)
+  "Copy the rows of PLAN to train on to FILE, and those held out beside it.
+That one has valid in its name in place of train, or after the rest.
+REPLACE says what happens to other files, as in `copy-file'.  Return
+the names of the files."
   (let* ((stem (file-name-sans-extension file))
          (other (if (string-match "train\\'" stem)
                     (concat (substring stem 0 (match-beginning 0)) "valid.jsonl")
                   (concat stem "_valid.jsonl")))
-         (valid (plist-get pen-dataset--plan :valid)))
-    (copy-file (plist-get pen-dataset--plan :train-path) file 0)
-    (when (and valid (> valid 0))
-      (copy-file (plist-get pen-dataset--plan :valid-path) other 0))
-    (message "Wrote %s to train on%s" (abbreviate-file-name file)
-             (if (and valid (> valid 0))
-                 (format ", %s held out" (abbreviate-file-name other))
-               "; nothing is held out"))))
+         (valid (plist-get plan :valid)))
+    (copy-file (plist-get plan :train-path) file replace)
+    (if (not (and valid (> valid 0)))
+        (list file)
+      (copy-file (plist-get plan :valid-path) other replace)
+      (list file other))))
 
 (defun pen-dataset-abort ()
   "Stop building the training set and leave."

@@ -85,6 +85,7 @@ USUAL is how many candidates the definition itself asks for, if that is known."
              :max-tokens (plist-get options :max-tokens)
              :seed (plist-get options :seed)
              :stop (plist-get options :stop)
+             :history (plist-get options :history)
              :long (plist-get options :long)
              :without-filters (plist-get options :without-filters)
              :libre-only pen-libre-only))))

@@ -37,9 +37,7 @@
 ;;   (require 'pen)
 ;;   (add-hook 'text-mode-hook #'pen-mode)
 ;;
-;;   (global-set-key (kbd "C-c p") #'pen-pun-complete)
-;;   (global-set-key (kbd "C-c f") #'pen-finetune-region)
-;;   (global-set-key (kbd "C-c j") #'pen-jobs)
+;;   (global-set-key (kbd "C-c p") #'pen-menu)
 
 ;;; Code:
 
@@ -65,12 +63,18 @@
 (defvar pen-command-map
   (let ((map (make-sparse-keymap)))
     (define-key map "p" #'pen-pun-complete)
+    (define-key map "c" #'pen-complete-long)
+    (define-key map "r" #'pen-run-prompt-function)
+    (define-key map "R" #'pen-filter-with-prompt-function)
     (define-key map "f" #'pen-finetune-region)
     (define-key map "d" #'pen-dataset-region)
     (define-key map "j" #'pen-jobs)
+    (define-key map "m" #'pen-choose-model)
+    (define-key map "x" #'pen-compare)
     (define-key map "g" #'pen-complete-again)
-    (define-key map "l" #'pen-preview-list)
     (define-key map "a" #'pen-abort)
+    (define-key map "l" #'pen-preview-list)
+    (define-key map "?" #'pen-menu)
     map)
   "Keys after `pen-keymap-prefix'.")
 
@@ -83,8 +87,12 @@
 ;;;; Internal variables
 
 (defconst pen-files '(pen-prompt pen-command pen-request pen-context pen-preview pen-complete pen-dataset
-                                 pen-finetune pen-jobs pen-rpc pen-key)
+                                 pen-finetune pen-jobs pen-plot pen-rpc pen-key ob-pen)
   "The files that hold options.")
+
+;; Org reads it before it calls what loads ob-pen.el.
+(defvar org-babel-default-header-args:pen '((:results . "replace drawer"))
+  "What blocks of pen have in their headers unless they say otherwise.")
 
 ;;;; Declarations
 
@@ -124,8 +132,13 @@
 (autoload 'pen-restart-backend "pen-doctor" "Start another service." t)
 (autoload 'pen-log "pen-doctor" "Show what pen has logged." t)
 (autoload 'pen-install-backend "pen-install" "Install pen's backend." t)
+(autoload 'pen-menu "pen-menu" "Choose among the commands of pen." t)
+(autoload 'org-babel-execute:pen "ob-pen" "Ask what an org block says." nil)
 (autoload 'pen-batch-complete "pen-batch" "Complete in a batch Emacs." nil)
+(autoload 'pen-batch-dataset "pen-batch" "Build training sets in a batch Emacs." nil)
 (autoload 'pen-batch-finetune "pen-batch" "Fine-tune in a batch Emacs." nil)
+(autoload 'pen-batch-execute-org "pen-batch" "Run org blocks in a batch Emacs." nil)
+(autoload 'pen-batch-lint-prompts "pen-batch" "Lint definitions in a batch Emacs." nil)
 
 ;;;; Functions
 

@@ -24,7 +24,7 @@
 
 (defun pen-test--cookies (file)
   "Return the names that FILE marks with autoload cookies."
-  (pen-test--matches "^;;;###autoload\n(\\(?:cl-\\)?def[a-z-]+ \\([^ \n]+\\)" file))
+  (pen-test--matches "^;;;###autoload\n(\\(?:cl-\\|transient-\\)?def[a-z-]+ \\([^ \n]+\\)" file))
 
 (ert-deftest pen-test-autoload-forms-equal-the-cookies ()
   (let ((cookies

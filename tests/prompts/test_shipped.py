@@ -11,7 +11,8 @@ from pen_backend.tokens import from_tokenizer_json
 
 PROMPTS = Path(__file__).parents[2] / "prompts"
 TINY = PROMPTS.parent / "pen_backend" / "engine" / "base" / "pen-tiny" / "tokenizer.json"
-FILES = {path.stem: loader.load_any(path) for path in sorted(PROMPTS.glob("*.yaml"))}
+RAW = "continue"  # no boundary and nothing to learn: what a model reads is the text
+FILES = {path.stem: loader.load_any(path) for path in sorted(PROMPTS.glob("*.yaml")) if path.stem != RAW}
 ONES = [one for one in FILES.values() if isinstance(one, Definition)]
 TRAINED = {name: one.training for name, one in FILES.items() if one.training}
 each = pytest.mark.parametrize("definition", ONES, ids=lambda one: one.name)
@@ -46,6 +47,13 @@ def test_every_definition_has_sources_that_lie_beside_it(name: str) -> None:
     assert TRAINED[name].sources
     for source in TRAINED[name].sources:
         assert list(PROMPTS.glob(source.path or "")), source.path
+
+
+def test_a_text_is_continued_as_it_stands() -> None:
+    raw = loader.load_any(PROMPTS / f"{RAW}.yaml")
+    assert isinstance(raw, Definition)
+    assert raw.findings == ()
+    assert render(raw, {"text": "Once\nupon a "}).prompt == "Once\nupon a"
 
 
 def test_every_file_of_data_is_used() -> None:

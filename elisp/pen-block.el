@@ -1,0 +1,235 @@
+;;; pen-block.el --- A running org block: where it is, and its harmless result -*- lexical-binding: t; -*-
+
+;; Copyright (C) 2026 The pen maintainers
+;; SPDX-License-Identifier: GPL-3.0-or-later
+
+;; This file is not part of GNU Emacs.
+
+;;; Commentary:
+
+;; The result of a block that runs in the background is put below it wherever
+;; it is by then.  A block that was deleted or edited meanwhile gets nothing;
+;; its result goes to *pen-log*.
+;;
+;; What a model wrote is never run, loaded or opened.  In an org file it could
+;; be taken for headings, keywords, references to blocks, calls, or the file's
+;; local variables; `pen-block-inert' breaks those up, by a comma before a line
+;; or by a zero-width space.
+
+;;; Code:
+
+(require 'cl-lib)
+(require 'seq)
+(require 'subr-x)
+(require 'org)
+(require 'ob-core)
+(require 'pen-rpc-error)
+(require 'pen-answer)
+
+;;;; Internal variables
+
+(cl-defstruct (pen-block (:constructor pen-block--make) (:copier nil))
+  "A run of the block at MARKER, whose TEXT was this when it began.
+PARAMS are its header arguments, NUMBER is that of the run, CANCEL a
+function that stops it."
+  marker text params number cancel)
+
+(defvar pen-block--running nil
+  "The runs in the background, newest first.")
+
+(defvar pen-block--count 0
+  "Number of the last run.")
+
+(defconst pen-block--breaks
+  '(("<\\(\\)<" . "references to blocks")
+    ("%\\(\\)%(" . "Lisp in timestamps and diary entries")
+    ("{\\(\\){{" . "macros")
+    ("@\\(\\)@" . "text for one kind of export alone")
+    ("\\<\\(?:src\\|call\\)\\(\\)_[^][ \t\n(){}]+[[({]" . "inline blocks and calls")
+    ("\\<local\\(\\)[ \t]+variables[ \t]*:" . "the file's local variables"))
+  "What is broken up, where its group is, and why.")
+
+(defconst pen-block--line "^[ \t]*\\(\\),*\\(?:\\*\\|#\\+\\|:end:[ \t]*$\\)"
+  "A line that would end the result or begin something else.")
+
+;;;; Declarations
+
+(declare-function org-element-property "org-element" (property element))
+(declare-function org-element-type "org-element" (element))
+
+;;;; Functions: harmless text
+
+(defun pen-block-inert (text params)
+  "Return TEXT of a model as it may stand in the result of a block with PARAMS."
+  (with-temp-buffer
+    (insert text)
+    (let ((case-fold-search t))
+      (dolist (break pen-block--breaks)
+        (pen-block--insert (car break) "\u200b"))
+      (unless (pen-block--quoted-p params)
+        (pen-block--insert pen-block--line ",")))
+    (buffer-string)))
+
+(defun pen-block--insert (regexp mark)
+  "Insert MARK at the group of each match of REGEXP in this buffer."
+  (goto-char (point-min))
+  (while (re-search-forward regexp nil t)
+    (goto-char (match-beginning 1))
+    (insert mark)))
+
+(defun pen-block--quoted-p (params)
+  "Return non-nil if org itself puts commas into a result by PARAMS."
+  (let ((results (cdr (assq :result-params params)))
+        (wrap (assq :wrap params)))
+    (if wrap
+        (string-match-p "\\`\\(?:example\\|src\\|export\\)\\_>" (or (cdr wrap) ""))
+      (or (seq-intersection results '("html" "latex" "org" "code"))
+          (not (seq-intersection results '("raw" "drawer" "wrap")))))))
+
+(defun pen-block-line (text)
+  "Return TEXT in one line, as an item of a list has it."
+  (string-join (split-string text) " "))
+
+(defun pen-block-cell (text)
+  "Return TEXT in one line, as a cell of a table has it."
+  (string-replace "|" "\\vert{}" (pen-block-line text)))
+
+;;;; Functions: where it is
+
+(defun pen-block-at-point (params)
+  "Return a run with PARAMS of the block at point.
+Nil if this is not where its result goes: it is inline, or called
+from elsewhere."
+  (let ((element (org-element-at-point)))
+    (when (and (eq (org-element-type element) 'src-block)
+               org-babel-current-src-block-location
+               (= org-babel-current-src-block-location
+                  (org-element-property :post-affiliated element)))
+      (let ((start (org-element-property :post-affiliated element)))
+        (pen-block--make
+         :marker (pen-block--marker start)
+         :text (buffer-substring-no-properties start (pen-block--end element))
+         :params params
+         :number (cl-incf pen-block--count))))))
+
+(defun pen-block--marker (place)
+  "Return a marker at PLACE that stays behind what is inserted there.
+It outlives an indirect buffer."
+  (let ((marker (make-marker)))
+    (set-marker marker place (or (buffer-base-buffer) (current-buffer)))
+    (set-marker-insertion-type marker t)
+    marker))
+
+(defun pen-block--end (element)
+  "Return where the last line of ELEMENT, a block, ends."
+  (save-excursion
+    (goto-char (org-element-property :end element))
+    (skip-chars-backward " \t\n")
+    (line-end-position)))
+
+(defun pen-block--there-p (block)
+  "Return non-nil if BLOCK is in this widened buffer as it was."
+  (let* ((start (marker-position (pen-block-marker block)))
+         (end (+ start (length (pen-block-text block)))))
+    (and (<= end (point-max))
+         (equal (buffer-substring-no-properties start end) (pen-block-text block))
+         (save-excursion (goto-char end) (eolp)))))
+
+;;;; Functions: its run
+
+(defun pen-block-begin (block cancel)
+  "Note that BLOCK is running, and the function CANCEL to stop it.
+Stop an earlier run of the same block: its result would go to the
+same place."
+  (dolist (other pen-block--running)
+    (when (equal (pen-block-marker other) (pen-block-marker block))
+      (pen-block--forget other)
+      (funcall (pen-block-cancel other))))
+  (setf (pen-block-cancel block) cancel)
+  (push block pen-block--running))
+
+(defun pen-block--forget (block)
+  "Forget that BLOCK is running; return non-nil if it was."
+  (when (memq block pen-block--running)
+    (setq pen-block--running (delq block pen-block--running))
+    t))
+
+(defun pen-block-placeholder (block)
+  "Return what stands for the result of BLOCK until then."
+  (format "pen: running req-%d" (pen-block-number block)))
+
+(defun pen-block-abort (all)
+  "Stop the blocks of this buffer, or ALL of them; return how many."
+  (let ((blocks (seq-filter
+                 (lambda (block)
+                   (or all (eq (marker-buffer (pen-block-marker block))
+                               (or (buffer-base-buffer) (current-buffer)))))
+                 pen-block--running)))
+    (dolist (block blocks)
+      (funcall (pen-block-cancel block))
+      (pen-block-fail block "stopped"))
+    (length blocks)))
+
+(add-hook 'pen-abort-functions #'pen-block-abort)
+
+;;;; Functions: its result
+
+(defun pen-block-finish (block value)
+  "Put VALUE, as of an execute function or the name of a file, below BLOCK."
+  (when (pen-block--forget block)
+    (pen-block--land block value nil)))
+
+(defun pen-block-fail (block sentence)
+  "Say below BLOCK in a SENTENCE why it has no result."
+  (when (pen-block--forget block)
+    (pen-block--land block (concat "pen: " sentence) 'note)))
+
+(defun pen-block-show-placeholder (block)
+  "Put the placeholder of BLOCK below it, if it is still running."
+  (when (memq block pen-block--running)
+    (pen-block--land block (pen-block-placeholder block) 'note)))
+
+(defun pen-block--land (block value note)
+  "Put VALUE below BLOCK; a NOTE is neither a file's name nor worth keeping.
+If BLOCK is no more, log VALUE."
+  (let ((buffer (marker-buffer (pen-block-marker block))))
+    (unless (and (buffer-live-p buffer)
+                 (with-current-buffer buffer
+                   (org-with-wide-buffer
+                    (and (pen-block--there-p block)
+                         (condition-case err
+                             (progn (goto-char (pen-block-marker block))
+                                    (pen-block--insert-result block value note)
+                                    t)
+                           (error (pen-rpc-log "No result was written into %s: %s" buffer
+                                               (error-message-string err))
+                                  nil))))))
+      (pen-block--log block value))))
+
+(defun pen-block--insert-result (block value note)
+  "Put VALUE below BLOCK, where point is; a NOTE is no file and not cached."
+  (let* ((info (org-babel-get-src-block-info 'light))
+         (params (pen-block-params block))
+         (results (cdr (assq :result-params params)))
+         (cache (equal "yes" (cdr (assq :cache params))))
+         (default-directory (if buffer-file-name (file-name-directory buffer-file-name)
+                              default-directory))
+         (inhibit-message t))
+    (when (and note cache)              ; the hash goes, so that it is asked again
+      (org-babel-remove-result info))
+    (org-babel-insert-result value
+                             (if note (remove "file" results) results) info
+                             (and cache (not note) (org-babel-sha1-hash info :eval))
+                             (car info))
+    (unless note
+      (run-hooks 'org-babel-after-execute-hook))))
+
+(defun pen-block--log (block value)
+  "Log VALUE, the result of BLOCK, which is no more where it was."
+  (pen-rpc-log "The block of req-%d was deleted, edited or cannot be written to; its result: %s"
+               (pen-block-number block)
+               (if (stringp value) value (format "%S" value)))
+  (message "A block changed while it ran; its result is in *pen-log*"))
+
+(provide 'pen-block)
+;;; pen-block.el ends here

@@ -1,0 +1,94 @@
+;;; pen-block-test.el --- Text of a model does nothing in an org file -*- lexical-binding: t; -*-
+
+;; Copyright (C) 2026 The pen maintainers
+;; SPDX-License-Identifier: GPL-3.0-or-later
+
+;; This file is not part of GNU Emacs.
+
+;;; Code:
+
+(require 'ert)
+(require 'cl-lib)
+(require 'pen-fixture)
+(require 'org)
+(require 'ox)
+(require 'ob-pen)
+
+(defconst pen-block-test-nasty
+  (concat "* A heading\n#+begin_src emacs-lisp :results silent\n(error \"ran\")\n#+end_src\n"
+          ":END:\n,* comma\n<<other>> src_emacs-lisp{(error \"ran\")} call_it() {{{m}}} @@html:<b>@@\n"
+          "#+call: it()\n%%(error \"ran\")\n# Local " "Variables:\n# eval: (error \"ran\")\n# End:")
+  "What a model might write.")
+
+(defun pen-block-test-in (results text)
+  "Return the text of a file whose block with RESULTS got TEXT twice."
+  (pen-rpc-fake-with
+      (list (list "prompts-list" 'value pen-fixture-definitions)
+            (list "completions-start" 'events (pen-fixture-done text)))
+    (with-temp-buffer
+      (let ((org-inhibit-startup t) (org-confirm-babel-evaluate nil) (inhibit-message t))
+        (delay-mode-hooks (org-mode))
+        (insert "#+begin_src pen :prompt old :results " results "\nhello\n#+end_src\n\nlast\n")
+        (dotimes (_ 2)
+          (goto-char (point-min))
+          (org-babel-execute-src-block))
+        (buffer-substring-no-properties (point-min) (point-max))))))
+
+(ert-deftest pen-block-test-a-result-ends-nothing-and-a-rerun-replaces-all-of-it ()
+  (dolist (results '("drawer" "list" "table" "verbatim" "code" "replace" "org"))
+    (let ((text (pen-block-test-in results pen-block-test-nasty)))
+      (should-not (string-match-p "^\\*+ \\|^#\\+call\\|^# Local Variables" text))
+      (should (= 1 (cl-count-if (lambda (line) (string-match-p "A heading" line))
+                                (split-string text "\n"))))
+      (should (string-suffix-p "last" (string-trim text)))
+      (with-temp-buffer
+        (insert text)
+        (delay-mode-hooks (org-mode))
+        (should-not (org-element-map (org-element-parse-buffer)
+                        '(headline inline-src-block inline-babel-call babel-call macro
+                                   export-snippet diary-sexp keyword)
+                      (lambda (each) (unless (equal (org-element-property :key each) "RESULTS")
+                                       each))))))))
+
+(ert-deftest pen-block-test-an-export-and-a-visit-run-nothing ()
+  (let* ((text (pen-block-test-in "drawer" pen-block-test-nasty))
+         (file (make-temp-file "pen-block-test-" nil ".org" text)))
+    (unwind-protect
+        (let ((enable-local-variables :all) (enable-local-eval t) (inhibit-message t)
+              (org-confirm-babel-evaluate nil) (org-inhibit-startup t))
+          (kill-buffer (find-file-noselect file))
+          (with-temp-buffer
+            (insert (replace-regexp-in-string "#\\+begin_src pen " "\\&:eval no :exports both " text))
+            (delay-mode-hooks (org-mode))
+            (require 'ox-ascii)
+            (should (string-match-p "A heading" (org-export-as 'ascii)))))
+      (delete-file file))))
+
+(ert-deftest pen-block-test-plain-text-stays-as-it-is ()
+  (dolist (text '("a < b << c" "3 * 4 #+" "50 % (half)" "mail@example.org" "src_ call_"
+                  "  indented\n\n- item" ""))
+    (unless (string-match-p "<<" text)
+      (should (equal (pen-block-inert text '((:result-params "drawer"))) text)))))
+
+(ert-deftest pen-block-test-a-comma-only-where-org-puts-none ()
+  (should (equal (pen-block-inert "* a" '((:result-params "drawer"))) ",* a"))
+  (should (equal (pen-block-inert "* a" '((:result-params "raw"))) ",* a"))
+  (should (equal (pen-block-inert "* a" '((:result-params "code"))) "* a"))
+  (should (equal (pen-block-inert "* a" '((:result-params "drawer") (:wrap . "src txt"))) "* a"))
+  (should (equal (pen-block-inert "* a" '((:result-params "drawer") (:wrap . "quote"))) ",* a")))
+
+(ert-deftest pen-block-test-a-new-run-stops-the-one-before ()
+  (with-temp-buffer
+    (delay-mode-hooks (org-mode))
+    (insert "#+begin_src pen\n#+end_src\n")
+    (goto-char (point-min))
+    (let ((org-babel-current-src-block-location (point)) (pen-block--running nil) stopped)
+      (pen-block-begin (pen-block-at-point nil) (lambda () (setq stopped t)))
+      (pen-block-begin (pen-block-at-point nil) #'ignore)
+      (should stopped)
+      (should (= 1 (length pen-block--running)))
+      (let ((org-babel-current-src-block-location (point-max)))
+        (should-not (pen-block-at-point nil))))))
+
+(provide 'pen-block-test)
+;;; pen-block-test.el ends here
