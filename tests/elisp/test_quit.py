@@ -32,9 +32,9 @@ def test_c_g_ends_a_call_that_waits_and_the_next_is_answered(tmp_path: Path) -> 
     file = tmp_path / "note"
     master, slave = pty.openpty()
     emacs = subprocess.Popen(
-        [os.environ.get("EMACS", "emacs"), "-nw", "-Q", "-L", str(ELISP), "--eval",
+        ["setsid", "-c", os.environ.get("EMACS", "emacs"), "-nw", "-Q", "-L", str(ELISP), "--eval",
          SCRIPT.format(python=sys.executable, peer=PEER, file=file)],
-        stdin=slave, stdout=slave, stderr=slave, env=environment(tmp_path) | {"TERM": "xterm"}, start_new_session=True)
+        stdin=slave, stdout=slave, stderr=slave, env=environment(tmp_path) | {"TERM": "xterm"})
     os.close(slave)
 
     def until(good: Callable[[str], bool], seconds: float = 20.0) -> None:
