@@ -43,7 +43,9 @@ end.  DEPTH is how deep VALUE is nested."
                  (memq 'eight-bit (find-charset-string string)))
           (string-match-p "[\200-\377]" string))
     (signal 'wrong-type-argument (list 'pen-rpc-value-p string)))
-  (substring-no-properties string))
+  (if (or (text-properties-at 0 string) (next-property-change 0 string))
+      (substring-no-properties string)
+    string))                            ; most have none, and a copy of a megabyte costs
 
 (defun pen-rpc--frame (uid method plist)
   "Return the frame of call UID of METHOD with the clean PLIST.
