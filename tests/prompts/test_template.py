@@ -23,7 +23,8 @@ from tests.prompts.files import MORE, SHORT, define
 
 SHIPPED = [path for path in sorted((Path(__file__).parents[2] / "prompts").glob("*.yaml"))
            if "\nkind: dataset\n" not in path.read_text()]
-DEFINITIONS = {path.stem: one for path in SHIPPED if isinstance(one := loader.load_any(path), Definition)} | {
+DEFINITIONS = {path.stem: one for path in SHIPPED
+               if isinstance(one := loader.load_any(path), Definition) and one.is_trainable} | {
     name: define(text) for name, text in MORE.items()}
 every = pytest.mark.parametrize("definition", [pytest.param(one, id=name) for name, one in DEFINITIONS.items()])
 
