@@ -130,6 +130,13 @@
         (setq place beg)))
     (nreverse texts)))
 
+(defun pen-dataset-edit--check-free ()
+  "Show the small buffer and say so if it has changes that nobody took."
+  (when-let ((buffer (get-buffer "*pen-row*")))
+    (when (buffer-modified-p buffer)
+      (pop-to-buffer buffer)
+      (user-error "This row was changed and not taken yet; C-c C-c takes it, C-c C-k leaves it as it was"))))
+
 (defun pen-dataset-edit--changes (row texts)
   "Take TEXTS for the records of ROW: the change of each one that differs."
   (dolist (member (plist-get row :members))
@@ -180,6 +187,7 @@
 (defun pen-dataset-edit ()
   "Rewrite the texts of the row at point in a small buffer."
   (interactive)
+  (pen-dataset-edit--check-free)
   (let ((row (pen-dataset-row))
         (preview (current-buffer))
         (buffer (get-buffer-create "*pen-row*"))

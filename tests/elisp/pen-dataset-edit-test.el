@@ -129,6 +129,24 @@
    (with-current-buffer "*pen-dataset*"
      (should-not pen-dataset--edits))))
 
+(ert-deftest pen-dataset-edit-test-texts-that-nobody-took-are-not-overwritten ()
+  (pen-dataset-edit-test-with
+   (pen-dataset-edit-test-at "<joke>")
+   (pen-dataset-test-press "e")
+   (insert "new ")
+   (with-current-buffer "*pen-dataset*"
+     (pen-dataset-edit-test-at "one↵")
+     (should-error (pen-dataset-test-press "e") :type 'user-error))
+   (with-current-buffer "*pen-row*"
+     (should (string-match-p "new <joke>" (pen-dataset-test-text)))
+     (pen-dataset-test-press "C-c C-k"))
+   (with-current-buffer "*pen-dataset*"
+     (pen-dataset-edit-test-at "one↵")
+     (pen-dataset-test-press "e"))
+   (with-current-buffer "*pen-row*"
+     (should (string-match-p "one" (pen-dataset-test-text)))
+     (kill-buffer))))
+
 (ert-deftest pen-dataset-edit-test-the-same-text-is-no-change ()
   (pen-dataset-edit-test-with
    (pen-dataset-edit-test-at "<joke>")
