@@ -103,7 +103,7 @@ Signal its error, or `pen-deadline-error' after DEADLINE seconds
         (while (not end)
           (when (and until (> (float-time) until))
             (signal 'pen-deadline-error
-                    (list (format "No answer came within %d seconds." deadline) nil)))
+                    (list (format "No answer came within %s seconds." deadline) nil)))
           (accept-process-output nil 0.05))
       (pen-stream-cancel stream))
     (pen-stream--value (car end) (cdr end))))
