@@ -129,9 +129,9 @@ The options set in the menu go with them."
     ("C" "customize" pen-customize)]]
   ["Options of a completion"
    :class transient-row
-   ("-n" "candidates" "candidates=")
-   ("-t" "temperature" "temperature=")
-   ("-T" "max-tokens" "max-tokens=")])
+   ("-n" "candidates" "candidates=" :format " %k %v")
+   ("-t" "temperature" "temperature=" :format " %k %v")
+   ("-T" "max-tokens" "max-tokens=" :format " %k %v")])
 
 (provide 'pen-menu)
 ;;; pen-menu.el ends here
