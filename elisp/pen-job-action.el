@@ -67,7 +67,7 @@
 
 (defun pen-job--model ()
   "Return the model of the checkpoint on this line, else that of the job."
-  (or (get-text-property (point) 'pen-job-checkpoint)
+  (or (get-text-property (line-beginning-position) 'pen-job-checkpoint)
       (plist-get (pen-job--summary) :fine-tuned-model)
       (plist-get (car pen-job--checkpoints) :model)
       (user-error "This job has no model yet, and no checkpoint")))

@@ -76,10 +76,7 @@
   "Take over DETAIL, the job as it stands, and follow it from there."
   (setq pen-job--options (plist-get detail :hyperparameters)
         pen-job--curve (nreverse (mapcar #'pen-job--point (plist-get detail :curve)))
-        pen-job--samples (mapcar (lambda (sample)
-                                   (list (plist-get sample :step) (plist-get sample :prompt)
-                                         (plist-get sample :completion)))
-                                 (plist-get detail :samples))
+        pen-job--samples (pen-job--known-samples (plist-get detail :samples))
         pen-job--checkpoints (pen-job--newest-first (plist-get detail :checkpoints))
         pen-job--events (mapcar #'pen-job--message (plist-get detail :messages))
         pen-job--was-finished (pen-job-finished-p (plist-get detail :status)))
@@ -93,6 +90,15 @@
                    (when-let ((last (plist-get detail :event)))
                      (list :since last)))
            (pen-rpc-in-buffer (current-buffer) #'pen-job--event)))))
+
+(defun pen-job--known-samples (samples)
+  "Return SAMPLES of the service and those written here now, the latest first."
+  (let ((told (mapcar (lambda (sample)
+                        (list (plist-get sample :step) (plist-get sample :prompt)
+                              (plist-get sample :completion)))
+                      samples)))
+    (seq-sort-by (lambda (one) (- (or (car one) 0))) #'<
+                 (append (seq-difference pen-job--samples told) told))))
 
 (defun pen-job--fail (plist)
   "Say by the error PLIST why the job cannot be followed."

@@ -263,7 +263,7 @@ L logarithm  X steps/tokens  n next section  j all jobs  g refresh  q quit"
 (defun pen-job-visit ()
   "Complete with the checkpoint of this line from now on."
   (interactive)
-  (unless (get-text-property (point) 'pen-job-checkpoint)
+  (unless (get-text-property (line-beginning-position) 'pen-job-checkpoint)
     (user-error "There is no checkpoint on this line; n goes to the next section"))
   (pen-job-use-model))
 

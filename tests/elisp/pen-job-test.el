@@ -66,6 +66,16 @@
       (pen-job-scene-press "RET")
       (should (equal pen-default-model "ft:x:ckpt-step-4")))))
 
+(ert-deftest pen-job-test-a-checkpoint-is-meant-at-the-end-of-its-line-too ()
+  (pen-job-scene (pen-job-scene-detail :checkpoints pen-job-test-checkpoints) nil
+    (dolist (key '("RET" "m"))
+      (let ((pen-default-model nil))
+        (goto-char (point-min))
+        (search-forward "step-4")
+        (should (eolp))
+        (pen-job-scene-press key)
+        (should (equal pen-default-model "ft:x:ckpt-step-4"))))))
+
 (ert-deftest pen-job-test-ret-elsewhere-says-what-to-do ()
   (pen-job-scene pen-job-scene-detail nil
     (goto-char (point-min))
@@ -77,7 +87,12 @@
           pen-rpc-fake--table)
     (pen-job-scene-press "s")
     (should (equal (pen-rpc-fake-last "jobs-sample") '(:id "ftjob-1" :n 1)))
-    (pen-job-scene-has "     8  …Why?\n        Because.\n")))
+    (pen-job-scene-has "     8  …Why?\n        Because.\n")
+    (pen-job-follow "ftjob-1")          ; what was written is not lost
+    (pen-rpc-fake-settle)
+    (pen-job--draw)
+    (pen-job-scene-has "     8  …Why?\n        Because.\n")
+    (should (= 1 (length pen-job--samples)))))
 
 (ert-deftest pen-job-test-sampling-without-a-checkpoint-says-so ()
   (pen-job-scene pen-job-scene-detail nil
