@@ -40,6 +40,7 @@ def run_job(jobdir: Path, *, attempt: int, disk: Disk, stop: Stop, precision: "P
             _train(jobdir, attempt, disk, stop, precision)
         finish(jobdir, disk)
     except Stopped:
+        note_stop(jobdir, attempt, disk)
         return Exit.STOPPED
     except Exception as error:
         return fail(jobdir, error, disk)
@@ -86,6 +87,7 @@ def _train(jobdir: Path, attempt: int, disk: Disk, stop: Stop, precision: "Preci
     guard()
     from pen_backend.engine.nn.trainer import train
 
+    stop.loading = False
     first = rank_from_environment() == 0
     journal = Journal(jobdir / "events.jsonl", attempt=attempt, disk=disk) if first else NoJournal()
     try:
@@ -121,6 +123,17 @@ def superseded_guard(jobdir: Path, attempt: int) -> Callable[[], None]:
             print(f"attempt {newest} has taken over from attempt {attempt}", file=sys.stderr)
             raise Stopped
     return guard
+
+
+def note_stop(jobdir: Path, attempt: int, disk: Disk) -> None:
+    """Leave a note that the trainer left as it was asked to; only who started it can read its exit status."""
+    try:
+        superseded_guard(jobdir, attempt)()
+        write_atomic(jobdir / "stopped.json", _json({"attempt": attempt}), disk)
+    except Stopped:
+        return
+    except OSError as error:
+        print(f"stopped.json could not be written: {error.strerror}", file=sys.stderr)
 
 
 def lock_job(jobdir: Path, *, seconds: float = LOCK_SECONDS) -> int | None:
@@ -169,20 +182,25 @@ def main(arguments: list[str] | None = None) -> int:
     # Threads that wait spin by default, at the price of whoever else wants the core. Measured on two cores: 8 % slower
     # when nothing else runs, and up to five times as fast when two other programs do.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    stop = Stop()
+    stop = Stop(loading=True)
+    jobdir = options.jobdir.resolve()
+    attempt = int(os.environ.get("PEN_ATTEMPT", "1"))
 
     def ask_to_stop(_number: int, _frame: object) -> None:
         stop.requested = True
+        if stop.loading:  # libraries take seconds to load; nothing has begun that could not be left at once
+            if not options.check and not rank_from_environment():
+                note_stop(jobdir, attempt, Disk())
+            os._exit(Exit.STOPPED)
 
     signal.signal(signal.SIGTERM, ask_to_stop)
     signal.signal(signal.SIGINT, ask_to_stop)
-    jobdir = options.jobdir.resolve()
     if options.check:
         return check_job(jobdir, disk=Disk())
     from pen_backend.engine.nn.device import keep_memory  # torch takes seconds to load
 
     keep_memory()
-    return run_job(jobdir, attempt=int(os.environ.get("PEN_ATTEMPT", "1")), disk=Disk(), stop=stop)
+    return run_job(jobdir, attempt=attempt, disk=Disk(), stop=stop)
 
 
 if __name__ == "__main__":

@@ -84,7 +84,7 @@ class EngineProcess:
         assert self.process is not None
         if self.process.poll() is None:
             self.process.terminate()
-        return self.process.wait(20)
+        return self.process.wait(20 + self._settings.get("grace", 0))
 
     def request(self, method: str, path: str, body: object = None, *, headers: Mapping[str, str] | None = None,
                 token: str | None = None) -> Answer:

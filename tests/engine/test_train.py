@@ -117,6 +117,21 @@ def test_a_stop_is_a_checkpoint_and_the_resume_gives_the_same_weights(plain: dic
 
 
 @pytest.mark.slow
+def test_a_trainer_that_still_loads_leaves_at_once(tmp_path: Path) -> None:
+    job = tiny.make_job(tmp_path / "job", tmp_path / "no-model")
+    process = subprocess.Popen([sys.executable, "-P", "-m", "pen_backend.engine.train", str(job)])
+    status = Path(f"/proc/{process.pid}/status")
+    deadline = time.monotonic() + DEADLINE
+    while not int(status.read_text().partition("SigCgt:")[2].split()[0], 16) & 1 << signal.SIGTERM - 1:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    process.terminate()
+
+    assert process.wait(DEADLINE) == Exit.STOPPED
+    assert sorted(path.name for path in job.iterdir()) == ["spec.json", "stopped.json", "train.jsonl"]
+
+
+@pytest.mark.slow
 def test_a_torn_newest_checkpoint_is_passed_over(plain: dict[str, Path], model_folder: Path, tmp_path: Path) -> None:
     job = tiny.make_job(tmp_path / "job", model_folder, checkpoint_seconds=0)
     stop = Stop()

@@ -98,8 +98,9 @@ class JobDirectory:
         write_atomic(self.path / "spec.json", json.dumps(spec, indent=1, ensure_ascii=False).encode(), self.disk)
 
     def begin(self, attempt: int) -> None:
-        """Make ready for an attempt: name it, so that an older one leaves, and forget the last one's error."""
-        self.disk.remove(self.path / "error.json")
+        """Make ready for an attempt: name it, so that an older one leaves, and forget how the last one ended."""
+        for name in ("error.json", "stopped.json"):
+            self.disk.remove(self.path / name)
         write_atomic(self.path / "attempt", f"{attempt}\n".encode(), self.disk)
 
     def read(self, name: str) -> dict[str, Any] | None:

@@ -56,9 +56,10 @@ def rank_from_environment() -> int:
 
 @dataclass(slots=True)
 class Stop:
-    """Whether somebody asked the program to stop; a signal handler sets it."""
+    """Whether somebody asked the program to stop; a signal handler sets it. While LOADING there is nothing to save."""
 
     requested: bool = False
+    loading: bool = False
 
     def check(self) -> None:
         """Leave here if so."""

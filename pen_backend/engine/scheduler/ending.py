@@ -38,7 +38,7 @@ def read_ending(code: int | None, directory: JobDirectory) -> Ending:
     if directory.read("result.json") is not None:
         return Ending("succeeded")
     error = directory.read("error.json") or {}
-    if code == STOPPED:
+    if code == STOPPED or (code is None and directory.read("stopped.json") is not None):
         return Ending("stopped")
     if code in FINAL_EXITS:
         return Ending("failed", {"code": FINAL_EXITS[code],

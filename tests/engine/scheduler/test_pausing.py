@@ -88,6 +88,18 @@ def test_a_trainer_that_paused_while_no_engine_lived_is_no_loss(desk: Desk) -> N
     assert until(desk, job, "paused").attempt == 1
 
 
+def test_a_pause_taken_back_while_the_engine_changes_costs_no_attempt(desk: Desk) -> None:
+    job = desk.running()
+    state.pause(desk.store, job.id)
+    write(desk.runner.newest / "stopped.json", {"attempt": 1})
+    desk.runner.end(None)
+    desk.scheduler = desk.make()
+    state.resume(desk.store, job.id)
+    running = until(desk, job, "running")
+    assert (running.attempt, running.interruption) == (1, None)
+    assert not (desk.runner.newest / "stopped.json").exists()
+
+
 def test_a_trainer_that_dies_while_it_should_pause_is_paused_with_the_attempt_counted(desk: Desk) -> None:
     job = desk.running()
     state.pause(desk.store, job.id)
