@@ -9,7 +9,7 @@ RUN := $(VENV)/bin/python
 export EMACS EMACS_PACKAGE PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint stubs bench base soak clean
+.PHONY: help setup demo test check lint stubs info bench base soak clean
 .DELETE_ON_ERROR:
 
 help:  ## show this list
@@ -44,6 +44,9 @@ lint: $(VENV)/.stamp-test  ## ruff, mypy --strict, byte-compile and checkdoc
 stubs: $(VENV)/.stamp  ## regenerate elisp/pen-rpc-methods.el and prompts/schema.json from the code
 	@$(RUN) -P -m pen_backend.transports.elisp_stubs elisp/pen-rpc-methods.el
 	@$(RUN) -P -m pen_backend.prompts.json_schema prompts/schema.json
+
+info:  ## make docs/pen.info, the manual for Emacs; needs makeinfo (Debian: texinfo)
+	@$(EMACS) -Q --batch docs/pen.org -l ox-texinfo --eval "(org-texinfo-export-to-info)"
 
 bench: $(VENV)/.stamp-test  ## measure the figures; prints a table, writes bench/results.json
 	@$(RUN) -m bench

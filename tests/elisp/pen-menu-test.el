@@ -23,7 +23,7 @@
 (defun pen-menu-test-shown ()
   "Return what the menu shows."
   (unwind-protect
-      (progn (pen-menu)
+      (progn (call-interactively #'pen-menu)
              (with-current-buffer transient--buffer-name
                (buffer-substring-no-properties (point-min) (point-max))))
     (ignore-errors (transient-quit-one))

@@ -8,7 +8,15 @@
 ;;; Code:
 
 (require 'ert)
+(require 'cl-lib)
+(require 'seq)
 (require 'pen)
+
+(defvar pen-block-arguments)
+(defvar pen-org-properties)
+(defvar org-inhibit-startup)
+(declare-function org-mode "org" ())
+(declare-function org-export-as "ox" (backend &rest rest))
 
 (defconst pen-test--elisp (file-name-directory (locate-library "pen"))
   "Where our files are.")
@@ -66,6 +74,78 @@
     (should (equal (substring-no-properties (pen--mode-line)) " Pen:1/3[2 120/400]"))
     (let ((pen-mode-line nil))
       (should (equal (pen--mode-line) " Pen")))))
+
+;;;; Options and the manual
+
+(defun pen-test--options ()
+  "Return every option of ours, (NAME FILE)."
+  (mapcan (lambda (file)
+            (mapcar (lambda (name) (list (intern name) (intern (file-name-base file))))
+                    (pen-test--matches "^(defcustom \\([^ \n]+\\)" file)))
+          (directory-files pen-test--elisp t "\\.el\\'")))
+
+(ert-deftest pen-test-options-are-few-and-customize-loads-them-all ()
+  (let ((options (pen-test--options)))
+    (should (<= (length options) 25))
+    (cl-letf (((symbol-function 'customize-group) #'ignore))
+      (pen-customize))
+    (dolist (option options)
+      (should (custom-variable-p (car option)))
+      (should (assq (car option) (get 'pen 'custom-group)))
+      (should (string-match-p "\\.\\(?:\n\\|\\'\\)" (get (car option) 'variable-documentation))))))
+
+(ert-deftest pen-test-options-with-paths-commands-models-and-keys-are-risky ()
+  (mapc #'require pen-files)
+  (dolist (option (mapcar #'car (pen-test--options)))
+    (when (string-match-p "command\\|directory\\|-model\\|engine\\|-key-\\|libre\\|confirm\\|host\\|url"
+                          (symbol-name option))
+      (should (equal (list option t) (list option (risky-local-variable-p option)))))))
+
+(defun pen-test--manual ()
+  "Return the text of the manual."
+  (with-temp-buffer
+    (insert-file-contents (expand-file-name "../docs/pen.org" pen-test--elisp))
+    (buffer-string)))
+
+(ert-deftest pen-test-the-manual-names-every-command-option-and-header-argument ()
+  (require 'ob-pen)
+  (let ((manual (pen-test--manual)))
+    (dolist (name (append (mapcar (lambda (option) (symbol-name (car option))) (pen-test--options))
+                          (delete "org-babel-execute:pen"
+                                  (pen-test--matches "^(autoload '\\([^ ]+\\)"
+                                                     (expand-file-name "pen.el" pen-test--elisp)))
+                          (mapcar (lambda (argument) (symbol-name (car argument)))
+                                  pen-block-arguments)
+                          (mapcar #'car pen-org-properties)
+                          '("pen-mode" "pen-customize")))
+      (should (string-match-p (concat "[ ~=(]" (regexp-quote name) "[]~=,) \n.]") manual)))))
+
+(ert-deftest pen-test-the-manual-names-nothing-that-is-not-there ()
+  (mapc #'require pen-files)
+  (let ((manual (pen-test--manual)) (start 0))
+    (while (string-match "~\\(\\(?:pen\\|prompt\\|ob\\|org\\)-[a-z-]+\\)~\\|M-x \\([a-z-]+\\)" manual start)
+      (setq start (match-end 0))
+      (let ((symbol (intern (or (match-string 1 manual) (match-string 2 manual)))))
+        (should (or (fboundp symbol) (boundp symbol) (get symbol 'error-conditions)))))))
+
+(ert-deftest pen-test-the-manual-s-keys-are-those-of-the-mode ()
+  (let ((manual (pen-test--manual)) (start 0) (count 0))
+    (while (string-match "\\([a-z-]+\\) (=C-c ; \\(.\\)=)" manual start)
+      (setq start (match-end 0) count (1+ count))
+      (should (equal (list (match-string 2 manual) (intern (match-string 1 manual)))
+                     (list (match-string 2 manual)
+                           (lookup-key pen-command-map (match-string 2 manual))))))
+    (should (> count 7))))
+
+(ert-deftest pen-test-the-manual-becomes-info ()
+  (require 'ox-texinfo)
+  (with-temp-buffer
+    (insert (pen-test--manual))
+    (let ((org-inhibit-startup t) (inhibit-message t))
+      (delay-mode-hooks (org-mode))
+      (let ((texinfo (org-export-as 'texinfo)))
+        (should (string-match-p "@direntry" texinfo))
+        (should (string-match-p "^@chapter Org blocks" texinfo))))))
 
 (provide 'pen-test)
 ;;; pen-test.el ends here
