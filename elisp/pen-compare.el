@@ -359,8 +359,8 @@ TEMPERATURE, MAX-TOKENS and DEADLINE are those of each request."
   (when-let ((rounds (seq-filter (lambda (round) (= 2 (pen-compare-round-ended round)))
                                  (reverse pen-compare--rounds))))
     (kill-new (pen-compare-table pen-compare--models rounds))
-    (message "The table of %d rounds is in the kill ring; %s." (length rounds)
-             (pen-compare-score rounds)))
+    (message "The table of %s is in the kill ring; %s."
+             (pen-prompt--count (length rounds) "round") (pen-compare-score rounds)))
   (quit-window))
 
 ;;;###autoload
@@ -373,8 +373,10 @@ are :models, a list of two names, :rounds, :seed, :judge,
   (interactive (list (pen-read-prompt-name (bound-and-true-p pen-pun-prompt)) nil 'ask))
   (if (not (equal options '(ask)))
       (apply #'pen-compare--wait prompt arguments options)
-    (let ((base (or (pen-read-model) (user-error "Name the base, such as pen-tiny")))
-          (tuned (or (pen-read-model) (user-error "Name the model to compare it with"))))
+    (let ((base (or (pen-read-model "Base")
+                    (user-error "Name the base to compare with, such as pen-tiny; TAB shows all models")))
+          (tuned (or (pen-read-model "Tuned" (bound-and-true-p pen-default-model))
+                     (user-error "Name the model to compare with the base; TAB shows all models"))))
       (pen-compare-models prompt base tuned))))
 
 (provide 'pen-compare)

@@ -49,11 +49,13 @@
                   "")
                 (car (split-string (or (plist-get definition :description) "") "\n")))))
 
-(defun pen-read-model ()
-  "Ask for the name of a model; nil if nothing is typed."
-  (let ((name (pen-read--name 'pen-model "Model" "the newest tuned"
+(defun pen-read-model (&optional prompt default)
+  "Ask for the name of a model with PROMPT; nil if nothing is typed.
+Without PROMPT nothing typed means the newest tuned, else DEFAULT."
+  (let ((name (pen-read--name 'pen-model (or prompt "Model")
+                              (if prompt default "the newest tuned")
                               #'pen-rpc-models-list :id #'pen-read--model-affixes)))
-    (and (not (member name '("the newest tuned" ""))) name)))
+    (and (not (member name '("the newest tuned" "" nil))) name)))
 
 (defun pen-read--model-affixes (model)
   "Return what stands before and after the name of MODEL in a list."

@@ -117,6 +117,16 @@
                              "| 1 | 1 | a \\vert{} b c | a \\vert{} b c | tuned |\n|-\n"
                              "| win rate | | | 100 % | tuned 1, base 0, ties 0: win rate 100 % |\n"))))))
 
+(ert-deftest pen-compare-test-asks-for-the-base-and-then-for-the-tuned-one ()
+  (pen-rpc-fake-with '(("models-list" value nil) ("prompts-list" value nil))
+    (let ((pen-default-model "ft:x") (answers '("" "pen-tiny" "ft:x")) asked)
+      (cl-letf (((symbol-function 'completing-read)
+                 (lambda (prompt &rest _) (push prompt asked) (pop answers)))
+                ((symbol-function 'pen-compare-models) (lambda (&rest models) (push models asked))))
+        (should-error (funcall-interactively #'pen-compare "puns" nil 'ask) :type 'user-error)
+        (funcall-interactively #'pen-compare "puns" nil 'ask))
+      (should (equal asked '(("puns" "pen-tiny" "ft:x") "Tuned (default ft:x): " "Base: " "Base: "))))))
+
 (ert-deftest pen-compare-test-killing-the-buffer-stops-both ()
   (pen-rpc-fake-with '(("completions-start" events (delta :index 0 :text "for ever")))
     (save-window-excursion
