@@ -82,6 +82,8 @@
 
 ;;;; Declarations
 
+(declare-function org-element-type "org-element" (element))
+(declare-function org-element-context "org-element" (&optional element))
 (defvar org-export-current-backend)
 (defvar org-babel-exp-reference-buffer)
 (declare-function org-babel--get-vars "ob-core" (params))
@@ -127,7 +129,9 @@ Org gives every block the session \"none\"."
        (user-error "The header argument :%s has no value; give it one or remove it" name))
       ('texts (cond ((consp value) (mapcar (lambda (each) (format "%s" each)) value))
                     ((eq (car argument) :models) (split-string (format "%s" value) "[ ,]+" t))
-                    (t (pen-org-value (format "%s" value) 'texts (concat ":" name)))))
+                    ((string-prefix-p "\"" (format "%s" value)) ; several: org read none
+                     (pen-org-value value 'texts (concat ":" name)))
+                    (t (list (format "%s" value)))))
       ('numbers (if (consp value) value
                   (pen-dataset-option-value argument (format "%s" value))))
       ('file (expand-file-name value))
@@ -259,7 +263,6 @@ the same goes for org, else it is a link."
 
 (defun pen-block--run (task block params)
   "Run TASK of BLOCK with PARAMS in the background; return what stands there now."
-  (barf-if-buffer-read-only)
   (pen-block-begin block (lambda () (pen-block-task-stop task)))
   (pen-block-task-start
    task
@@ -278,11 +281,17 @@ the same goes for org, else it is a link."
 (defun org-babel-execute:pen (body params)
   "Ask for what the block with BODY and header arguments PARAMS is about.
 Return its result or, in the background, what stands for it until then."
-  (let* ((block (and (pen-block--background-p params) (pen-block-at-point params)))
+  (let* ((block (pen-block-at-point params))
          (task (pen-block--task body params)))
-    (if block
+    (when (and block buffer-read-only (not (pen-block-unseen-p params)))
+      (user-error "This buffer is read-only, so no result can be written; C-x C-q makes it writable"))
+    (if (and block (pen-block--background-p params))
         (pen-block--run task block params)
-      (pen-block--result task (pen-block--wait task) params))))
+      (let ((result (pen-block--result task (pen-block--wait task) params)))
+        (if (and (stringp result)
+                 (eq 'inline-src-block (org-element-type (org-element-context))))
+            (pen-block-line result)     ; org takes no other there
+          result)))))
 
 (provide 'ob-pen)
 ;;; ob-pen.el ends here

@@ -174,6 +174,10 @@ same place."
 
 ;;;; Functions: its result
 
+(defun pen-block-unseen-p (params)
+  "Return non-nil if a block with PARAMS puts no result below it."
+  (seq-intersection '("none" "silent") (cdr (assq :result-params params))))
+
 (defun pen-block-finish (block value)
   "Put VALUE, as of an execute function or the name of a file, below BLOCK."
   (when (pen-block--forget block)
@@ -191,20 +195,27 @@ same place."
 
 (defun pen-block--land (block value note)
   "Put VALUE below BLOCK; a NOTE is neither a file's name nor worth keeping.
-If BLOCK is no more, log VALUE."
+If BLOCK is no more, log VALUE; one that has :results silent says it."
+  (let ((results (cdr (assq :result-params (pen-block-params block)))))
+    (cond ((member "none" results))
+          ((member "silent" results) (message "%s" value))
+          ((not (pen-block--write block value note)) (pen-block--log block value)))))
+
+(defun pen-block--write (block value note)
+  "Put VALUE below BLOCK, unless that changed; return non-nil if it is there.
+NOTE is as in `pen-block--land'."
   (let ((buffer (marker-buffer (pen-block-marker block))))
-    (unless (and (buffer-live-p buffer)
-                 (with-current-buffer buffer
-                   (org-with-wide-buffer
-                    (and (pen-block--there-p block)
-                         (condition-case err
-                             (progn (goto-char (pen-block-marker block))
-                                    (pen-block--insert-result block value note)
-                                    t)
-                           (error (pen-rpc-log "No result was written into %s: %s" buffer
-                                               (error-message-string err))
-                                  nil))))))
-      (pen-block--log block value))))
+    (when (buffer-live-p buffer)
+      (with-current-buffer buffer
+        (org-with-wide-buffer
+         (and (pen-block--there-p block)
+              (condition-case err
+                  (progn (goto-char (pen-block-marker block))
+                         (pen-block--insert-result block value note)
+                         t)
+                (error (pen-rpc-log "No result was written into %s: %s" buffer
+                                    (error-message-string err))
+                       nil))))))))
 
 (defun pen-block--insert-result (block value note)
   "Put VALUE below BLOCK, where point is; a NOTE is no file and not cached."

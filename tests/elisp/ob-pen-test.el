@@ -53,6 +53,10 @@ TABLE answers before the fixture's definitions do."
     (org-babel-execute-src-block)
     (pen-rpc-fake-last "completions-start")))
 
+(defun ob-pen-test-read (file)
+  "Return the text of FILE."
+  (with-temp-buffer (insert-file-contents file) (buffer-string)))
+
 (defun ob-pen-test-result ()
   "Return what stands below the block, without the line #+RESULTS."
   (save-excursion
@@ -78,6 +82,11 @@ TABLE answers before the fixture's definitions do."
                   ":prompt greet :model m :n 3 :temperature 0.5 :max-tokens 9 :seed 4 :stop \"END\"" "")
                  '(:prompt "greet" :values nil :model "m" :n 3 :temperature 0.5 :max-tokens 9
                            :seed 4 :stop ("END")))))
+
+(ert-deftest ob-pen-test-texts-to-stop-at-are-one-or-several ()
+  (pcase-dolist (`(,header . ,texts) '(("\"\\n\"" "\n") ("END" "END") ("'(\"a\" \"\\n\")" "a" "\n")))
+    (should (equal (plist-get (ob-pen-test-asked (concat ":prompt greet :stop " header) "") :stop)
+                   texts))))
 
 (ert-deftest ob-pen-test-a-header-goes-before-a-property-and-that-before-an-option ()
   (let ((text "* A\n:PROPERTIES:\n:PEN_MODEL: theirs\n:PEN_PROMPT: greet\n:END:\n** B\n")
@@ -151,6 +160,39 @@ TABLE answers before the fixture's definitions do."
         (should (equal (buffer-string) before)))
       (should (string-match-p "a pun" (with-current-buffer "*pen-log*" (buffer-string)))))))
 
+(ert-deftest ob-pen-test-a-read-only-buffer-is-refused-before-anything-is-asked ()
+  (ob-pen-test-with (ob-pen-test-block ":prompt old") nil
+    (setq buffer-read-only t)
+    (pen-fixture-refused (ob-pen-test-background))
+    (should (eq 'none (pen-rpc-fake-last "completions-start")))))
+
+(ert-deftest ob-pen-test-no-result-is-put-where-none-is-wanted ()
+  (dolist (results '("none" "silent"))
+    (ob-pen-test-with (ob-pen-test-block (concat ":prompt old :results " results)) nil
+      (let ((before (buffer-string)))
+        (ob-pen-test-background)
+        (ob-pen-test-settle)
+        (should (equal (buffer-string) before))))))
+
+(ert-deftest ob-pen-test-an-indirect-buffer-may-be-killed-meanwhile ()
+  (ob-pen-test-with (ob-pen-test-block ":prompt old") nil
+    (let ((indirect (make-indirect-buffer (current-buffer) "ob-pen-test-indirect" t)))
+      (with-current-buffer indirect
+        (ob-pen-test-background))
+      (kill-buffer indirect))
+    (ob-pen-test-settle)
+    (should (equal (ob-pen-test-result) ":results:\na pun\n:end:"))))
+
+(ert-deftest ob-pen-test-an-inline-block-has-its-result-in-the-line ()
+  (ob-pen-test-with (concat "say src_pen[:prompt old]{hello} now\n" (ob-pen-test-block ":prompt old"))
+      (list (list "completions-start" 'events (pen-fixture-done "a\npun")))
+    (goto-char (point-min))
+    (search-forward "src_")
+    (let ((noninteractive nil))
+      (org-babel-execute-src-block))
+    (should (string-match-p "^say src_pen\\[:prompt old\\]{hello} {{{results(.*a pun.*)}}} now$"
+                            (buffer-string)))))
+
 (ert-deftest ob-pen-test-a-killed-buffer-is-no-error ()
   (ob-pen-test-with (ob-pen-test-block ":prompt old") nil
     (let ((buffer (generate-new-buffer "ob-pen-test")) (text (buffer-string)))
@@ -183,15 +225,13 @@ TABLE answers before the fixture's definitions do."
   (let ((file (make-temp-file "ob-pen-test-" nil ".txt")))
     (dolist (results '("" ":results file"))
       (write-region "" nil file nil 'silent)
-        (ob-pen-test-with (ob-pen-test-block (format ":prompt old %s :file %s" results file)) nil
-          (ob-pen-test-background)
-          (should (equal "" (with-temp-buffer (insert-file-contents file) (buffer-string))))
-          (ob-pen-test-settle)
-          (should (equal "a pun" (with-temp-buffer (insert-file-contents file)
-                                                   (string-trim (buffer-string)))))
-          (should (string-match-p (regexp-quote (format "[[file:%s]]" file))
-                                  (ob-pen-test-result)))
-          (should-not (string-match-p "running" (buffer-string)))))
+      (ob-pen-test-with (ob-pen-test-block (format ":prompt old %s :file %s" results file)) nil
+        (ob-pen-test-background)
+        (should (equal "" (ob-pen-test-read file)))
+        (ob-pen-test-settle)
+        (should (equal "a pun\n" (ob-pen-test-read file)))
+        (should (string-match-p (regexp-quote (format "[[file:%s]]" file)) (ob-pen-test-result)))
+        (should-not (string-match-p "running" (buffer-string)))))
     (delete-file file)))
 
 (ert-deftest ob-pen-test-it-waits-in-batch-in-an-export-for-others-and-if-told ()
