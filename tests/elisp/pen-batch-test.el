@@ -12,6 +12,9 @@
 (require 'pen-rpc-fake)
 (require 'pen-batch)
 
+(defvar org-confirm-babel-evaluate)
+(declare-function org-mode "org" ())
+
 (defun pen-batch-test--code (condition)
   "Return the exit code when CONDITION is signalled."
   (cl-letf (((symbol-function 'pen-batch--say) #'ignore))
@@ -88,6 +91,44 @@
     (should (equal (pen-batch--definition "mine.yaml") "/tmp/mine.yaml"))
     (should (equal (pen-batch--definition "prompts/mine") "/tmp/prompts/mine"))
     (should (equal (pen-batch--definition "pun-complete") "pun-complete"))))
+
+(defun pen-batch-test--consent (header options)
+  "Return whether a block with HEADER may run with OPTIONS."
+  (with-temp-buffer
+    (delay-mode-hooks (org-mode))
+    (insert "#+begin_src pen " header "\n#+end_src\n")
+    (goto-char (point-min))
+    (condition-case nil
+        (progn (pen-batch--consent options) t)
+      (pen-refused-error nil))))
+
+(ert-deftest pen-batch-test-a-block-runs-if-org-would-not-ask-or-somebody-said-yes ()
+  (require 'ob-pen)
+  (let ((org-confirm-babel-evaluate t))
+    (should-not (pen-batch-test--consent "" nil))
+    (should (pen-batch-test--consent "" '(:yes t)))
+    (should-not (pen-batch-test--consent ":eval query" '(:yes t)))
+    (should (pen-batch-test--consent ":eval no" nil)))
+  (let ((org-confirm-babel-evaluate (lambda (language _) (equal language "sh"))))
+    (should (pen-batch-test--consent "" nil))))
+
+(ert-deftest pen-batch-test-yes-answers-for-no-other-language ()
+  (require 'ob-pen)
+  (let ((org-confirm-babel-evaluate t) asked)
+    (cl-letf (((symbol-function 'org-babel-execute-src-block)
+               (lambda () (setq asked (mapcar (lambda (language)
+                                                (funcall org-confirm-babel-evaluate language ""))
+                                              '("pen" "sh"))))))
+      (with-temp-buffer
+        (delay-mode-hooks (org-mode))
+        (insert "#+begin_src pen\n#+end_src\n")
+        (goto-char (point-min))
+        (should-not (pen-batch--execute-block "f.org" '(:yes t)))))
+    (should (equal asked '(nil t)))
+    (should (eq t org-confirm-babel-evaluate))))
+
+(ert-deftest pen-batch-test-a-code-can-be-thrown-after-everything-was-said ()
+  (should (= 2 (pen-batch--run (lambda () (throw 'pen-batch-code 2))))))
 
 (provide 'pen-batch-test)
 ;;; pen-batch-test.el ends here
