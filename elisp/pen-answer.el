@@ -180,13 +180,15 @@ If it has more than ENOUGH characters, its beginning will do."
     (max (length (pen-answer-candidates answer))
          (or (pen-answer-expected answer) 1))))
 
-(defun pen-answer-step (answer step)
-  "Show the candidate of ANSWER that is STEP further."
+(defun pen-answer-step (answer step again)
+  "Show the candidate of ANSWER that is STEP further.
+AGAIN says how to get others, when all that were asked for are there."
   (let* ((candidates (pen-answer-candidates answer))
          (count (length candidates)))
     (when (< count 2)
       (user-error "There is no other candidate%s"
-                  (if (pen-answer-done answer) "; ask again for new ones" " yet")))
+                  (if (pen-answer-done answer) (concat "; " again)
+                    " yet; wait for it")))
     (setf (pen-answer-index answer)
           (car (nth (mod (+ (pen-answer-place answer) step) count) candidates)))
     (pen-redraw-now (pen-answer-redraw answer))))

@@ -80,10 +80,12 @@ as the method datasets-plan has them; :text and :where are for people.")
 ;;;; Functions
 
 (defun pen-dataset-say (format &rest args)
-  "Show only what FORMAT and ARGS say."
-  (let ((inhibit-read-only t))
+  "Show only what FORMAT and ARGS say, in lines that fit."
+  (let ((inhibit-read-only t)
+        (fill-column (pen-dataset--width)))
     (erase-buffer)
-    (insert (apply #'format format args) "\n")))
+    (insert (apply #'format format args) "\n")
+    (fill-region (point-min) (point-max))))
 
 (defun pen-dataset-draw ()
   "Draw the plan of this buffer; stay at the row or line at point."

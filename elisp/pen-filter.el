@@ -243,7 +243,8 @@ If it has more than ENOUGH characters, the beginning will do."
 (defun pen-filter-next (&optional step)
   "Show the next candidate, or the one STEP further."
   (interactive)
-  (pen-answer-step (pen-filter--here) (or step 1)))
+  (pen-answer-step (pen-filter--here) (or step 1)
+                   "reject with C-c C-k and run the prompt again for new ones"))
 
 (defun pen-filter-previous ()
   "Show the previous candidate."

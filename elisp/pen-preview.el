@@ -237,7 +237,7 @@ If it has more than ENOUGH characters, the beginning will do."
   (let ((preview (pen-preview--here)))
     (unless (zerop (pen-preview-taken preview))
       (user-error "Words of this candidate are in the buffer; accept or reject it first"))
-    (pen-answer-step preview (or step 1))))
+    (pen-answer-step preview (or step 1) "C-c ; g asks again for new ones")))
 
 (defun pen-preview-previous ()
   "Show the previous candidate."

@@ -50,6 +50,16 @@
 
 ;;;; The screen
 
+(ert-deftest pen-dataset-test-a-long-error-is-shown-to-its-end ()
+  (pen-dataset-test-with (list (list "datasets-plan" 'events
+                                     (list 'error :kind 'data :hint "Do this."
+                                           :message (string-join (make-list 60 "words") " "))))
+    (should (string-match-p "words\\.[ \n]Do[ \n]this\\." (pen-dataset-test-text)))
+    (goto-char (point-min))
+    (while (not (eobp))
+      (should (<= (- (line-end-position) (point)) (pen-dataset--width)))
+      (forward-line 1))))
+
 (ert-deftest pen-dataset-test-n-and-p-walk-the-findings ()
   (pen-dataset-test-with (pen-dataset-test-answer (pen-dataset-test-plan))
     (pen-dataset-test-press "n")

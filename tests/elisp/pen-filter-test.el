@@ -62,6 +62,12 @@
     (pen-filter-test-see filter "new [1/2…]")
     (should-not (overlay-get (pen-filter-overlay filter) 'face))))
 
+(ert-deftest pen-filter-test-no-other-candidate-says-how-to-get-one ()
+  (pen-filter-test-with "top\nold" (list (pen-fixture-done "new"))
+    (pen-filter-test-see filter "new [1/1]")
+    (should (equal (cadr (should-error (pen-fixture-press "C-c C-n") :type 'user-error))
+                   "There is no other candidate; reject with C-c C-k and run the prompt again for new ones"))))
+
 (ert-deftest pen-filter-test-accept-is-one-undo-and-keeps-the-line-ends ()
   (pen-filter-test-with "top\nold\n\n" (list (pen-fixture-done "new\nlines"))
     (pen-filter-test-see filter "new\nlines [1/1]\n\n")
