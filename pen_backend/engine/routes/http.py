@@ -121,8 +121,8 @@ def query(request: Request, *known: str, maps: tuple[str, ...] = ()) -> dict[str
     """Read the query's parameters; an unknown one is refused with the nearest name."""
     found = {}
     for key, value in request.query_params.multi_items():
-        name = key.partition("[")[0] if key.endswith("]") else key
-        if key not in known and name not in maps:
+        is_map = key.endswith("]") and key.partition("[")[0] in maps
+        if key not in known and not is_map:
             raise unknown_parameter(key, (*known, *maps))
         found[key] = value
     return found

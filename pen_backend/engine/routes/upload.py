@@ -37,6 +37,7 @@ class Form:
         self._data = bytearray()
         self._writer: BlobWriter | None = None
         self._in_file = False
+        self._ended = False
 
     def parser(self, boundary: bytes) -> MultipartParser:
         """Make the parser that fills this form."""
@@ -44,10 +45,13 @@ class Form:
             "on_part_begin": self._begin, "on_part_data": self._content, "on_part_end": self._end,
             "on_header_field": lambda data, start, end: self._add_header(0, data[start:end]),
             "on_header_value": lambda data, start, end: self._add_header(1, data[start:end]),
-            "on_header_end": self._header_end, "on_headers_finished": self._opened})
+            "on_header_end": self._header_end, "on_headers_finished": self._opened,
+            "on_end": self._close})
 
     def finish(self) -> None:
-        """Make the file durable; a form without one is refused."""
+        """Make the file durable; a form without one is refused, and one that is not whole."""
+        if not self._ended:
+            raise invalid_value(None, "The form is cut off: the boundary that ends it is missing. Send it again.")
         if self._writer is None:
             raise ApiError(400, "missing_required_parameter", "The parameter 'file' is required.", param="file")
         self.bytes = self._writer.bytes
@@ -64,6 +68,9 @@ class Form:
             raise invalid_value(None, f"The form has more than {PART_LIMIT} parts.")
         self._headers.clear()
         self._data.clear()
+
+    def _close(self) -> None:
+        self._ended = True
 
     def _add_header(self, which: int, data: bytes) -> None:
         self._header[which] += data

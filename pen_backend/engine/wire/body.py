@@ -66,7 +66,9 @@ def _refusal(model: type[BaseModel], errors: list[ErrorDetails], prefix: str) ->
     if error["type"] == "missing":
         return ApiError(400, "missing_required_parameter", f"The parameter '{param}' is required.", param=param)
     if error["type"] == "value_error":  # one of our own validators: its sentence is complete
-        return invalid_value(param, error["msg"].removeprefix("Value error, "))
+        message = error["msg"].removeprefix("Value error, ")
+        about = message.split("'")[1] if message.startswith("'") else ""
+        return invalid_value(prefix + about if not path and about in model.model_fields else param, message)
     description = holder.model_fields[path[-1]].description if path else None
     return invalid_value(param, f"'{param}' must be {description}." if description else f"'{param}': {error['msg']}.")
 

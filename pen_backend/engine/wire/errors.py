@@ -39,14 +39,14 @@ def unsupported_parameter(param: str, message: str) -> ApiError:
 
 def unknown_parameter(name: str, known: Iterable[str], *, param: str | None = None) -> ApiError:
     """Say that nobody knows this parameter, with the nearest name that exists."""
-    message = f"Unknown parameter '{param or name}'{nearest(name, known)}."
+    message = f"Unknown parameter '{param or name}'{nearest(name, known)}"
     return ApiError(400, "unknown_parameter", message, param=param or name)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Suggest the known name most like NAME, as the end of a sentence, or nothing."""
+    """Suggest the known name most like NAME, as the end of a sentence, or end it."""
     found = difflib.get_close_matches(name, list(known), n=1)
-    return f"; did you mean '{found[0]}'?" if found else ""
+    return f"; did you mean '{found[0]}'?" if found else "."
 
 
 def not_found(kind: str, identifier: str) -> ApiError:
@@ -59,7 +59,7 @@ def unknown_model(name: str, known: list[str]) -> ApiError:
     """Say that there is no such model, and which are."""
     listed = ", ".join(known[:8]) or "none"
     short = name if len(name) <= 80 else name[:77] + "…"
-    return ApiError(404, "model_not_found", f"There is no model '{short}'{nearest(name, known)}; there are: {listed}.",
+    return ApiError(404, "model_not_found", f"There is no model '{short}'{nearest(name, known)} There are: {listed}.",
                     param="model")
 
 

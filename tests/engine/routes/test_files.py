@@ -81,7 +81,9 @@ def test_a_file_may_expire(served: EngineProcess) -> None:
 @pytest.mark.parametrize("body", [
     b"", b"no form at all", b"--x\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\ntext\r\n--x--\r\n",
     b"--x\r\nContent-Disposition: form-data; name=\"purpose\"\r\n\r\nfine-tune\r\n--x--\r\n",
-    b"--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nb\r\n" * 10_000 + b"--x--\r\n"])
+    b"--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nb\r\n" * 10_000 + b"--x--\r\n",
+    b"--x\r\nContent-Disposition: form-data; name=\"purpose\"\r\n\r\nbatch\r\n"
+    b"--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\ncut off"])
 def test_forms_that_are_no_upload_are_400(served: EngineProcess, body: bytes) -> None:
     before = blobs(served)
     found = served.request("POST", "/v1/files", body, headers={"Content-Type": "multipart/form-data; boundary=x"})

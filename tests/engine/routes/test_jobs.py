@@ -224,6 +224,7 @@ def test_an_upload_to_a_full_disk_leaves_nothing(tmp_path: Path, bases: Path) ->
 @pytest.mark.slow
 def test_jobs_are_found_by_metadata_and_by_page(served: EngineProcess) -> None:
     made = [served.create_job({"steps": 1}, metadata={"mark": "x y"})["id"] for _ in range(3)]
+    assert served.request("GET", f"{JOBS}?metadata=x").code == "unknown_parameter"
     found = served.get(f"{JOBS}?metadata[mark]=x%20y&limit=2")
     assert [each["id"] for each in found["data"]] == made[:0:-1]
     assert found["has_more"]

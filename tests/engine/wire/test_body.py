@@ -40,7 +40,9 @@ def test_any_bytes_are_an_object_or_an_api_error(data: bytes) -> None:
     ({"model": "m", "prompt": "a", "stream_options": {"include_usage": 1}, "stream": True},
      "stream_options.include_usage", "invalid_value"),
     ({"model": "m", "prompt": "a", "max_token": 5}, "max_token", "unknown_parameter"),
-    ({"model": "m", "prompt": "a", "best_of": 2, "n": 3}, None, "invalid_value")])
+    ({"model": "m", "prompt": "a", "best_of": 2, "n": 3}, "best_of", "invalid_value"),
+    ({"model": "m", "prompt": "a", "stop": ["a"] * 5}, "stop", "invalid_value"),
+    ({"model": "m", "prompt": "a", "stream_options": {}}, "stream_options", "invalid_value")])
 def test_the_error_names_the_parameter(value: dict[str, object], param: str | None, code: str) -> None:
     with pytest.raises(ApiError) as caught:
         check(CompletionRequest, value)
@@ -48,7 +50,7 @@ def test_the_error_names_the_parameter(value: dict[str, object], param: str | No
 
 
 def test_an_unknown_key_comes_with_the_nearest_name() -> None:
-    with pytest.raises(ApiError, match="did you mean 'max_tokens'"):
+    with pytest.raises(ApiError, match=r"^Unknown parameter 'max_token'; did you mean 'max_tokens'\?$"):
         check(CompletionRequest, {"model": "m", "prompt": "a", "max_token": 5})
 
 
