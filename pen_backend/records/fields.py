@@ -11,6 +11,8 @@ from pen_backend.records.example import bad
 
 _KINDS = {"dict": "an object", "list": "a list", "str": "a text", "bool": "a truth value", "NoneType": "nothing"}
 _LONGEST_NAME = 30
+LARGEST_WEIGHT = 1e9
+"""Weights are 32-bit numbers where they meet losses; those far above or below would leave them."""
 
 
 def text_of(row: Mapping[str, object], key: str, where: str, around: str = "") -> str:
@@ -34,6 +36,9 @@ def weight_of(value: object, name: str, where: str, pointer: str) -> float:
     if not (math.isfinite(value) and value >= 0):
         raise bad("weights-value", f"{name} is {value}", where=where, pointer=pointer,
                   hint="a weight is a finite number >= 0")
+    if value and not 1 / LARGEST_WEIGHT <= value <= LARGEST_WEIGHT:
+        raise bad("weights-value", f"{name} is {value:.6g}", where=where, pointer=pointer,
+                  hint=f"a weight that is not 0 is a number from {1 / LARGEST_WEIGHT:g} to {LARGEST_WEIGHT:g}")
     return float(value)
 
 
