@@ -55,7 +55,7 @@ def read_request(frame: Mapping[str, Any], vocabulary: Vocabulary, context_lengt
     n = _given(frame, "n", 1)
     given, is_chat = frame.get("prompts"), frame.get("messages") is not None
     prompts = (_chat_prompt(frame, chat, context_length),) if is_chat else \
-        tuple(_prompt(item, vocabulary) for item in ([""] if given is None else given))
+        tuple(_prompt(item, vocabulary, context_length) for item in ([""] if given is None else given))
     max_tokens = _given(frame, "max_tokens", context_length - len(prompts[0].ids) if is_chat else 16)
     for prompt in prompts:
         if len(prompt.ids) + max_tokens > context_length:
@@ -77,8 +77,11 @@ def read_request(frame: Mapping[str, Any], vocabulary: Vocabulary, context_lengt
             seed=secrets.randbits(63) if seed is None else seed))
 
 
-def _prompt(item: str | list[int], vocabulary: Vocabulary) -> Prompt:
+def _prompt(item: str | list[int], vocabulary: Vocabulary, context_length: int) -> Prompt:
     if isinstance(item, str):
+        if len(item) > context_length and (least := vocabulary.least_tokens(item)) > context_length:
+            raise RequestError("context_length_exceeded", f"The prompt has at least {least} tokens, above the model's "
+                               f"context of {context_length} tokens.", "prompt")
         ids = vocabulary.prompt_ids(item)
         return Prompt(tuple(ids), len(vocabulary.begins(has_prompt=len(ids) > 1)), item)
     _in_vocabulary(item, vocabulary, "prompt")

@@ -56,6 +56,7 @@ class Vocabulary:
         self.special: frozenset[int] = frozenset(i for i, token in added.items() if token.special)
         self.reserved: tuple[str, ...] = tuple(token.content for token in added.values() if token.special)
         self._added = {i: token.content.encode() for i, token in added.items()}
+        self._longest: int | None = None  # bytes of a token; counted when it is asked for
         self._byte_level = _is_byte_level(json.loads(self._tokenizer.to_str())["decoder"])
 
     def encode(self, text: str) -> list[int]:
@@ -82,6 +83,14 @@ class Vocabulary:
         """Encode what a model is to continue; nothing at all becomes the beginning of a text."""
         ids = self.encode(text)
         return [self._beginning(), *ids] if self.starts_with_bos or not ids else ids
+
+    def least_tokens(self, text: str) -> int:
+        """Count the fewest tokens TEXT can have, without the minutes that encoding megabytes takes; 0 if unknown."""
+        if not self._byte_level or self._tokenizer.normalizer is not None:
+            return 0
+        if self._longest is None:
+            self._longest = max(len(self.token_bytes(token)) for token in range(self._tokenizer.get_vocab_size()))
+        return -(-len(text.encode()) // self._longest)
 
     def begins(self, *, has_prompt: bool) -> list[int]:
         """Return what a training example begins with, the same that `prompt_ids` puts before its prompt."""

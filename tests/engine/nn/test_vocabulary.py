@@ -27,6 +27,12 @@ def test_a_text_alone_begins_with_the_beginning_of_text_token_as_an_empty_reques
     assert vocabulary.prompt_ids("x") == vocabulary.encode("x")
 
 
+@given(TEXTS)
+def test_no_text_has_fewer_tokens_than_the_least(vocabulary: Vocabulary, text: str) -> None:
+    assert vocabulary.least_tokens(text) <= len(vocabulary.encode(text))
+    assert vocabulary.least_tokens(text * 100) >= len(text)
+
+
 def test_padding_is_never_a_token_that_ends(vocabulary: Vocabulary) -> None:
     assert vocabulary.pad not in vocabulary.ends
 
