@@ -80,7 +80,7 @@ class Evaluate:
 
 @dataclass(frozen=True, slots=True)
 class Classification:
-    """Class metrics at epoch ends: of so many classes, or of two with one of interest."""
+    """Class metrics at each evaluation: of so many classes, or of two with one of interest."""
 
     n_classes: int | None = None
     positive_class: str | None = None

@@ -23,12 +23,11 @@ def due_validation(run: Run) -> dict[str, float]:
     everything = range(len(run.valid.examples))
     if evaluate and evaluate.every and run.step % evaluate.every == 0:
         sample = pick(len(everything), evaluate.sample, run.spec.seed, "validation")
-        figures |= validate(run, sample, "valid")
+        figures |= validate(run, sample, "valid") | classified(run, sample)
     run.best.note(judged(figures, run.spec), run.step, run.spec.early_stopping)
     if run.plan.ends_epoch(run.step) or run.best.stopped:
         figures |= validate(run, list(everything), "full_valid")
-        if run.classes:
-            figures |= {f"classification/{name}": value for name, value in classify(run, run.classes).items()}
+        figures |= classified(run, list(everything))
         run.best.note(judged(figures, run.spec), run.step, run.spec.early_stopping)
     return figures
 
@@ -46,11 +45,18 @@ def validate(run: Run, numbers: list[int], prefix: str) -> dict[str, float]:
     return totals.figures(prefix, sum(examples[i].weight_sum for i in numbers))
 
 
+def classified(run: Run, numbers: list[int]) -> dict[str, float]:
+    """Measure how well the classes of some of the validation examples are told, if the job has classes."""
+    found = classify(run, run.classes, numbers) if run.classes else {}
+    return {f"classification/{name}": value for name, value in found.items()}
+
+
 @torch.no_grad()
-def classify(run: Run, classes: Classes) -> dict[str, float]:
-    """Measure which class is likeliest where the prompts of the validation examples end."""
+def classify(run: Run, classes: Classes, numbers: list[int]) -> dict[str, float]:
+    """Measure which class is likeliest where the prompts of some of the validation examples end."""
     assert run.valid is not None  # noqa: S101 - there are no classes without
-    prompts = [_ask(example) for example in run.valid.examples]
+    asked_for = [run.valid.examples[i] for i in numbers]
+    prompts = [_ask(example) for example in asked_for]
     first_tokens = torch.tensor(classes.first_tokens, device=run.device.torch)
     truth: list[int] = []
     shares: list[list[float]] = []
@@ -59,7 +65,7 @@ def classify(run: Run, classes: Classes) -> dict[str, float]:
         asked = collate([prompts[i] for i in batch], run.vocabulary.pad, run.device.torch)
         logits = run.loss.logits(asked, asked.weights[:, 1:] > 0)[:, first_tokens]  # (B, classes)
         shares += logits.float().softmax(-1).tolist()
-        truth += [classes.of(run.valid.examples[i]) for i in batch]
+        truth += [classes.of(asked_for[i]) for i in batch]
     if classes.positive is None or run.spec.classification is None:
         return multiclass(truth, [row.index(max(row)) for row in shares])
     return binary([one == classes.positive for one in truth], [row[classes.positive] for row in shares],

@@ -54,11 +54,11 @@ def test_windows_resume_to_the_same_weights(model_folder: Path, tmp_path: Path) 
 @pytest.mark.parametrize(("asked", "names"), [
     ({"n_classes": 2}, ["accuracy", "weighted_f1_score"]),
     ({"positive_class": "1", "betas": [1, 2]}, ["accuracy", "precision", "recall", "auroc", "auprc", "f1.0", "f2.0"])])
-def test_classes_are_learned_and_measured_at_the_end_of_each_epoch(model_folder: Path, tmp_path: Path,
-                                                                   asked: dict[str, Any], names: list[str]) -> None:
+def test_classes_are_learned_and_measured_at_each_evaluation(model_folder: Path, tmp_path: Path, asked: dict[str, Any],
+                                                             names: list[str]) -> None:
     lines = [{"prompt": f"{'surely' if i % 2 else 'what'} {i} ->", "completion": str(i % 2)} for i in range(32)]
     job = tiny.make_job(tmp_path / "job", model_folder, lines, valid=lines[:10], n_epochs=12, learning_rate=1e-2,
-                        classification=asked)
+                        classification=asked, evaluate={"every": 3, "sample": 6, "batch_size": None})
 
     assert check_job(job, disk=QuickDisk()) == Exit.DONE
     assert train(job) == Exit.DONE
@@ -68,7 +68,7 @@ def test_classes_are_learned_and_measured_at_the_end_of_each_epoch(model_folder:
     assert set(found) == set(names)
     assert all(value == 1 for value in found.values())
     measured = [event["step"] for event in tiny.events(job, "metrics") if "classification/accuracy" in event["data"]]
-    assert measured == list(range(4, 49, 4))
+    assert measured == sorted({*range(4, 49, 4), *range(3, 49, 3)})
     header = (job / "compiled_results.csv").read_text().splitlines()[0]
     assert header.endswith(",".join(f"classification/{name}" for name in names))
 
