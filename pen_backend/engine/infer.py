@@ -209,11 +209,13 @@ class Worker:
             self._leave(request_id)
         self._preparing.discard(request_id or "")
         failure = error if isinstance(error, RequestError) else from_exception(error)
+        message = failure.message
         if failure.code == "internal_error":
             traceback.print_exception(error)
+            message = f"The model could not answer ({type(error).__name__}); worker.log in the engine's directory " \
+                      "has the details."
         whom = {"model": model} if request_id is None else {"id": request_id}
-        self._send({"event": "error", **whom, "code": failure.code, "message": failure.message,
-                    "param": failure.param})
+        self._send({"event": "error", **whom, "code": failure.code, "message": message, "param": failure.param})
 
     def _send(self, frame: Frame | list[Frame]) -> None:
         write_frame(self._output, frame)

@@ -165,6 +165,8 @@ def test_a_step_that_fails_ends_its_requests_and_no_later_one(model_folder: Path
 
     assert [(frame["id"], frame["code"]) for frame in frames if frame["event"] == "error"] == [
         ("a", "internal_error"), ("b", "internal_error")]
+    assert all("The model could not answer (RuntimeError)" in frame["message"] for frame in frames
+               if frame["event"] == "error")
     assert later[-1]["usage"]["completion_tokens"] == 8
 
 

@@ -362,3 +362,13 @@ def test_check_does_not_load_torch(model_folder: Path, tmp_path: Path) -> None:
 
     assert done.returncode == 0
     assert json.loads((job / "check.json").read_bytes())["examples"] == 40
+
+
+@pytest.mark.slow
+def test_an_adapter_for_layers_that_there_are_not_is_refused(model_folder: Path, tmp_path: Path) -> None:
+    job = tiny.make_job(tmp_path / "job", model_folder, tune="lora", lora={"r": 4, "alpha": 8, "dropout": 0.0,
+                                                                            "target": "bogus"})
+
+    assert train(job) == Exit.MODEL
+
+    assert (error(job)["code"], error(job)["param"]) == ("invalid_model", "pen.lora.target")

@@ -13,6 +13,7 @@ from transformers import PreTrainedModel
 
 from pen_backend.engine.nn.folder import read_adapter_config
 from pen_backend.engine.nn.models import companion_files
+from pen_backend.engine.nn.outcome import Exit, TrainingError
 from pen_backend.engine.nn.spec import Base, Lora
 
 WEIGHTS = "adapter_model.safetensors"
@@ -23,7 +24,11 @@ def new_adapter(model: PreTrainedModel, lora: Lora) -> PeftModel:
     """Put a fresh LoRA adapter on MODEL; torch's generator decides its random half."""
     config = LoraConfig(task_type=TaskType.CAUSAL_LM, r=lora.r, lora_alpha=lora.alpha, lora_dropout=lora.dropout,  # type: ignore[arg-type]  # alpha is a factor; the library annotates it as int
                         target_modules=lora.target)
-    return get_peft_model(model, config)
+    try:
+        return get_peft_model(model, config)
+    except ValueError as error:
+        raise TrainingError(Exit.MODEL, "invalid_model", f"The model has no layers '{lora.target}' that an adapter can "
+                            "change; set lora.target to all-linear.", param="pen.lora.target") from error
 
 
 def load_adapter(model: PreTrainedModel, path: Path, device: torch.device, *, trainable: bool = False,
