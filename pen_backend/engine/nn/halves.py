@@ -31,6 +31,11 @@ class Product:
     second: Tensor | None = None
     shift: Tensor | None = None  # the bias, or nothing, for the first half
 
+    @property
+    def packed_bytes(self) -> int:
+        """Count the bytes of its halves; libraries that pack them tell of none."""
+        return sum(2 * self.weight.numel() for half in (self.first, self.second) if half is not None)
+
     def __call__(self, inputs: Tensor) -> Tensor:
         """Multiply (N, in): (N, out)."""
         if self.first is None or self.shift is None or (self.second is not None and len(inputs) > BOTH_ROWS):

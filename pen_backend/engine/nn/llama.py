@@ -64,6 +64,12 @@ class Llama:
     context_length: int
     turns: Turns
 
+    @property
+    def packed_bytes(self) -> int:
+        """Count the bytes that its matrices take beside the library's model."""
+        return self.head.packed_bytes + sum(matrix.product.packed_bytes
+                                            for layer in self.layers for matrix in layer.matrices)
+
 
 def read_llama(model: PreTrainedModel) -> Llama | None:
     """Read a library model; None if it is of another kind."""

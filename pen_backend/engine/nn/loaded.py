@@ -64,6 +64,7 @@ class Base:
         self._lock = threading.Lock()
         llama = read_llama(model)
         self._loras = None if llama is None else Loras(llama)
+        self._packed = 0 if llama is None else llama.packed_bytes
         self._slots: Batch | None = None
         if llama is not None and self._loras is not None and agrees(model, SlotDecoder(llama, self._loras)):
             self._slots = Batch(SlotDecoder(llama, self._loras))
@@ -71,8 +72,9 @@ class Base:
 
     @property
     def bytes(self) -> int:
-        """Count the bytes of its weights, adapters included."""
-        return sum(parameter.nbytes for parameter in self._model.parameters())
+        """Count the bytes of its weights, those kept in halves too, and of its adapters."""
+        return self._packed + (self._loras.bytes if self._loras else 0) + sum(
+            parameter.nbytes for parameter in self._model.parameters())
 
     def has(self, adapter: Path | None) -> bool:
         """Tell whether an adapter is on it."""

@@ -64,6 +64,11 @@ class Loras:
         self._adapters: dict[Path, dict[Key, Pair]] = {}
         self._joined: tuple[tuple[Path, ...], Mapping[Key, Halves]] = ((), {})
 
+    @property
+    def bytes(self) -> int:
+        """Count the bytes of the adapters."""
+        return sum(tensor.nbytes for pairs in self._adapters.values() for pair in pairs.values() for tensor in pair)
+
     def __contains__(self, adapter: Path) -> bool:
         """Tell whether an adapter is here."""
         return adapter in self._adapters

@@ -25,6 +25,7 @@ def test_halves_multiply_as_the_whole(rows: int, published: bool, bias: Tensor |
     wanted = linear(inputs.double(), weight.double(), None if bias is None else bias.double())
 
     assert (product.second is None) == published
+    assert product.packed_bytes == (0 if product.first is None else 96 * 64 * (2 if published else 4))
     assert (product(inputs) - wanted).abs().max() < 2e-5
     if product.first is not None and bias is None:  # what the whole itself loses is of the same size
         assert (product(inputs) - wanted).abs().max() < 4 * (linear(inputs, weight) - wanted).abs().max() + 1e-6
