@@ -36,12 +36,14 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     jobs = group(commands, "jobs", "The jobs of the configured provider.")
     command(jobs, "list", list_jobs, help_of(Jobs.list))
     for name, function, method in (("show", show, Jobs.show), ("watch", watch, Jobs.watch),
-                                   ("pause", pause, Jobs.pause), ("resume", resume, Jobs.resume),
+                                   ("samples", samples, Jobs.sample), ("pause", pause, Jobs.pause), ("resume", resume, Jobs.resume),
                                    ("cancel", cancel, Jobs.cancel)):
         added = command(jobs, name, function, help_of(method))
         added.add_argument("id", metavar="ID", help="the job's id")
         if name == "watch":
             added.add_argument("--after", type=int, metavar="STEP", help="leave out steps up to this one")
+        if name == "samples":
+            added.add_argument("--n", type=int, default=1, metavar="N", help="how many; default 1")
 
 
 def add_job_options(parser: argparse.ArgumentParser) -> None:
@@ -51,7 +53,7 @@ def add_job_options(parser: argparse.ArgumentParser) -> None:
     types = {"int": int, "float": float}
     parser.add_argument("--valid", metavar="FILE", help="a file FILE.jsonl to validate on, instead of what is held out")
     parser.add_argument("--classification", choices=("auto", "off"),
-                        help="class metrics at epoch ends: auto counts the classes; off leaves a definition's out")
+                        help="class metrics at each evaluation: auto counts the classes; off leaves a definition's out")
     inner = HYPERPARAMETERS["classification"].inner
     parser.add_argument("--n-classes", type=int, metavar="N", help=f"{inner['n_classes'].meaning}, instead of auto")
     parser.add_argument("--positive-class", metavar="TEXT", help=inner["positive_class"].meaning)
@@ -138,6 +140,12 @@ def watch(context: Context, options: argparse.Namespace, terminal: Terminal) -> 
         terminal.json_line({"kind": "done", "value": ended})
     else:
         terminal.result(ended, ended.fine_tuned_model or ended.status)
+
+
+def samples(context: Context, options: argparse.Namespace, terminal: Terminal) -> None:
+    """Print what a job's newest checkpoint writes now."""
+    found = Jobs(context).sample(options.id, options.n)
+    terminal.result(found, lambda: "\n\n".join(f"step {one.step}: {one.prompt}\n{one.completion}" for one in found))
 
 
 def pause(context: Context, options: argparse.Namespace, terminal: Terminal) -> None:

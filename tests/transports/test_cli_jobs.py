@@ -72,6 +72,20 @@ def test_a_list_of_jobs_says_which_go_on_after_a_death(tmp_path: Path) -> None:
     assert "running, attempt 3" in out.getvalue()
 
 
+def test_samples_are_what_the_newest_checkpoint_writes_now(tmp_path: Path) -> None:
+    told = {"id": "ftevent-1", "object": "fine_tuning.job.event", "created_at": 1, "level": "info", "type": "message",
+            "message": "x", "data": {"kind": "sample", "step": 4, "prompt": "Why?", "completion": "x"}}
+    checkpoint = {"id": "ftckpt_1", "object": "fine_tuning.job.checkpoint", "created_at": 1, "step_number": 5,
+                  "fine_tuned_model_checkpoint": "ft:a", "fine_tuning_job_id": "ftjob-1", "metrics": {"step": 5}}
+    written = {"id": "cmpl-1", "object": "text_completion", "created": 1, "model": "ft:a", "usage": None,
+               "choices": [{"index": 0, "text": "Because.", "logprobs": None, "finish_reason": "stop"}]}
+    out = io.StringIO()
+    with ScriptedServer(by_path={"/events": listing(told), "/checkpoints": listing(checkpoint),
+                                 "/completions": Answer(written), "/jobs/": Answer(job())}) as server:
+        assert main(["jobs", "samples", "ftjob-1", "--n", "2"], context=scripted(server, tmp_path), out=out) == 0
+    assert out.getvalue() == "step 5: Why?\nBecause.\n\nstep 5: Why?\nBecause.\n"
+
+
 def test_everything_a_job_can_be_is_an_option_and_travels(tmp_path: Path) -> None:
     for name in ("t.jsonl", "v.jsonl"):
         rows = ({"prompt": f"{i}:", "completion": f" {i % 2}"} for i in range(8))
