@@ -135,8 +135,8 @@ HYPERPARAMETERS: Mapping[str, Hyperparameter] = _table(
     _H("completion_prompts", "texts", None, "prompts of the samples; else drawn from the data", maximum=16),
     _H("eval_every", "int", "auto", "steps between validation losses", minimum=1, auto=True),
     _H("eval_batch_size", "int", "auto", "examples in a validation batch", minimum=1, maximum=256, auto=True),
-    _H("classification", "mapping", None, "n_classes, or positive_class and betas: class metrics at each evaluation; auto "
-       "counts the classes", auto=True, inner=CLASSIFICATION),
+    _H("classification", "mapping", None, "n_classes, or positive_class and betas: class metrics at each evaluation; "
+       "auto counts the classes", auto=True, inner=CLASSIFICATION),
     _H("schedule", "choice", "cosine", "how the learning rate goes on", choices=("cosine", "linear", "constant")),
     _H("early_stopping", "int", None, "evaluations without a lower validation loss before training ends", minimum=1,
        maximum=1000),

@@ -36,8 +36,8 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     jobs = group(commands, "jobs", "The jobs of the configured provider.")
     command(jobs, "list", list_jobs, help_of(Jobs.list))
     for name, function, method in (("show", show, Jobs.show), ("watch", watch, Jobs.watch),
-                                   ("samples", samples, Jobs.sample), ("pause", pause, Jobs.pause), ("resume", resume, Jobs.resume),
-                                   ("cancel", cancel, Jobs.cancel)):
+                                   ("samples", samples, Jobs.sample), ("pause", pause, Jobs.pause),
+                                   ("resume", resume, Jobs.resume), ("cancel", cancel, Jobs.cancel)):
         added = command(jobs, name, function, help_of(method))
         added.add_argument("id", metavar="ID", help="the job's id")
         if name == "watch":
