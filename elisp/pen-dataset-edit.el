@@ -131,7 +131,7 @@
     (nreverse texts)))
 
 (defun pen-dataset-edit--check-free ()
-  "Show the small buffer and say so if it has changes that nobody took."
+  "Show the small buffer and say so if nobody took what was rewritten there."
   (when-let ((buffer (get-buffer "*pen-row*")))
     (when (buffer-modified-p buffer)
       (pop-to-buffer buffer)

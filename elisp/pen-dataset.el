@@ -387,6 +387,9 @@ the names of the files."
                     (concat (substring stem 0 (match-beginning 0)) "valid.jsonl")
                   (concat stem "_valid.jsonl")))
          (valid (plist-get plan :valid)))
+    (unless (file-directory-p (file-name-directory file))
+      (user-error "There is no directory %s to write to; M-x make-directory makes it"
+                  (abbreviate-file-name (file-name-directory file))))
     (copy-file (plist-get plan :train-path) file replace)
     (if (not (and valid (> valid 0)))
         (list file)

@@ -149,5 +149,11 @@
       (kill-buffer))
     (should (equal (pen-dataset--visible "  a \n b ") "··a ↵\n b·"))))
 
+(ert-deftest pen-dataset-test-a-directory-that-is-not-there-is-said ()
+  (should (string-match-p "no directory /no/such/ to write to"
+                          (cadr (should-error (pen-dataset-copy (pen-dataset-test-plan)
+                                                                "/no/such/train.jsonl" t)
+                                              :type 'user-error)))))
+
 (provide 'pen-dataset-test)
 ;;; pen-dataset-test.el ends here

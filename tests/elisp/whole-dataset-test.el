@@ -202,7 +202,7 @@
               (with-current-buffer "*pen-dataset*"
                 (pen-dataset-write (expand-file-name "train.jsonl" directory))
                 (should-error (pen-dataset-write (expand-file-name "no/such/train.jsonl" directory))
-                              :type 'file-error))
+                              :type 'user-error))
               (should (equal (directory-files directory nil "jsonl") '("train.jsonl" "valid.jsonl")))
               (with-temp-buffer
                 (insert-file-contents (expand-file-name "train.jsonl" directory))
