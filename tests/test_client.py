@@ -22,6 +22,7 @@ from pen_backend.errors import (
     InternalError,
     NotFoundError,
     PenError,
+    RefusedError,
     TooLargeError,
     UpstreamError,
 )
@@ -212,7 +213,8 @@ def test_a_key_never_goes_over_plain_http_to_another_host() -> None:
 @pytest.mark.parametrize(("status", "code", "kind"), [
     (400, "invalid_value", BadParamsError), (400, "invalid_file", DataError),
     (400, "context_length_exceeded", TooLargeError), (401, "invalid_api_key", AuthError),
-    (403, "forbidden_origin", AuthError), (404, "job_not_found", NotFoundError), (405, None, UpstreamError),
+    (403, "forbidden_origin", AuthError), (403, "cannot_delete_base_model", RefusedError),
+    (404, "job_not_found", NotFoundError), (405, None, UpstreamError),
     (409, "invalid_job_state", BadParamsError), (413, "too_large", TooLargeError), (422, None, BadParamsError),
     (429, "queue_full", BusyError), (429, "insufficient_quota", UpstreamError), (503, "unavailable", UpstreamError),
     (507, "no_space", UpstreamError),

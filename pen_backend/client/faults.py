@@ -15,6 +15,7 @@ from pen_backend.errors import (
     InternalError,
     NotFoundError,
     PenError,
+    RefusedError,
     TooLargeError,
     UpstreamError,
 )
@@ -74,6 +75,8 @@ def _from_status(error: Any, host: str, local: bool) -> PenError:
     if status in (400, 422):
         kind = {"invalid_file": DataError, "context_length_exceeded": TooLargeError}.get(error.code, BadParamsError)
         return kind(message)
+    if error.code == "cannot_delete_base_model":
+        return RefusedError(message)
     if status in (401, 403):
         hint = "Restart the engine: `pen engine stop`." if local else "Check the key: PEN_API_KEY or OPENAI_API_KEY."
         return AuthError(message, hint=hint)

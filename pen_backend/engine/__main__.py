@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import contextlib
+import errno
 import fcntl
 import json
 import logging
@@ -15,13 +16,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pen_backend
-from pen_backend.engine.server import Observe, Settings, listen, new_token, serve, unobserved
+from pen_backend.engine.server import FULL, Observe, Settings, listen, new_token, serve, unobserved
 from pen_backend.engine.store import Store
 from pen_backend.errors import ConfigError, PenError, StartError
 from pen_backend.files import Disk, process_start_time, write_atomic
 from pen_backend.secrets import Redaction, Secret
 
 ALREADY = 3
+UNUSABLE = (*FULL, errno.EROFS, errno.EACCES, errno.EPERM)
+
 _log = logging.getLogger("pen.engine")
 
 
@@ -41,6 +44,12 @@ def main(arguments: Sequence[str] | None = None, *, observe: Observe = unobserve
     except PenError as error:
         print(f"pen engine: {error}", file=sys.stderr)
         return ALREADY if isinstance(error, StartError) else error.exit_code
+    except OSError as error:
+        if error.errno not in UNUSABLE:
+            raise
+        print(f"pen engine: {directory} cannot be written: {error.strerror}. Make room there, or name another --state.",
+              file=sys.stderr)
+        return ConfigError.exit_code
 
 
 def run(settings: Settings, runtime: Path) -> int:

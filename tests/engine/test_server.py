@@ -352,3 +352,17 @@ def test_a_connection_sends_small_pieces_at_once() -> None:
             return await asyncio.wait_for(asked, 10)
 
     assert asyncio.run(run()) == 1
+
+
+@pytest.mark.slow
+def test_an_engine_whose_disk_is_full_at_its_start_says_so_in_a_sentence(tmp_path: Path) -> None:
+    program = ("import errno, os, sys\nfrom pen_backend.engine.__main__ import main\ndef full(app):\n"
+               "    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))\n"
+               "sys.exit(main(['--state', sys.argv[1]], observe=full))")
+    found = subprocess.run([sys.executable, "-P", "-c", program, str(tmp_path / "state")], capture_output=True,
+                           text=True, timeout=30, check=False)
+
+    assert found.returncode == 1
+    assert found.stderr.splitlines()[-1] == (f"pen engine: {tmp_path / 'state'} cannot be written: No space left on "
+                                             "device. Make room there, or name another --state.")
+    assert "Traceback" not in found.stderr
