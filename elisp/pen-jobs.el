@@ -188,7 +188,10 @@ d delete model  + new  g refresh  S sort"
   "Insert below the list what is wrong with it, and the keys."
   (let ((inhibit-read-only t))
     (goto-char (point-max))
-    (cond (pen-jobs--note (insert pen-jobs--note "\n"))
+    (cond (pen-jobs--note
+           (let ((start (point)) (fill-column 79)) ; lines are cut at the window's edge
+             (insert pen-jobs--note "\n")
+             (fill-region start (point))))
           ((null pen-jobs--jobs)
            (insert "There are no jobs yet; M-x pen-finetune-region makes one.\n")))
     (insert "\n" (propertize pen-jobs--keys 'face 'shadow) "\n")))

@@ -85,6 +85,12 @@
              (lambda () (= 2 (cl-count "jobs-watch-all" pen-rpc-fake-calls
                                        :key #'car :test #'equal)))))))
 
+(ert-deftest pen-jobs-test-a-long-error-is-shown-to-its-end ()
+  (pen-jobs-test-with (list (list 'error :kind 'connection-lost
+                                  :message (string-join (make-list 40 "words") " ")))
+    (pen-job-scene-matches "words[ \n]g[ \n]asks[ \n]again")
+    (should-not (string-match-p "words.\\{80\\}" (pen-job-scene-text)))))
+
 (ert-deftest pen-jobs-test-point-stays-on-its-job-in-every-window ()
   (pen-jobs-test-with (mapcar (lambda (number) (pen-jobs-test-told (pen-jobs-test-job number)))
                               '(1 2 3))
