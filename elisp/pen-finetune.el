@@ -44,6 +44,9 @@ a question.  Nothing is ever sent to train on this machine."
 (defconst pen-finetune-options pen-dataset-all-options
   "What a plan can be asked and a job launched with, and the types.")
 
+(defvar pen-finetune--launching nil
+  "Ids of the training sets whose jobs are asked for and not there yet.")
+
 ;;;; Functions
 
 (defun pen-finetune-request (id arguments confirmed)
@@ -104,25 +107,38 @@ can be asked."
 
 (defun pen-finetune--launch (plan arguments)
   "Ask what must be asked, launch PLAN with ARGUMENTS and show the job."
+  (when (member (plist-get plan :id) pen-finetune--launching)
+    (user-error "The job of this training set is being launched; wait for it"))
   (let ((confirmed (condition-case err
                        (progn
                          (pen-finetune--check plan)
                          (pen-finetune--confirm plan (plist-get arguments :confirm)))
                      (pen-error (user-error "%s" (pen-stream-sentence
                                                   (pen-stream-error-plist err))))))
-        (window (get-buffer-window "*pen-dataset*")))
+        (window (get-buffer-window "*pen-dataset*"))
+        (launched (lambda ()
+                    (setq pen-finetune--launching
+                          (delete (plist-get plan :id) pen-finetune--launching)))))
+    (push (plist-get plan :id) pen-finetune--launching)
     (message (if (pen-finetune--local-p plan)
                  "Launching the job; the engine starts if it must…"
                "Sending the training set…"))
-    (apply #'pen-rpc-jobs-launch
-           :then (lambda (job)
-                   (message "Job %s is launched." (plist-get job :id))
-                   (when (and (window-live-p window)
-                              (eq (window-buffer window) (get-buffer "*pen-dataset*")))
-                     (quit-window nil window))
-                   (pen-job (plist-get job :id)))
-           :else (lambda (err) (pen-stream-report (pen-stream-error-plist err)))
-           (pen-finetune-request (plist-get plan :id) arguments confirmed))))
+    (condition-case err
+        (apply #'pen-rpc-jobs-launch
+               :then (lambda (job)
+                       (funcall launched)
+                       (message "Job %s is launched." (plist-get job :id))
+                       (when (and (window-live-p window)
+                                  (eq (window-buffer window) (get-buffer "*pen-dataset*")))
+                         (quit-window nil window))
+                       (pen-job (plist-get job :id)))
+               :else (lambda (err)
+                       (funcall launched)
+                       (pen-stream-report (pen-stream-error-plist err)))
+               (pen-finetune-request (plist-get plan :id) arguments confirmed))
+      (error                            ; an option that cannot be sent
+       (funcall launched)
+       (signal (car err) (cdr err))))))
 
 (defun pen-finetune--now (source arguments)
   "Build the training set of SOURCE with ARGUMENTS and launch it unseen."

@@ -22,6 +22,20 @@
     (should (equal (buffer-name (window-buffer)) "*pen-job ftjob-1*"))
     (kill-buffer "*pen-job ftjob-1*")))
 
+(ert-deftest pen-finetune-test-a-launch-that-is-under-way-is-not-repeated ()
+  (let (pen-finetune--launching)
+    (pen-dataset-test-with (pen-dataset-test-answer (pen-dataset-test-good-plan))
+      (let ((preview (current-buffer)))
+        (pen-dataset-test-press "C-c C-c")
+        (should-error (pen-dataset-test-press "C-c C-c") :type 'user-error)
+        (pen-rpc-fake-settle)
+        (with-current-buffer preview    ; once it runs, another may be launched
+          (pen-dataset-test-press "C-c C-c"))
+        (pen-rpc-fake-settle)
+        (should (= 2 (cl-count "jobs-launch" pen-rpc-fake-calls :key #'car :test #'equal)))
+        (should-not pen-finetune--launching)
+        (kill-buffer "*pen-job ftjob-1*")))))
+
 (ert-deftest pen-finetune-test-errors-among-the-findings-forbid-a-launch ()
   (pen-dataset-test-with (pen-dataset-test-answer (pen-dataset-test-plan))
     (should-error (pen-dataset-test-press "C-c C-c") :type 'user-error)
