@@ -133,7 +133,8 @@ def test_the_shipped_base_was_trained_on_this_corpus(real: Corpus) -> None:
     manifest = json.loads(shared("data/public-domain/MANIFEST.json").read_bytes())
     assert made["corpus"].items() <= real.files.items()
     public = made["corpus"].keys() - {"own-text.txt"}
-    assert {name: made["corpus"][name] for name in public} == {name: manifest["files"][name]["sha256"] for name in public}
+    assert {name: made["corpus"][name] for name in public} == \
+        {name: manifest["files"][name]["sha256"] for name in public}
 
 
 @pytest.mark.slow
