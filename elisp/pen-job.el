@@ -52,7 +52,7 @@
 (defconst pen-job--keys
   "RET use checkpoint  x compare  m use model  s sample now  p pause/resume  c cancel
 L logarithm  X steps/tokens  n next section  j all jobs  g refresh  q quit"
-  "What the last lines say.")
+  "What the first lines say: below a curve and samples no screen would show it.")
 
 ;;;; Declarations
 
@@ -112,6 +112,7 @@ L logarithm  X steps/tokens  n next section  j all jobs  g refresh  q quit"
   "Insert what is known of the job."
   (let ((fields pen-job--fields))
     (setq header-line-format (pen-job--header fields))
+    (insert (propertize pen-job--keys 'face 'shadow 'pen-job-line 'keys) "\n\n")
     (pen-job--line "Status" (pen-job--status fields))
     (pen-job--line "Prompt" (plist-get fields :prompt))
     (pen-job--line "Model" (pen-job--models fields))
@@ -133,8 +134,7 @@ L logarithm  X steps/tokens  n next section  j all jobs  g refresh  q quit"
     (pen-job--section "Events, newest first"
                       (mapcar (lambda (line) (propertize line 'pen-job-line line))
                               pen-job--events))
-    (pen-job--section "Hyperparameters" (mapcar #'pen-job--option pen-job--options))
-    (insert "\n" (propertize pen-job--keys 'face 'shadow) "\n")))
+    (pen-job--section "Hyperparameters" (mapcar #'pen-job--option pen-job--options))))
 
 (defun pen-job--header (fields)
   "Return the header line for FIELDS."
@@ -147,7 +147,8 @@ L logarithm  X steps/tokens  n next section  j all jobs  g refresh  q quit"
                  (and (plist-get fields :train-loss)
                       (concat "  train " (pen-job-loss (plist-get fields :train-loss))))
                  (and (plist-get fields :valid-loss)
-                      (concat "  valid " (pen-job-loss (plist-get fields :valid-loss)))))
+                      (concat "  valid " (pen-job-loss (plist-get fields :valid-loss))))
+                 "  ? keys")
          t t)))
 
 (defun pen-job--line (name value)

@@ -31,6 +31,16 @@
     (pen-job-scene-has "n_epochs                   2\nbatch_size                 4\n")
     (pen-job-scene-has "Step    5/100")))
 
+(ert-deftest pen-job-test-keys-are-seen-above-all-that-can-grow ()
+  (pen-job-scene (pen-job-scene-detail :checkpoints pen-job-test-checkpoints) nil
+    (pen-job-scene-has "step-8")
+    (should (string-match-p "\\`RET use checkpoint .* c cancel\nL logarithm .* q quit\n\nStatus"
+                            (pen-job-scene-text)))
+    (goto-char 5)                       ; point stays there, too
+    (pen-job--draw)
+    (should (= (point) 5))
+    (should (eq (key-binding "?") #'describe-mode))))
+
 (ert-deftest pen-job-test-follows-progress ()
   (pen-job-scene pen-job-scene-detail
       '((progress :step 50 :steps 100 :loss 2.3456 :valid-loss 2.6 :epoch 1.0
@@ -41,7 +51,7 @@
     (pen-job-scene-has "Left    2 min")
     (should (equal pen-job-activity "[1 50/100]"))
     (should (equal (substring-no-properties (car header-line-format))
-                   " ftjob-1  running  step 50/100  epoch 1.0  train 2.346  valid 2.600"))))
+                   " ftjob-1  running  step 50/100  epoch 1.0  train 2.346  valid 2.600  ? keys"))))
 
 (ert-deftest pen-job-test-loss-that-is-no-number-looks-like-an-error ()
   (pen-job-scene pen-job-scene-detail '((progress :step 50 :steps 100 :loss 0.0e+NaN))
