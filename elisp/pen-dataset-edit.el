@@ -47,8 +47,7 @@
 
 (defun pen-dataset-row ()
   "Return the row at point, or say that there is none that can be changed."
-  (let* ((number (or (get-text-property (point) 'pen-row)
-                     (user-error "There is no row on this line")))
+  (let* ((number (pen-dataset-row-number))
          (row (nth (1- number) (plist-get pen-dataset--plan :rows))))
     (unless (plist-get row :members)
       (user-error "This looks at a file as it is; M-x pen-dataset-file builds a set whose rows can be changed"))

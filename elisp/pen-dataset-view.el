@@ -122,6 +122,25 @@ as the method datasets-plan has them; :text and :where are for people.")
   (when-let ((place (text-property-any (point-min) (point-max) 'pen-row number)))
     (goto-char place)))
 
+(defun pen-dataset-to-first ()
+  "Go to the first row, or finding; to the top if neither can be seen from there."
+  (let* ((window (get-buffer-window nil t))
+         (last (if window (window-body-height window) most-positive-fixnum)))
+    (goto-char (or (seq-find (lambda (place) (and place (<= (line-number-at-pos place) last)))
+                             (list (text-property-any (point-min) (point-max) 'pen-row 1)
+                                   (text-property-any (point-min) (point-max)
+                                                      'pen-finding-start t)))
+                   (point-min)))))
+
+(defun pen-dataset-row-number ()
+  "Return the number of the row at point, or say how to get to one."
+  (or (get-text-property (point) 'pen-row)
+      (let ((first (text-property-any (point-min) (point-max) 'pen-row 1)))
+        (user-error (if first
+                        "There is no row on this line; the numbered ones begin in line %1$d, M-g g %1$d RET goes there"
+                      "There is no row to go to here; g builds the training set again")
+                    (and first (line-number-at-pos first))))))
+
 (defun pen-dataset--keys ()
   "Return the line that names the keys; it stands above whatever is scrolled to."
   (let ((stale (pen-dataset-stale-p)))
@@ -204,12 +223,10 @@ as the method datasets-plan has them; :text and :where are for people.")
   (let* ((segments (plist-get row :segments))
          (mark (pen-dataset--mark row))
          (texts (pen-dataset--texts-of segments))
-         (side (format "%s" (plist-get row :side)))
          (weights (mapconcat (lambda (each) (format "%g" (plist-get each :weight)))
                              segments "/"))
          (where (pen-source-place pen-dataset--source (plist-get row :where)))
-         (head (format "%-3d %s" number
-                       (if (equal side "train") "" (concat side " "))))
+         (head (format "%-3d %s" number (pen-dataset--side row)))
          (tail (format "  w %s  %s" weights where))
          (width (- (pen-dataset--width) 2 (length head) (length tail)))
          (shown (pen-dataset--fit texts width)))
@@ -222,6 +239,13 @@ as the method datasets-plan has them; :text and :where are for people.")
                           (pen-dataset--whole texts)))
              'pen-row number
              'pen-where (plist-get row :where)))))
+
+(defun pen-dataset--side (row)
+  "Return the side of ROW, as wide as any; empty if all rows are trained on."
+  (let ((train (lambda (each) (equal "train" (format "%s" (plist-get each :side))))))
+    (cond ((seq-every-p train (plist-get pen-dataset--plan :rows)) "")
+          ((funcall train row) (make-string 6 ?\s))
+          (t (string-pad (format "%s" (plist-get row :side)) 6)))))
 
 (defun pen-dataset--mark (row)
   "Return the letter for what was done to ROW; a small one if it is built."

@@ -61,6 +61,8 @@
 (defvar-local pen-dataset--stream nil "The running request for a plan.")
 (defvar-local pen-dataset--how nil "Function that asks for what is shown here.")
 (defvar-local pen-dataset--line nil "Line that was looked at before.")
+(defvar-local pen-dataset--refused nil
+  "Non-nil if somebody was told that the plan asked for is not ready yet.")
 (defvar-local pen-dataset--next nil
   "Function to call, in this buffer, once the plan asked for is shown.")
 
@@ -133,6 +135,7 @@ START is called with a function for events and returns a stream; MAKE
 turns the value at the end into a plan."
   (setq pen-dataset--line (and pen-dataset--plan (line-number-at-pos))
         pen-dataset--plan nil
+        pen-dataset--refused nil
         pen-dataset--asked (pen-dataset-question))
   (pen-dataset-say "Building the training set…")
   (setq pen-dataset--stream
@@ -158,6 +161,8 @@ turns the value at the end into a plan."
                  pen-dataset--stream nil)
            (pen-dataset-draw)
            (pen-dataset--return)
+           (when pen-dataset--refused
+             (message "The training set is ready now"))
            (pen-dataset--go-on))
     ('error (setq pen-dataset--stream nil)
             (pen-dataset-say "%s\n\nC-c C-o changes an option%s, g asks again, q leaves."
@@ -166,9 +171,12 @@ turns the value at the end into a plan."
             (pen-stream-report plist))))
 
 (defun pen-dataset--return ()
-  "Go back to the line that was looked at when the plan was asked for."
-  (goto-char (point-min))
-  (forward-line (1- (or pen-dataset--line 1)))
+  "Go back to the line that was looked at when the plan was asked for.
+If there is none, go to what comes first."
+  (if (not pen-dataset--line)
+      (pen-dataset-to-first)
+    (goto-char (point-min))
+    (forward-line (1- pen-dataset--line)))
   (dolist (window (get-buffer-window-list nil nil t))
     (set-window-point window (point))))
 
@@ -189,7 +197,8 @@ turns the value at the end into a plan."
   "Call NEXT in this buffer once its plan is up to date.
 If it is not, build it first."
   (cond (pen-dataset--stream
-         (user-error "The training set is not ready yet"))
+         (setq pen-dataset--refused t)
+         (user-error "The training set is not ready yet; it will be said here when it is"))
         ((or (null pen-dataset--plan) (pen-dataset-stale-p))
          (pen-dataset-ask next))
         (t (funcall next))))
@@ -267,8 +276,7 @@ PEN_PROMPT, PEN_MODEL, PEN_WEIGHTS and PEN_SPLIT count, too."
 (defun pen-dataset-toggle-row ()
   "Show the row at point whole, or in one line again."
   (interactive)
-  (let ((number (or (get-text-property (point) 'pen-row)
-                    (user-error "There is no row on this line"))))
+  (let ((number (pen-dataset-row-number)))
     (setq pen-dataset--expanded (if (memq number pen-dataset--expanded)
                                     (remq number pen-dataset--expanded)
                                   (cons number pen-dataset--expanded)))
@@ -277,8 +285,7 @@ PEN_PROMPT, PEN_MODEL, PEN_WEIGHTS and PEN_SPLIT count, too."
 (defun pen-dataset-rendering ()
   "Show how the row at point is rendered: every text with its weight and tokens."
   (interactive)
-  (let* ((number (or (get-text-property (point) 'pen-row)
-                     (user-error "There is no row on this line; P shows how one is rendered")))
+  (let* ((number (pen-dataset-row-number))
          (plan pen-dataset--plan)
          (row (nth (1- number) (plist-get plan :rows)))
          (where (pen-source-place pen-dataset--source (plist-get row :where)))
@@ -318,12 +325,22 @@ PEN_PROMPT, PEN_MODEL, PEN_WEIGHTS and PEN_SPLIT count, too."
   (pen-dataset--to-finding -1))
 
 (defun pen-dataset--to-finding (step)
-  "Move by lines of STEP until a finding begins."
-  (let ((found (save-excursion
-                 (cl-loop while (and (zerop (forward-line step)) (not (eobp)))
-                          when (get-text-property (point) 'pen-finding-start)
-                          return (point)))))
-    (goto-char (or found (user-error "No more findings")))))
+  "Move by lines of STEP until a finding begins; from elsewhere also round the end."
+  (let ((here (get-text-property (point) 'pen-finding))
+        (ends (list (point-min) (point-max))))
+    (goto-char (or (pen-dataset--finding-from (point) step)
+                   (and (not here)
+                        (pen-dataset--finding-from (nth (if (> step 0) 0 1) ends) step))
+                   (user-error (if here "There are no more findings"
+                                 "There are no findings"))))))
+
+(defun pen-dataset--finding-from (place step)
+  "Return where a finding begins, by lines of STEP from PLACE, or nil."
+  (save-excursion
+    (goto-char place)
+    (cl-loop while (and (zerop (forward-line step)) (not (eobp)))
+             when (get-text-property (point) 'pen-finding-start)
+             return (point))))
 
 (defun pen-dataset-set-option (&optional name)
   "Set the option called NAME, and build again if the training set depends on it."

@@ -32,7 +32,7 @@
    (pen-dataset-edit-test-at "one↵")
    (pen-dataset-test-press "d")
    (should (looking-at-p "  2   valid"))
-   (should (string-match-p "^D 1   one↵" (pen-dataset-test-text)))
+   (should (string-match-p "^D 1 +one↵" (pen-dataset-test-text)))
    (should (string-match-p "^left out +one +puns:3$" (pen-dataset-test-text)))
    (should (string-prefix-p "g build with the changes" header-line-format))
    (should (equal (pen-dataset-edit-test-edits)
@@ -167,8 +167,13 @@
 (ert-deftest pen-dataset-edit-test-what-is-no-row-is-said ()
   (pen-dataset-edit-test-with
    (goto-char (point-min))
-   (dolist (key '("d" "v" "e" "u"))
-     (should-error (pen-dataset-test-press key) :type 'user-error))))
+   (dolist (key '("d" "v" "e" "u" "P" "TAB"))
+     (should (equal (cadr (should-error (pen-dataset-test-press key) :type 'user-error))
+                    "There is no row on this line; the numbered ones begin in line 8, M-g g 8 RET goes there")))
+   (goto-char (point-min))
+   (forward-line 7)
+   (pen-dataset-test-press "d")
+   (should pen-dataset--edits)))
 
 (ert-deftest pen-dataset-edit-test-a-launch-builds-the-changes-first ()
   (pen-dataset-edit-test-with

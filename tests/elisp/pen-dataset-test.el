@@ -62,13 +62,51 @@
 
 (ert-deftest pen-dataset-test-n-and-p-walk-the-findings ()
   (pen-dataset-test-with (pen-dataset-test-answer (pen-dataset-test-plan))
+    (pen-dataset-to-row 1)              ; below them all
     (pen-dataset-test-press "n")
     (should (looking-at-p "! Weights"))
     (pen-dataset-test-press "n")
     (should (looking-at-p "! 1 dup"))
     (should-error (pen-dataset-test-press "n") :type 'user-error)
     (pen-dataset-test-press "p")
-    (should (looking-at-p "! Weights"))))
+    (should (looking-at-p "! Weights"))
+    (should-error (pen-dataset-test-press "p") :type 'user-error)
+    (goto-char (point-min))
+    (pen-dataset-test-press "p")
+    (should (looking-at-p "! 1 dup"))))
+
+(ert-deftest pen-dataset-test-point-starts-at-the-first-row ()
+  (pen-dataset-test-with (pen-dataset-test-answer (pen-dataset-test-good-plan))
+    (should (equal (get-text-property (point) 'pen-row) 1))
+    (should (= (window-point) (point)))
+    (pen-dataset-test-press "d")
+    (should pen-dataset--edits)))
+
+(ert-deftest pen-dataset-test-a-row-out-of-sight-does-not-scroll-the-summary-away ()
+  (let ((findings '((:level error :message "Weights do not fit."))))
+    (pen-dataset-test-with (pen-dataset-test-answer
+                            (pen-dataset-test-plan
+                             :findings (append findings (make-list 100 '(:level note :message "x")))))
+      (should (looking-at-p "! Weights")))
+    (pen-dataset-test-with (pen-dataset-test-answer
+                            (pen-dataset-test-plan
+                             :table (string-join (make-list 100 "mean") "\n")))
+      (should (bobp)))))
+
+(ert-deftest pen-dataset-test-it-is-said-when-a-set-that-was-not-ready-is ()
+  (pen-dataset-test-with (pen-dataset-test-answer (pen-dataset-test-good-plan))
+    (let (said)
+      (cl-letf (((symbol-function 'message)
+                 (lambda (format &rest args) (push (apply #'format format args) said))))
+        (pen-dataset-test-press "g")
+        (should (string-match-p "not ready yet; "
+                                (cadr (should-error (pen-dataset-test-press "C-c C-c")
+                                                    :type 'user-error))))
+        (pen-rpc-fake-settle)
+        (should (equal said '("The training set is ready now")))
+        (pen-dataset-test-press "g")    ; nobody waits for this one
+        (pen-rpc-fake-settle)
+        (should (equal said '("The training set is ready now")))))))
 
 (ert-deftest pen-dataset-test-ret-goes-to-the-source ()
   (pen-dataset-test-with (pen-dataset-test-answer (pen-dataset-test-plan))
@@ -138,7 +176,7 @@
 
 (ert-deftest pen-dataset-test-p-shows-how-a-row-is-rendered ()
   (pen-dataset-test-with (pen-dataset-test-answer (pen-dataset-test-plan))
-    (should-error (pen-dataset-test-press "P") :type 'user-error)
+    (goto-char (point-min))
     (search-forward "one↵")
     (pen-dataset-test-press "P")
     (with-current-buffer "*pen-rendering*"

@@ -26,10 +26,26 @@
 
 (ert-deftest pen-dataset-view-test-rows-show-text-weights-and-place-in-a-line ()
   (pen-dataset-test-with (pen-dataset-test-answer (pen-dataset-test-plan))
-    (should (string-match-p "^  1   one↵two↵│three↵ +w 0.3/0.7  puns:3$"
+    (should (string-match-p "^  1         one↵two↵│three↵ +w 0.3/0.7  puns:3$"
                             (pen-dataset-test-text)))
     (should (string-match-p "^  2   valid <joke>│four +w 0/1  puns:4$" (pen-dataset-test-text)))
     (should (string-match-p "^… and 1 more in /tmp/plan-1$" (pen-dataset-test-text)))))
+
+(ert-deftest pen-dataset-view-test-rows-begin-in-one-column ()
+  (cl-flet ((columns ()
+              (mapcar (lambda (text)
+                        (goto-char (point-min))
+                        (search-forward text)
+                        (- (match-beginning 0) (line-beginning-position)))
+                      '("one↵" "<joke>"))))
+    (pen-dataset-test-with (pen-dataset-test-answer (pen-dataset-test-plan))
+      (should (equal (columns) '(12 12)))
+      (dolist (row (plist-get pen-dataset--plan :rows))
+        (plist-put row :side 'train))
+      (unwind-protect
+          (progn (pen-dataset-draw)
+                 (should (equal (columns) '(6 6)))) ; no side to tell apart takes no room
+        (plist-put (nth 1 (plist-get pen-dataset--plan :rows)) :side 'valid)))))
 
 (ert-deftest pen-dataset-view-test-weights-have-faces ()
   (pen-dataset-test-with (pen-dataset-test-answer (pen-dataset-test-plan))
@@ -43,7 +59,7 @@
     (search-forward "one↵")
     (pen-dataset-test-press "TAB")
     (should (string-match-p "puns:3\n      one\n      two\n      three\n" (pen-dataset-test-text)))
-    (should (looking-at-p "  1   one"))
+    (should (looking-at-p "  1         one"))
     (pen-dataset-test-press "TAB")
     (should-not (string-match-p "^      two" (pen-dataset-test-text)))))
 
