@@ -214,6 +214,8 @@ If it has more than ENOUGH characters, the beginning will do."
          (overlay (pen-filter-overlay filter))
          (beg (overlay-start overlay))
          (end (overlay-end overlay)))
+    (unless (pen-filter-done filter)
+      (user-error "The new text is still being written, so it is not taken yet; wait until the … is gone or reject with C-c C-k"))
     (save-restriction
       (widen)
       (pen-filter--check-text filter beg end)

@@ -176,6 +176,16 @@
     (pen-filter-accept)
     (should (equal (buffer-string) "top\nnew"))))
 
+(ert-deftest pen-filter-test-half-a-text-is-not-taken ()
+  (pen-filter-test-with "top\nold" '((delta :index 0 :text "ne"))
+    (pen-filter-test-see filter "ne [1/2…]")
+    (should (string-match-p "still being written"
+                            (pen-fixture-refused (pen-fixture-press "C-c C-a"))))
+    (should (equal (buffer-string) "top\nold"))
+    (apply #'pen-rpc-fake-event "fake-1" (pen-fixture-done "new"))
+    (pen-fixture-press "C-c C-a")
+    (should (equal (buffer-string) "top\nnew"))))
+
 (ert-deftest pen-filter-test-nothing-written-is-said ()
   (let (said)
     (pen-filter-test-with "top\nold" nil
