@@ -62,9 +62,10 @@ Without PROMPT nothing typed means the newest tuned, else DEFAULT."
   (list (if (equal (bound-and-true-p pen-default-model) (plist-get model :id)) "* " "  ")
         (string-join
          (delq nil (list ""
-                         (if-let ((base (plist-get model :base)))
-                             (format "from %s" base)
-                           (plist-get model :kind))
+                         (let ((base (plist-get model :base)))
+                           (if (and base (not (equal base (plist-get model :id))))
+                               (format "from %s" base)
+                             (plist-get model :kind)))
                          (when-let ((created (plist-get model :created-at)))
                            (and (> created 0) (format-time-string "%F %R" created)))
                          (when-let ((prompt (plist-get model :prompt)))

@@ -50,6 +50,10 @@ BODY sees the table that it asked with as `table'."
                          "  base  5.8 M parameters"))
           (should (string-suffix-p "loss NaN" (substring-no-properties (nth 2 (nth 2 rows))))))))))
 
+(ert-deftest pen-read-test-a-base-is-not-made-from-itself ()
+  (should (equal (nth 1 (pen-read--model-affixes '(:id "pen-tiny" :base "pen-tiny" :kind "base")))
+                 "  base")))
+
 (ert-deftest pen-read-test-the-model-that-was-chosen-is-marked ()
   (let ((pen-default-model "ft:new"))
     (should (equal (car (pen-read--model-affixes '(:id "ft:new" :kind "lora"))) "* "))
