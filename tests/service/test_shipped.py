@@ -15,11 +15,16 @@ from tests.conftest import LiveEngine
 from tests.service.context import Kept
 
 PROMPTS = Path(__file__).parents[2] / "prompts"
-NAMES = sorted(path.stem for path in PROMPTS.glob("*.yaml"))
-ONES = [one for one in map(loader.load_any, sorted(PROMPTS.glob("*.yaml"))) if isinstance(one, Definition)]
+ALL = [loader.load_any(path) for path in sorted(PROMPTS.glob("*.yaml"))]
+ONES = [one for one in ALL if isinstance(one, Definition)]
+TRAINED = [one.name for one in ALL if not isinstance(one, Definition) or one.is_trainable]
 
 
-@pytest.mark.parametrize("name", NAMES)
+def test_only_raw_continuation_has_nothing_to_train() -> None:
+    assert {one.name for one in ALL} - set(TRAINED) == {"continue"}
+
+
+@pytest.mark.parametrize("name", TRAINED)
 def test_its_training_set_builds_out_of_the_box_without_warnings(name: str, environ: dict[str, str]) -> None:
     plan = Datasets(Context(environ=environ)).plan(name, events=Kept())
     assert [(one.message, one.where) for one in plan.findings if one.level != "note"] == []
