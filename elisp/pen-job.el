@@ -311,6 +311,7 @@ L logarithm  X steps/tokens  n next section  j all jobs  g refresh  q quit"
         (pen-job-follow id)
         (pen-job--draw)))
     (pop-to-buffer buffer)
+    (pen-job--seen nil)                 ; batch Emacs has no redisplay that would say so
     buffer))
 
 (provide 'pen-job)
