@@ -62,7 +62,8 @@ def test_a_file_that_cannot_be_read_is_said(tmp_path: Path) -> None:
     assert "cannot be read" in finding.message
 
 
-@pytest.mark.parametrize("content", [b"", b"\xef\xbb\xbf", b" \r\n\t\n", gzip.compress(b""), gzip.compress(b"\n")])
+@pytest.mark.parametrize("content", [b"", b"\xef\xbb\xbf", b" \r\n\t\n", pytest.param(gzip.compress(b""), id="gzip"),
+                                     pytest.param(gzip.compress(b"\n"), id="gzip-line")])
 def test_a_file_without_content_is_empty(content: bytes, tmp_path: Path) -> None:
     name = "a.txt.gz" if content[:2] == b"\x1f\x8b" else "a.txt"
     (tmp_path / name).write_bytes(content)
@@ -118,7 +119,8 @@ def test_the_first_wrong_byte_is_named_wherever_it_stands(encoding: str, good: s
 
 
 @pytest.mark.parametrize(("content", "says"), [
-    ("é\n".encode("utf-16"), "utf-16"), ("é\n".encode("latin-1"), "latin-1"), (gzip.compress(b"a"), "gzipped"),
+    ("é\n".encode("utf-16"), "utf-16"), ("é\n".encode("latin-1"), "latin-1"),
+    pytest.param(gzip.compress(b"a"), "gzipped", id="gzip"),
     (b"%PDF-1.7\n%\xe2\xe3", "PDF"),
 ])
 def test_a_file_that_is_no_utf_8_is_told_what_it_may_be(content: bytes, says: str, tmp_path: Path) -> None:
