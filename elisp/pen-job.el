@@ -47,7 +47,6 @@
 ;;;; Internal variables
 
 (defvar-local pen-job--redraw nil "Draws this buffer now and then.")
-(defvar-local pen-job--stale nil "Non-nil if this buffer must be drawn once it is seen.")
 
 (defconst pen-job--keys
   "RET use checkpoint  x compare  m use model  s sample now  p pause/resume  c cancel
@@ -62,14 +61,11 @@ L logarithm  X steps/tokens  n next section  j all jobs  g refresh  q quit"
 
 (defun pen-job--changed ()
   "Draw this buffer soon, or when somebody sees it."
-  (if (get-buffer-window nil t)
-      (pen-redraw-soon pen-job--redraw)
-    (setq pen-job--stale t)))
+  (pen-redraw-in-sight pen-job--redraw))
 
 (defun pen-job--seen (_window)
   "Draw this buffer, which is seen in a window now, if it must be."
-  (when pen-job--stale
-    (pen-redraw-soon pen-job--redraw)))
+  (pen-redraw-shown pen-job--redraw))
 
 (defun pen-job--draw ()
   "Draw this buffer; point and what windows show stay on their lines."
@@ -79,7 +75,6 @@ L logarithm  X steps/tokens  n next section  j all jobs  g refresh  q quit"
                         (get-buffer-window-list nil nil t)))
         (point (pen-job--anchor (point)))
         (inhibit-read-only t))
-    (setq pen-job--stale nil)
     (erase-buffer)
     (pen-job--insert)
     (goto-char (pen-job--anchored point))
@@ -309,9 +304,9 @@ L logarithm  X steps/tokens  n next section  j all jobs  g refresh  q quit"
       (unless (and (equal id pen-job--id) (not pen-job--error))
         (pen-job-mode)
         (pen-job-follow id)
-        (pen-job--draw)))
+        (pen-redraw-now pen-job--redraw)))
     (pop-to-buffer buffer)
-    (pen-job--seen nil)                 ; batch Emacs has no redisplay that would say so
+    (pen-redraw-shown pen-job--redraw)  ; batch Emacs has no redisplay that would say so
     buffer))
 
 (provide 'pen-job)

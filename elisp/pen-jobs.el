@@ -58,7 +58,6 @@
 (defvar-local pen-jobs--drawn nil "The jobs as they were drawn last.")
 (defvar-local pen-jobs--stream nil "The subscription to what changes.")
 (defvar-local pen-jobs--redraw nil "Draws this buffer now and then.")
-(defvar-local pen-jobs--stale nil "Non-nil if this buffer must be drawn once it is seen.")
 (defvar-local pen-jobs--note "Asking for the jobs…" "What stands in place of jobs, or nil.")
 
 (defconst pen-jobs--columns
@@ -140,14 +139,11 @@ d delete model  + new  g refresh  S sort"
 
 (defun pen-jobs--changed ()
   "Draw this buffer soon, or when somebody sees it."
-  (if (get-buffer-window nil t)
-      (pen-redraw-soon pen-jobs--redraw)
-    (setq pen-jobs--stale t)))
+  (pen-redraw-in-sight pen-jobs--redraw))
 
 (defun pen-jobs--seen (_window)
   "Draw this buffer, which is seen in a window now, if it must be."
-  (when pen-jobs--stale
-    (pen-redraw-soon pen-jobs--redraw)))
+  (pen-redraw-shown pen-jobs--redraw))
 
 (defun pen-jobs--draw ()
   "Draw the list; point stays on its job, in every window."
@@ -156,7 +152,6 @@ d delete model  + new  g refresh  S sort"
                                 (pen-jobs--anchor (window-point window))))
                         (get-buffer-window-list nil nil t)))
         (point (pen-jobs--anchor (point))))
-    (setq pen-jobs--stale nil)
     (if (pen-jobs--same-lines-p)
         (cl-mapc #'pen-jobs--draw-line pen-jobs--drawn pen-jobs--jobs)
       (setq tabulated-list-entries (mapcar #'pen-jobs--entry pen-jobs--jobs))
@@ -290,7 +285,7 @@ START, of a window, stays at the top if it is there."
     (with-current-buffer buffer
       (unless (derived-mode-p 'pen-jobs-mode)
         (pen-jobs-mode)
-        (pen-jobs--draw))
+        (pen-redraw-now pen-jobs--redraw))
       (unless pen-jobs--stream
         (pen-jobs-follow)))
     (pop-to-buffer buffer)

@@ -22,7 +22,8 @@
 
 (cl-defstruct (pen-redraw (:constructor pen-redraw--make) (:copier nil))
   "A screen that is drawn now and then; FUNCTION draws it in BUFFER."
-  buffer function (last 0.0) timer)
+  buffer function (last 0.0) timer
+  stale)                                ; it changed while no window showed it
 
 ;;;; Functions
 
@@ -33,6 +34,7 @@
 (defun pen-redraw-now (redraw)
   "Draw REDRAW at once, unless its buffer was killed."
   (pen-redraw-stop redraw)
+  (setf (pen-redraw-stale redraw) nil)
   (when (buffer-live-p (pen-redraw-buffer redraw))
     (with-current-buffer (pen-redraw-buffer redraw)
       (funcall (pen-redraw-function redraw))))
@@ -47,6 +49,17 @@
           (pen-redraw-now redraw)
         (setf (pen-redraw-timer redraw)
               (run-at-time (min rest 1.0) nil #'pen-redraw-now redraw))))))
+
+(defun pen-redraw-in-sight (redraw)
+  "Draw REDRAW soon if its buffer is in a window, else once it is."
+  (if (get-buffer-window (pen-redraw-buffer redraw) t)
+      (pen-redraw-soon redraw)
+    (setf (pen-redraw-stale redraw) t)))
+
+(defun pen-redraw-shown (redraw)
+  "Draw REDRAW, whose buffer is in a window now, if it waited for that."
+  (when (pen-redraw-stale redraw)
+    (pen-redraw-soon redraw)))
 
 (defun pen-redraw-stop (redraw)
   "Forget what REDRAW was about to draw."

@@ -39,5 +39,17 @@
     (pen-redraw-now redraw)
     (should (= count 1))))
 
+(ert-deftest pen-redraw-test-what-nobody-sees-is-drawn-when-it-is-shown ()
+  (let ((count 0))
+    (with-temp-buffer
+      (let ((redraw (pen-redraw-make (current-buffer) (lambda () (setq count (1+ count))))))
+        (pen-redraw-in-sight redraw)
+        (should (= count 0))
+        (pen-redraw-shown redraw)
+        (should (= count 1))
+        (pen-redraw-shown redraw)
+        (should (= count 1))
+        (pen-redraw-stop redraw)))))
+
 (provide 'pen-redraw-test)
 ;;; pen-redraw-test.el ends here
