@@ -265,9 +265,10 @@ def test_deltas_merge_while_the_wire_is_blocked_and_the_producer_waits(wire: Wir
     assert len(events) < 100
 
 
-def test_a_blocked_wire_keeps_the_newest_logs_and_counts_the_rest(wire: Wire) -> None:
+def call_while_blocked(wire: Wire, method: str, count: int) -> None:
+    """Call a streaming method of COUNT events; nothing leaves before its last one was made."""
     wire.flow.clear()
-    caller = threading.Thread(target=wire.dispatcher.call, args=(1, "s-logs", [Symbol(":count"), 1500]))
+    caller = threading.Thread(target=wire.dispatcher.call, args=(1, method, [Symbol(":count"), count]))
     caller.start()
     deadline = time.monotonic() + 10
     while not any(stream._ended for stream in wire.dispatcher._flusher._streams.values()):
@@ -275,6 +276,10 @@ def test_a_blocked_wire_keeps_the_newest_logs_and_counts_the_rest(wire: Wire) ->
         time.sleep(0.005)
     wire.flow.set()
     caller.join(10)
+
+
+def test_a_blocked_wire_keeps_the_newest_logs_and_counts_the_rest(wire: Wire) -> None:
+    call_while_blocked(wire, "s-logs", 1500)
     events = wire.events()
     logs = [data for _, kind, data in events if kind == "log"]
     assert len(logs) == 1000
@@ -283,15 +288,7 @@ def test_a_blocked_wire_keeps_the_newest_logs_and_counts_the_rest(wire: Wire) ->
 
 
 def test_the_newest_progress_has_the_points_of_those_it_replaces(wire: Wire) -> None:
-    wire.flow.clear()
-    caller = threading.Thread(target=wire.dispatcher.call, args=(1, "s-steps", [Symbol(":count"), 300]))
-    caller.start()
-    deadline = time.monotonic() + 10
-    while not any(stream._ended for stream in wire.dispatcher._flusher._streams.values()):
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-    wire.flow.set()
-    caller.join(10)
+    call_while_blocked(wire, "s-steps", 300)
     (_, kind, data), (_, last, _) = wire.events()
     assert (kind, last, data["step"]) == ("progress", "done", 300)
     points = [dict(zip((str(key) for key in one[::2]), one[1::2], strict=True)) for one in data["points"]]
