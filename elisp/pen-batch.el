@@ -30,6 +30,7 @@
 (require 'pen-rpc)
 (require 'pen-rpc-methods)
 (require 'pen-stream)
+(require 'pen-batch-arguments)
 (require 'pen-complete)
 (require 'pen-source)
 (require 'pen-dataset)
@@ -97,9 +98,9 @@ is printed for --help."
     (pen-batch--run
      (lambda ()
        (pcase-let ((`(,options . ,arguments)
-                    (pen-batch--parse (pen-batch--arguments) ,options)))
+                    (pen-batch-arguments-parse (pen-batch-arguments) ,options)))
          (if (plist-get options :help)
-             (princ (concat ,usage "\n" (pen-batch--option-list ,options) "\n"))
+             (princ (concat ,usage "\n" (pen-batch-arguments-names ,options) "\n"))
            ,@body))))))
 
 (defun pen-batch--run (function)
@@ -123,49 +124,6 @@ That is the one thrown to `pen-batch-code', if one is."
   (let ((conditions (get (car err) 'error-conditions)))
     (cdr (seq-find (lambda (each) (memq (car each) conditions))
                    pen-batch--exit-codes '(error . 3)))))
-
-;;;; Functions: arguments
-
-(defun pen-batch--arguments ()
-  "Take the arguments of the command line, without the -- before them."
-  (prog1 (if (equal (car command-line-args-left) "--")
-             (cdr command-line-args-left)
-           command-line-args-left)
-    (setq command-line-args-left nil)))
-
-(defun pen-batch--parse (arguments options)
-  "Return (PLIST . REST) of ARGUMENTS: the OPTIONS among them, and the others.
-What follows a second -- is never an option."
-  (let (plist rest)
-    (while arguments
-      (let ((argument (pop arguments)))
-        (cond ((equal argument "--")
-               (setq rest (append (reverse arguments) rest)
-                     arguments nil))
-              ((string-match "\\`--\\([^=]+\\)\\(?:=\\(\\(?:.\\|\n\\)*\\)\\)?\\'" argument)
-               (let* ((text (match-string 2 argument))
-                      (option (pen-batch--option (match-string 1 argument) options))
-                      (flag (eq (cadr option) 'flag)))
-                 (unless (or flag text arguments)
-                   (user-error "%s needs a value" argument))
-                 (setq plist
-                       (plist-put plist (car option)
-                                  (or flag (pen-dataset-option-value
-                                            option (or text (pop arguments))))))))
-              (t (push argument rest)))))
-    (cons plist (nreverse rest))))
-
-(defun pen-batch--option (name options)
-  "Return the one of OPTIONS called NAME, or say which there are."
-  (or (seq-find (lambda (each) (equal (concat ":" name) (symbol-name (car each))))
-                options)
-      (user-error "There is no option --%s; there are %s" name
-                  (string-trim (pen-batch--option-list options)))))
-
-(defun pen-batch--option-list (options)
-  "Return the names of OPTIONS."
-  (concat "  " (mapconcat (lambda (each) (concat "--" (substring (symbol-name (car each)) 1)))
-                          options " ")))
 
 ;;;; Functions: stderr
 

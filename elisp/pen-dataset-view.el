@@ -350,5 +350,37 @@ as the method datasets-plan has them; :text and :where are for people.")
         ((eq (plist-get edit :side) 'valid) "held out")
         (t "trained on")))
 
+;;;; Functions: from finding to finding
+
+(defun pen-dataset--to-finding (step)
+  "Move by lines of STEP until a finding begins; from elsewhere also round the end."
+  (let ((here (get-text-property (point) 'pen-finding))
+        (ends (list (point-min) (point-max))))
+    (goto-char (or (pen-dataset--finding-from (point) step)
+                   (and (not here)
+                        (pen-dataset--finding-from (nth (if (> step 0) 0 1) ends) step))
+                   (user-error (if here "There are no more findings"
+                                 "There are no findings"))))))
+
+(defun pen-dataset--finding-from (place step)
+  "Return where a finding begins, by lines of STEP from PLACE, or nil."
+  (save-excursion
+    (goto-char place)
+    (cl-loop while (and (zerop (forward-line step)) (not (eobp)))
+             when (get-text-property (point) 'pen-finding-start)
+             return (point))))
+
+;;;; Commands
+
+(defun pen-dataset-next-finding ()
+  "Go to the next finding."
+  (interactive)
+  (pen-dataset--to-finding 1))
+
+(defun pen-dataset-previous-finding ()
+  "Go to the previous finding."
+  (interactive)
+  (pen-dataset--to-finding -1))
+
 (provide 'pen-dataset-view)
 ;;; pen-dataset-view.el ends here

@@ -314,34 +314,6 @@ PEN_PROMPT, PEN_MODEL, PEN_WEIGHTS and PEN_SPLIT count, too."
                  (replace-regexp-in-string " +\\'" dots)
                  (replace-regexp-in-string "\n" "↵\n"))))
 
-(defun pen-dataset-next-finding ()
-  "Go to the next finding."
-  (interactive)
-  (pen-dataset--to-finding 1))
-
-(defun pen-dataset-previous-finding ()
-  "Go to the previous finding."
-  (interactive)
-  (pen-dataset--to-finding -1))
-
-(defun pen-dataset--to-finding (step)
-  "Move by lines of STEP until a finding begins; from elsewhere also round the end."
-  (let ((here (get-text-property (point) 'pen-finding))
-        (ends (list (point-min) (point-max))))
-    (goto-char (or (pen-dataset--finding-from (point) step)
-                   (and (not here)
-                        (pen-dataset--finding-from (nth (if (> step 0) 0 1) ends) step))
-                   (user-error (if here "There are no more findings"
-                                 "There are no findings"))))))
-
-(defun pen-dataset--finding-from (place step)
-  "Return where a finding begins, by lines of STEP from PLACE, or nil."
-  (save-excursion
-    (goto-char place)
-    (cl-loop while (and (zerop (forward-line step)) (not (eobp)))
-             when (get-text-property (point) 'pen-finding-start)
-             return (point))))
-
 (defun pen-dataset-set-option (&optional name)
   "Set the option called NAME, and build again if the training set depends on it."
   (interactive)

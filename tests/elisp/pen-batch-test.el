@@ -42,29 +42,6 @@
                                          :where "train.jsonl:17" :hint "Give one each.")))
                  "train.jsonl:17: The weights do not fit. Give one each.")))
 
-(ert-deftest pen-batch-test-leading-dashes-are-dropped ()
-  (let ((command-line-args-left '("--" "puns" "--n=3")))
-    (should (equal (pen-batch--arguments) '("puns" "--n=3")))
-    (should-not command-line-args-left)))
-
-(ert-deftest pen-batch-test-options-stand-anywhere-with-or-without-an-equals-sign ()
-  (should (equal (pen-batch--parse '("--n=3" "puns" "--model" "m" "one\ntwo" "--json")
-                                   pen-batch--complete-options)
-                 '((:n 3 :model "m" :json t) "puns" "one\ntwo"))))
-
-(ert-deftest pen-batch-test-after-a-second-double-dash-nothing-is-an-option ()
-  (should (equal (pen-batch--parse '("puns" "--" "--n" "x") pen-batch--complete-options)
-                 '(nil "puns" "--n" "x"))))
-
-(ert-deftest pen-batch-test-wrong-options-are-refused ()
-  (dolist (arguments '(("--nn" "3") ("--n" "three") ("--n") ("--temperature" "hot")))
-    (should-error (pen-batch--parse arguments pen-batch--complete-options)
-                  :type 'user-error)))
-
-(ert-deftest pen-batch-test-a-choice-is-a-symbol ()
-  (should (equal (pen-batch--parse '("--tune" "lora") pen-batch--finetune-options)
-                 '((:tune lora)))))
-
 (ert-deftest pen-batch-test-only-options-of-a-launch-are-sent-with-it ()
   (should (equal (pen-finetune-request "p" '(:wait t :prompt "x" :n-epochs 2 :model nil) nil)
                  '(:plan "p" :n-epochs 2))))
