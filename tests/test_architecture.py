@@ -166,3 +166,12 @@ def test_nothing_that_came_from_a_file_can_execute() -> None:
         wrong += [f"{module} imports {name}" for name, _ in imports(path)
                   if name.partition(".")[0] in ("pickle", "shelve", "marshal", "jinja2", "dill")]
     assert wrong == []
+
+
+def test_no_function_only_says_that_it_is_not_implemented() -> None:
+    refusing = [f"{module}:{node.lineno}: {node.name}" for module, path in modules().items()
+                for node in ast.walk(ast.parse(path.read_text()))
+                if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+                and isinstance(last := node.body[-1], ast.Raise) and len(node.body) <= 2
+                and last.exc is not None and ast.unparse(last.exc).startswith("NotImplementedError")]
+    assert refusing == []

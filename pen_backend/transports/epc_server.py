@@ -10,6 +10,7 @@ import logging
 import os
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, BinaryIO, Protocol
 
@@ -130,7 +131,7 @@ class Link(EPCHandler):
         raise ValueError("it is no call that can be understood")
 
 
-class LinkServer(EPCClientManager, EPCCore):
+class LinkServer(EPCClientManager, EPCCore, ABC):
     """Serves one registry; what pipes and sockets share."""
 
     def __init__(self, registry: Registry, *, note: LogLine = log_line,
@@ -152,9 +153,9 @@ class LinkServer(EPCClientManager, EPCCore):
             asked.dispatcher.ask_key(host)
         return asked is not None
 
+    @abstractmethod
     def lost(self, handler: Link) -> None:
         """Act on a peer that cannot be written to."""
-        raise NotImplementedError
 
     def add_client(self, handler: Link) -> None:
         """Remember a connection."""

@@ -85,9 +85,10 @@ class Batch:
 
     def _read(self, reading: list[_Running]) -> None:
         """Read a chunk of prompts; choices that begin alike are read once, if the decoder can copy what it has read."""
+        copy = self.decoder.copy
         alike: dict[int, list[_Running]] = {}
         for each in reading:
-            alike.setdefault(id(each.row.prompt_ids if self.decoder.copies else each), []).append(each)
+            alike.setdefault(id(each if copy is None else each.row.prompt_ids), []).append(each)
         room = self.decoder.chunk
         parts: list[Part] = []
         done: list[tuple[_Running, int]] = []
@@ -104,8 +105,8 @@ class Batch:
                 break
         logits = self.decoder.feed(parts)
         for each, place in done:
-            if each.row is not parts[place][0]:
-                self.decoder.copy(parts[place][0], each.row)
+            if copy is not None and each.row is not parts[place][0]:
+                copy(parts[place][0], each.row)
                 each.read = len(each.row.prompt_ids)
         if done:
             self._take([each for each, _ in done], logits[[place for _, place in done]])

@@ -51,19 +51,22 @@ class Row:
 Part = tuple[Row, Sequence[int]]
 """A row, and the tokens of it that a decoder is to read next."""
 
+Copy = Callable[[Row, Row], None]
+"""Takes a row that was read, and the new one that begins like it."""
+
 
 class Decoder(Protocol):
     """A model that keeps in mind what it has read of each row; `chunk` is how many tokens it takes of a prompt at once.
 
-    `parallel` is how many rows it can keep in mind; `copies` tells whether one can begin as another that was read.
+    `parallel` is how many rows it can keep in mind.
     """
 
     chunk: int
     parallel: int
-    copies: bool
 
-    def copy(self, row: Row, to: Row) -> None:
-        """Let a new row begin with all that has been read of another."""
+    @property
+    def copy(self) -> Copy | None:
+        """Let a new row begin with all that has been read of another; None if each has to read for itself."""
 
     def feed(self, parts: Sequence[Part]) -> Tensor:
         """Read on in some rows; return the logits of what comes behind each, (B, V). New rows may join."""

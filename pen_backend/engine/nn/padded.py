@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache, PreTrainedModel
 
-from pen_backend.engine.nn.generation import Part, Row
+from pen_backend.engine.nn.generation import Copy, Part, Row
 
 CHUNK = 2048
 
@@ -33,7 +33,7 @@ class PaddedDecoder:
 
     chunk = CHUNK
     parallel = 16
-    copies = False
+    copy: Copy | None = None  # each group has a cache of its own
 
     def __init__(self, model: PreTrainedModel, pad: int, *,
                  using: Callable[[Path | None], AbstractContextManager[Any]] = nullcontext) -> None:
@@ -41,10 +41,6 @@ class PaddedDecoder:
         self._pad = pad
         self._using = using
         self._groups: list[_Group] = []
-
-    def copy(self, row: Row, to: Row) -> None:
-        """Refuse: each group has a cache of its own."""
-        raise NotImplementedError
 
     @torch.no_grad()
     def feed(self, parts: Sequence[Part]) -> Tensor:

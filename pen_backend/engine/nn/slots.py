@@ -46,8 +46,6 @@ class _Step:
 class SlotDecoder:
     """A model of Llama's kind that reads rows into the slots of one cache."""
 
-    copies = True
-
     def __init__(self, model: Llama, loras: Loras) -> None:
         self.chunk, self.parallel = ON_CPU if model.embedding.device.type == "cpu" else ELSEWHERE
         self._model = model

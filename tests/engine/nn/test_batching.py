@@ -11,7 +11,7 @@ from torch import Tensor
 from pen_backend.engine.nn.answers import Answer
 from pen_backend.engine.nn.batching import OF_ONE, Batch
 from pen_backend.engine.nn.chat import ChatFormat
-from pen_backend.engine.nn.generation import Part, Row
+from pen_backend.engine.nn.generation import Copy, Part, Row
 from pen_backend.engine.nn.rendering import Renderer
 from pen_backend.engine.nn.requests import read_request
 from pen_backend.engine.nn.vocabulary import Vocabulary
@@ -21,7 +21,8 @@ class Counting:
     """Finds every token but the reserved ones equally likely, and remembers what it was fed."""
 
     def __init__(self, size: int, *, chunk: int = 8, parallel: int = 20, copies: bool = False) -> None:
-        self.chunk, self.parallel, self.copies = chunk, parallel, copies
+        self.chunk, self.parallel = chunk, parallel
+        self.copy: Copy | None = self._copy if copies else None
         self.read: dict[Row, int] = {}
         self.steps: list[list[tuple[str, int]]] = []
         self._logits = torch.zeros(size)
@@ -37,8 +38,7 @@ class Counting:
                            for row, ids in parts])
         return self._logits.repeat(len(parts), 1)
 
-    def copy(self, row: Row, to: Row) -> None:
-        assert self.copies
+    def _copy(self, row: Row, to: Row) -> None:
         self.read[to] = self.read[row]
 
     def leave(self, row: Row) -> None:
