@@ -89,6 +89,8 @@ def read_creation(body: Mapping[str, Any]) -> Creation:
     method = "supervised" if request.method is None else request.method.type
     if method == "reinforcement":
         raise unsupported_parameter("method.type", "pen trains 'supervised' and 'dpo', not 'reinforcement'.")
+    if request.method is not None:
+        _check_only(request.method, method)
     _check_metadata(request.metadata or {})
     hyperparameters = _preferences(request) if method == "dpo" else _hyperparameters(request)
     if options.learning_rate is not None and hyperparameters.learning_rate_multiplier != "auto":
@@ -129,6 +131,14 @@ def _unknown_hyperparameters(body: Mapping[str, Any]) -> None:
         for name in found if isinstance(found, dict) else ():
             if name not in known:
                 raise unknown_parameter(name, (*NAMES, *known), param=f"{place}.{name}")
+
+
+def _check_only(method: Method, chosen: str) -> None:
+    """Refuse what another way of training would be told: nobody would hear that it is left out."""
+    for kind in ("supervised", "dpo", "reinforcement"):
+        if kind != chosen and getattr(method, kind) is not None:
+            raise invalid_value(f"method.{kind}", f"'method.{kind}' is given, but 'method.type' is '{chosen}'; leave "
+                                                  "out the one that is not meant.")
 
 
 def _hyperparameters(request: JobRequest) -> Hyperparameters:
