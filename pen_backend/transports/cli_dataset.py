@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pen_backend.errors import BadParamsError, Finding, NotFoundError
+from pen_backend.errors import BadParamsError, DataError, Finding, NotFoundError, PromptError
 from pen_backend.service.context import Context
 from pen_backend.transports.arguments import Parser, command, group
 from pen_backend.transports.terminal import Printed, Terminal, table
@@ -71,11 +71,42 @@ def plan(context: Context, options: argparse.Namespace, terminal: Terminal, **mo
     """Build the training set that OPTIONS describe."""
     from pen_backend.service.datasets import Datasets
 
+    _refuse_data(context, options)
     if options.file:
         path = Path(options.file).absolute()
         more |= {"path": path, "source": path.name}
     return Datasets(context).plan(options.source, reader=options.reader, valid_share=options.valid_share, **more,
                                   events=Printed(terminal))
+
+
+def _refuse_data(context: Context, options: argparse.Namespace) -> None:
+    """Say where a file of data belongs that is named in place of a definition."""
+    from pen_backend.prompts.include import SUFFIXES
+
+    given, path = options.source, Path(options.source)
+    if path.suffix in ("", *SUFFIXES) or not path.is_file():
+        return
+    if path.suffix != ".jsonl":  # one row of prompt and completion would pass for an old definition
+        with contextlib.suppress(NotFoundError, PromptError):
+            context.find_definition(given)
+            return
+    if _is_training_file(context, path):
+        raise BadParamsError(f"{path.name} holds finished rows and is no definition.",
+                             hint=f"`pen dataset check {given}` looks at them, `pen finetune {given}` trains on them.")
+    raise BadParamsError(f"{path.name} is no definition.",
+                         hint=f"To learn from it, name the definition that makes rows of it: "
+                              f"`{options.parser.prog} DEFINITION --source {given}`.")
+
+
+def _is_training_file(context: Context, path: Path) -> bool:
+    """Say whether a file's first record is a row that can be trained on as it is."""
+    from pen_backend.records import Example
+    from pen_backend.service.datasets import Datasets
+
+    with contextlib.suppress(DataError):
+        found = (each for _, each in Datasets(context).readings("auto", path.absolute()))
+        return path.suffix == ".jsonl" and isinstance(next(found, None), Example)
+    return False
 
 
 def describe(planned: "Plan") -> str:

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from pen_backend.config import builtin_prompts
 from pen_backend.service.context import Context
 from tests.conftest import LiveEngine, environment
 from tests.transports.test_cli import run
@@ -92,6 +93,29 @@ def test_bad_sources_are_one_sentence(context: Context, tmp_path: Path, text: st
     ended, out, err = run(context, "dataset", "build", "pun-complete", "--source", str(path))
     assert (ended, out) == (code, "")
     assert said in err
+
+
+def test_rows_in_place_of_a_definition_lead_to_the_commands_that_take_them(context: Context, tmp_path: Path) -> None:
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text('{"prompt": "a", "completion": "b"}\n')
+    ended, out, err = run(context, "dataset", "build", str(rows))
+    assert (ended, out) == (1, "")
+    assert "rows.jsonl holds finished rows and is no definition." in err
+    assert f"pen dataset check {rows}" in err
+    assert f"pen finetune {rows}" in err
+
+
+def test_texts_in_place_of_a_definition_lead_to_naming_both(context: Context, source: Path) -> None:
+    for command in (["dataset", "build"], ["finetune"]):
+        ended, out, err = run(context, *command, str(source))
+        assert (ended, out) == (1, "")
+        assert "jokes.org is no definition. To learn from it, name the definition" in err
+        assert f"pen {' '.join(command)} DEFINITION --source {source}" in err
+
+
+def test_a_definition_without_a_suffix_is_still_one(context: Context, tmp_path: Path, source: Path) -> None:
+    (tmp_path / "mine").write_bytes((builtin_prompts() / "pun-complete.yaml").read_bytes())
+    assert run(context, "dataset", "build", str(tmp_path / "mine"), "--source", str(source))[0] == 0
 
 
 def test_a_file_that_is_not_there_is_said(context: Context) -> None:
