@@ -31,7 +31,7 @@ def flood(count: int) -> None:
 METHODS = {
     "echo": lambda given: given["text"], "length": lambda given: len(given["text"]), "text": lambda given: TEXT,
     "take": lambda given: len(given["records"]), "give": lambda given: RECORDS,
-    "flood": lambda given: threading.Timer(0.05, flood, (given["count"],)).start(),
+    "flood": lambda given: threading.Thread(target=flood, args=(given["count"],)).start(),
 }
 
 while header := reader.readline():

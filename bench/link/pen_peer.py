@@ -69,7 +69,7 @@ class Bench:
                 self.write(frame(f'(call 0 pen-event ("{name}" {number} delta (:index 0 :text "{number:08d}")))'))
             self.write(frame(f'(call 0 pen-event ("{name}" {count} done (:reason finished)))'))
 
-        threading.Timer(0.05, send).start()
+        threading.Thread(target=send).start()
         return name
 
 

@@ -37,7 +37,7 @@ def flood(count):
             client.call("pen-event", [number, f"{number:08d}"])
         client.call("pen-event", [count, "done"])
 
-    threading.Timer(0.05, send).start()
+    threading.Thread(target=send).start()
     return count
 
 

@@ -1,5 +1,6 @@
 """The service as a child process on pipes: the failure matrix of the link."""
 
+import fcntl
 import os
 import random
 import signal
@@ -29,6 +30,15 @@ def test_hello(child: Child) -> None:
     hello = fields(child.call("pen-hello", protocol=1, client="0.1.0", emacs="28.2"))
     assert hello["pid"] == child.process.pid
     assert (hello["protocol"], hello["max-frame"], len(hello["methods-hash"])) == (1, 0xFFFFFF, 64)
+
+
+@pytest.mark.skipif(not hasattr(fcntl, "F_GETPIPE_SZ"), reason="only Linux has pipes of any other size")
+def test_a_megabyte_fits_the_pipe_to_the_service(child: Child) -> None:
+    child.call("test-ping")
+    assert child.process.stdin is not None
+    assert child.process.stdout is not None
+    assert fcntl.fcntl(child.process.stdin, fcntl.F_GETPIPE_SZ) == 1 << 20
+    assert fcntl.fcntl(child.process.stdout, fcntl.F_GETPIPE_SZ) < 1 << 20
 
 
 def test_methods_are_listed(child: Child) -> None:
