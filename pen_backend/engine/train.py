@@ -154,7 +154,7 @@ def lock_job(jobdir: Path, *, seconds: float = LOCK_SECONDS) -> int | None:
 def fail(jobdir: Path, error: Exception, disk: Disk) -> Exit:
     """Write error.json, if the disk still takes it, and return the exit code."""
     failure = from_exception(error)
-    if failure.exit == Exit.UNEXPECTED:
+    if failure.exit in (Exit.UNEXPECTED, Exit.BUG):
         traceback.print_exception(error)
     else:
         print(failure, file=sys.stderr)

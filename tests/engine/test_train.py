@@ -1,5 +1,6 @@
 """The training program: what it leaves behind, how it ends, and that a resume gives the same bits."""
 
+import errno
 import json
 import os
 import signal
@@ -215,6 +216,20 @@ def test_a_refused_job_says_why_in_check_and_in_training(model_folder: Path, tmp
     assert json.loads((job / "check.json").read_bytes())["code"] == error(job)["code"] == code
     assert train(job) == exit_
     assert error(job)["code"] == code
+
+
+@pytest.mark.parametrize(("fault", "exit_"), [(OSError(errno.EIO, "I/O error"), Exit.UNEXPECTED),
+                                              (ValueError("a bug"), Exit.BUG)])
+def test_a_failing_disk_may_pass_and_a_bug_does_not(model_folder: Path, tmp_path: Path, fault: Exception,
+                                                    exit_: Exit) -> None:
+    class Failing(QuickDisk):
+        def append(self, descriptor: int, data: bytes) -> None:
+            raise fault
+
+    job = tiny.make_job(tmp_path / "job", model_folder)
+    assert train(job, disk=Failing()) == exit_
+    assert (error(job)["code"], error(job)["exit"]) == ("internal_error", exit_)
+    assert train(job, attempt=2) == Exit.DONE
 
 
 def test_all_masked_data_is_refused(model_folder: Path, tmp_path: Path) -> None:

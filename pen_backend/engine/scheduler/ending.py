@@ -17,6 +17,8 @@ from pen_backend.engine.store import Store, add_file, hash_directory
 from pen_backend.engine.wire.ids import derived_id
 
 STOPPED = 75
+INTERRUPTED = 70
+KILLED = 128  # and above: a shell's way to tell of a signal
 FINAL_EXITS = {64: "internal_error", 65: "invalid_training_file", 66: "invalid_model", 71: "out_of_memory",
                73: "no_space", 76: "training_diverged"}
 RESULT_FILES = ("step_metrics.csv", "compiled_results.csv", "samples.jsonl")
@@ -27,7 +29,7 @@ METRICS = ("train_loss", "train_mean_token_accuracy", "valid_loss", "valid_mean_
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How an attempt ended; `lost` attempts are repeated from their last checkpoint."""
+    """How an attempt ended; `lost` attempts are repeated from their last checkpoint: what ended them may pass."""
 
     kind: Literal["succeeded", "failed", "stopped", "lost"]
     error: Mapping[str, Any] | None = None
@@ -40,12 +42,19 @@ def read_ending(code: int | None, directory: JobDirectory) -> Ending:
     error = directory.read("error.json") or {}
     if code == STOPPED or (code is None and directory.read("stopped.json") is not None):
         return Ending("stopped")
-    if code in FINAL_EXITS:
-        return Ending("failed", {"code": FINAL_EXITS[code],
-                                 "message": f"The trainer ended with status {code} and no reason.", **error})
-    if code is None and error.get("code") not in (None, "internal_error"):
-        return Ending("failed", error)
-    return Ending("lost")
+    if code is None:  # what an adopted trainer left with is known only from what it wrote
+        code = error["exit"] if isinstance(error.get("exit"), int) else None
+        if code is None and error.get("code") not in (None, "internal_error"):
+            return Ending("failed", error)
+    if code is None or code < 0 or code >= KILLED or code == INTERRUPTED:
+        return Ending("lost")
+    return Ending("failed", {"code": FINAL_EXITS.get(code, "internal_error"), "message": _unexplained(code, directory),
+                             **error})
+
+
+def _unexplained(code: int, directory: JobDirectory) -> str:
+    return (f"The trainer ended with status {code} and no reason; jobs/{directory.path.name} in the engine's directory "
+            "has its logs.")
 
 
 def how_it_died(code: int | None) -> str:

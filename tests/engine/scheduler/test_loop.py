@@ -59,7 +59,51 @@ def test_an_end_with_a_reason_fails_with_it(desk: Desk, code: int | None, error:
     assert desk.get(job).error == error
 
 
-@pytest.mark.parametrize("code", [70, 137, -9, -11, 1, None])
+@pytest.mark.parametrize(("code", "error"), [
+    (65, {"code": "zero_weight", "message": "train.jsonl: all weights are 0", "param": "training_file"}),
+    (1, {"code": "internal_error", "message": "Training failed by a fault in pen itself (KeyError).", "param": None})])
+@pytest.mark.parametrize("adopted", [False, True])
+def test_what_would_come_again_is_not_tried_again(desk: Desk, code: int, error: dict[str, Any],
+                                                  adopted: bool) -> None:
+    job = desk.running()
+    write(desk.runner.newest / "error.json", {**error, "exit": code})
+    desk.runner.end(None if adopted else code)
+    desk.scheduler.tick()
+    found = desk.get(job)
+    assert (found.state, found.attempt, found.error) == ("failed", 1, error)
+
+
+@pytest.mark.parametrize("code", [1, 2, 64, 99])
+def test_an_end_without_a_reason_names_the_logs(desk: Desk, code: int) -> None:
+    job = desk.running()
+    desk.runner.end(code)
+    desk.scheduler.tick()
+    found = desk.get(job).error
+    assert found is not None
+    assert (found["code"], f"status {code} " in found["message"], f"jobs/{job.id}" in found["message"]) == (
+        "internal_error", True, True)
+
+
+def test_an_adopted_trainer_that_was_interrupted_is_repeated(desk: Desk) -> None:
+    job = desk.running()
+    write(desk.runner.newest / "error.json", {"code": "internal_error", "message": "Interrupted.", "exit": 70})
+    desk.runner.end(None)
+    desk.scheduler.tick()
+    assert (desk.get(job).state, desk.get(job).attempt) == ("running", 2)
+
+
+def test_a_check_that_fails_by_a_bug_fails_its_job_at_once(desk: Desk) -> None:
+    job = make_job(desk.store)
+    desk.scheduler.tick()
+    write(desk.runner.newest / "error.json", {"code": "internal_error", "message": "A fault.", "exit": 1})
+    desk.runner.end(1)
+    desk.scheduler.tick()
+    assert (desk.get(job).state, desk.get(job).error) == (
+        "failed", {"code": "internal_error", "message": "A fault.", "param": None})
+    assert len(desk.runner.submitted) == 1
+
+
+@pytest.mark.parametrize("code", [70, 137, -9, -11, None])
 def test_a_death_is_repeated_and_the_fourth_is_lost(desk: Desk, code: int | None) -> None:
     job = desk.running()
     for attempt in (2, 3, 4):
