@@ -238,7 +238,7 @@ The arguments are `--', the Python to use, and whether this is a terminal."
       (pen-demo--run)
     (pen-error
      (pen-demo--live "")
-     (message "make demo: %s" (pen-stream-sentence (pen-stream-error-plist err)))
+     (message "make demo: %s" (pen-rpc-sentence (pen-rpc-error-plist err)))
      (kill-emacs 1))
     (error
      (pen-demo--live "")

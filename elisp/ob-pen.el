@@ -202,7 +202,7 @@ the same goes for org, else it is a link."
                    '(:records :train :valid :model :cost)))
       (let ((lines (append (list (plist-get plan :summary))
                            (split-string (plist-get plan :table) "\n" t)
-                           (mapcar (lambda (finding) (concat "! " (pen-stream-sentence finding)))
+                           (mapcar (lambda (finding) (concat "! " (pen-rpc-sentence finding)))
                                    (plist-get plan :findings)))))
         (mapconcat (lambda (line)
                      (concat (and (member "drawer" results) ": ")
@@ -257,9 +257,8 @@ the same goes for org, else it is a link."
           (accept-process-output nil 0.05))
       (pen-block-task-stop task))
     (cond ((eq (car end) 'done) (cadr end))
-          (noninteractive (let ((condition (pen-rpc-error (cadr end))))
-                            (signal (car condition) (cdr condition))))
-          (t (user-error "%s" (pen-stream-sentence (cadr end)))))))
+          (noninteractive (pen-rpc-signal (cadr end)))
+          (t (user-error "%s" (pen-rpc-sentence (cadr end)))))))
 
 (defun pen-block--run (task block params)
   "Run TASK of BLOCK with PARAMS in the background; return what stands there now."
@@ -270,8 +269,8 @@ the same goes for org, else it is a link."
      (pen-block-finish block (or (pen-block--result task value params)
                                  (cdr (assq :file params)))))
    (lambda (plist)
-     (pen-stream-report plist)
-     (pen-block-fail block (pen-stream-sentence plist))))
+     (pen-rpc-tell plist)
+     (pen-block-fail block (pen-rpc-sentence plist))))
   (if (or (pen-block--link-p params) (equal "yes" (cdr (assq :cache params))))
       (progn (run-at-time 0 nil #'pen-block-show-placeholder block)
              nil)                       ; org would write it into the file, or keep it

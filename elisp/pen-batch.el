@@ -115,9 +115,7 @@ That is the one thrown to `pen-batch-code', if one is."
 
 (defun pen-batch--sentence (err)
   "Return the condition ERR as one line."
-  (if (memq 'pen-error (get (car err) 'error-conditions))
-      (pen-stream-sentence (pen-stream-error-plist err))
-    (error-message-string err)))
+  (pen-rpc-sentence (pen-rpc-error-plist err)))
 
 (defun pen-batch--exit-code (err)
   "Return the exit code for the condition ERR."
@@ -160,7 +158,7 @@ Where that is not a terminal, it is a line of its own."
   (pen-batch--say "%s" (string-trim-right (plist-get plan :table) "\n+"))
   (dolist (finding (plist-get plan :findings))
     (pen-batch--say "%s: %s" (plist-get finding :level)
-                    (pen-stream-sentence finding))))
+                    (pen-rpc-sentence finding))))
 
 (defun pen-batch--build (file options)
   "Build a training set with OPTIONS and return its path.
@@ -286,11 +284,11 @@ If it fails, print where and why, and return the exit code."
     (when (and (eq 'query (org-babel-check-confirm-evaluate info))
                (or (not (plist-get options :yes))
                    (equal "query" (cdr (assq :eval (nth 2 info))))))
-      (signal 'pen-refused-error
-              (list (if (plist-get options :yes)
-                        "The block has :eval query, and nobody can be asked; remove that."
-                      "Nobody can be asked whether to run this block; give --yes, or set `org-confirm-babel-evaluate'.")
-                    '(:kind refused))))))
+      (pen-rpc-signal
+       (list :kind 'refused
+             :message (if (plist-get options :yes)
+                          "The block has :eval query, and nobody can be asked; remove that."
+                        "Nobody can be asked whether to run this block; give --yes, or set `org-confirm-babel-evaluate'."))))))
 
 ;;;; Entries
 
@@ -381,7 +379,7 @@ An error makes the exit code 2."
     (let ((findings (pen-rpc-prompts-lint :paths (mapcar #'expand-file-name arguments)
                                           :deadline 120)))
       (dolist (finding findings)
-        (princ (concat (pen-stream-sentence finding) "\n")))
+        (princ (concat (pen-rpc-sentence finding) "\n")))
       (when (seq-some (lambda (finding) (equal "error" (format "%s" (plist-get finding :level))))
                       findings)
         (throw 'pen-batch-code 2)))))

@@ -80,11 +80,11 @@ runs until CLOSED."
           (apply function args)
         (user-error (pen-block-task--fail
                      task (list :kind 'bad-params :message (error-message-string err))))
-        (error (pen-block-task--fail task (pen-stream-error-plist err)))))))
+        (error (pen-block-task--fail task (pen-rpc-error-plist err)))))))
 
 (defun pen-block-task--else (task)
   "Return a function that ends TASK with the condition it gets."
-  (lambda (err) (pen-block-task--fail task (pen-stream-error-plist err))))
+  (lambda (err) (pen-block-task--fail task (pen-rpc-error-plist err))))
 
 (defun pen-block-task--follow (task start function)
   "Call START with a function for events of TASK, and FUNCTION with the last value."

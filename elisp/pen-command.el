@@ -23,7 +23,7 @@
 (require 'cl-lib)
 (require 'seq)
 (require 'subr-x)
-(require 'pen-rpc)
+(require 'pen-rpc-error)
 (require 'pen-rpc-methods)
 (require 'pen-stream)
 (require 'pen-prompt)
@@ -166,19 +166,11 @@ Return their symbols; signal an error if one name means two files."
     (pen-command-define definitions)
     (pen-prompt-learn definitions (mapcar #'pen-command--entry pen-prompt-functions))
     (dolist (each broken)
-      (pen-rpc-log "%s" (pen-command--finding each)))
+      (pen-rpc-log "%s" (pen-rpc-sentence each)))
     (when-let ((clash (seq-find (lambda (each) (equal (plist-get each :id) "slug-clash"))
                                 broken)))
-      (signal 'pen-prompt-error
-              (list (plist-get clash :message)
-                    (append (list :kind 'prompt) clash))))
+      (pen-rpc-signal (append '(:kind prompt) clash)))
     pen-prompt-functions))
-
-(defun pen-command--finding (finding)
-  "Return what is wrong with a definition, FINDING, as one line."
-  (concat (and (plist-get finding :where) (concat (plist-get finding :where) ": "))
-          (plist-get finding :message)
-          (and (plist-get finding :hint) (concat "; " (plist-get finding :hint)))))
 
 (defun pen-command--entry (symbol)
   "Return the name of the command SYMBOL and the first line of its docstring."
@@ -191,9 +183,9 @@ Return their symbols; signal an error if one name means two files."
             (broken (plist-get catalogue :broken)))
         (message "%d commands of prompt definitions%s" count
                  (if broken
-                     (format "; %s" (pen-command--finding (car broken)))
+                     (format "; %s" (pen-rpc-sentence (car broken)))
                    "")))
-    (pen-error (message "%s" (pen-command--finding (nth 2 err))))))
+    (pen-error (message "%s" (pen-rpc-sentence (pen-rpc-error-plist err))))))
 
 ;;;; Functions: running from Lisp
 
@@ -204,10 +196,10 @@ With the key :show its value is the definition: show what it writes."
                       unless (or (eq key :show) (memq key pen-command-keys))
                       return key)))
     (when bad
-      (signal 'pen-bad-params-error
-              (list (format "There is no key %s; there are %s." bad
-                            (mapconcat #'symbol-name pen-command-keys " "))
-                    (list :kind 'bad-params)))))
+      (pen-rpc-signal
+       (list :kind 'bad-params
+             :message (format "There is no key %s; there are %s." bad
+                              (mapconcat #'symbol-name pen-command-keys " "))))))
   (if (plist-get keys :show)
       (pen-command--show (plist-get keys :show) args keys)
     (pen-command--wait slug args keys)))
@@ -289,8 +281,7 @@ all; with LATER, as for a person, do not wait for the service."
   (interactive (list t))
   (if later
       (progn (pen-rpc-prompts-catalogue
-              :then #'pen-command--tell
-              :else (lambda (err) (pen-stream-report (pen-stream-error-plist err))))
+              :then #'pen-command--tell)
              nil)
     (pen-command-learn (pen-rpc-prompts-catalogue))))
 

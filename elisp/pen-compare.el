@@ -106,8 +106,8 @@ VOTE is `base', `tuned', `tie' or nil; FAILED a sentence or nil."
                  (pen-compare--text (plist-get plist :value)
                                     (nth side (pen-compare-round-texts round)))))
     ('error (cl-incf (pen-compare-round-ended round))
-            (setf (pen-compare-round-failed round) (pen-stream-sentence plist))
-            (pen-stream-report plist)))
+            (setf (pen-compare-round-failed round) (pen-rpc-sentence plist))
+            (pen-rpc-tell plist)))
   (pen-redraw-soon pen-compare--redraw))
 
 (defun pen-compare--text (result &optional streamed)
@@ -280,7 +280,7 @@ TEMPERATURE, MAX-TOKENS and DEADLINE are those of each request."
    prompt
    (lambda (definition)                 ; nothing can be asked inside a filter
      (run-at-time 0 nil #'pen-compare--ask prompt definition (list base tuned)))
-   (lambda (err) (pen-stream-report (pen-stream-error-plist err)))))
+   #'pen-rpc-report))
 
 (defun pen-compare--ask (prompt definition models)
   "Ask for the values of PROMPT by its DEFINITION and compare MODELS on them."
@@ -370,12 +370,12 @@ From Lisp, wait: ARGUMENTS are the values of its variables, OPTIONS
 are :models, a list of two names, :rounds, :seed, :judge,
 :temperature, :max-tokens and :deadline.  Return a plist with :wins,
 :losses and :ties of the second model, :win-rate, :rounds and :table."
-  (interactive (list (pen-read-prompt-name (bound-and-true-p pen-pun-prompt)) nil 'ask))
+  (interactive (list (pen-read-prompt-name pen-pun-prompt) nil 'ask))
   (if (not (equal options '(ask)))
       (apply #'pen-compare--wait prompt arguments options)
     (let ((base (or (pen-read-model "Base")
                     (user-error "Name the base to compare with, such as pen-tiny; TAB shows all models")))
-          (tuned (or (pen-read-model "Tuned" (bound-and-true-p pen-default-model))
+          (tuned (or (pen-read-model "Tuned" pen-default-model)
                      (user-error "Name the model to compare with the base; TAB shows all models"))))
       (pen-compare-models prompt base tuned))))
 

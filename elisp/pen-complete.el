@@ -45,7 +45,7 @@ VALUES are those of its variables as the wire wants them, or the symbol
 (defun pen-complete--ask (preview)
   "Send the request of PREVIEW: first for the definition, then to complete."
   (let* ((buffer (current-buffer))
-         (fail (lambda (err) (pen-answer-event preview 'error (pen-stream-error-plist err)))))
+         (fail (lambda (err) (pen-answer-event preview 'error (pen-rpc-error-plist err)))))
     (pen-prompt-with
      (pen-preview-prompt preview)
      (pen-rpc-in-buffer

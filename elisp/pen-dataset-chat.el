@@ -37,8 +37,7 @@ The names arrive while the question is read."
   (let ((speakers nil))
     (pen-rpc-datasets-speakers
      :path (expand-file-name file)
-     :then (lambda (found) (setq speakers found))
-     :else (lambda (err) (message "%s" (pen-stream-sentence (pen-stream-error-plist err)))))
+     :then (lambda (found) (setq speakers found)))
     (let ((name (completing-read "Whose messages are learned? "
                                  (pen-dataset-chat--table (lambda () speakers))
                                  nil nil nil 'pen-dataset-chat-history)))

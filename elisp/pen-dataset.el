@@ -166,9 +166,9 @@ turns the value at the end into a plan."
            (pen-dataset--go-on))
     ('error (setq pen-dataset--stream nil)
             (pen-dataset-say "%s\n\nC-c C-o changes an option%s, g asks again, q leaves."
-                             (pen-stream-sentence plist)
+                             (pen-rpc-sentence plist)
                              (if pen-dataset--edits ", U takes all changes by hand back" ""))
-            (pen-stream-report plist))))
+            (pen-rpc-tell plist))))
 
 (defun pen-dataset--return ()
   "Go back to the line that was looked at when the plan was asked for.

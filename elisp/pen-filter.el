@@ -141,7 +141,7 @@ those of the request.  Return the review."
              (message "%s wrote nothing this time; run the prompt again"
                       (pen-filter-model filter)))))
   (when err
-    (pen-stream-report err)))
+    (pen-rpc-tell err)))
 
 ;;;; Functions: what is shown
 

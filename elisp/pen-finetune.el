@@ -63,10 +63,7 @@ would."
   (when-let ((finding (seq-find (lambda (each)
                                   (equal "error" (format "%s" (plist-get each :level))))
                                 (plist-get plan :findings))))
-    (signal 'pen-data-error
-            (list (plist-get finding :message)
-                  (list :kind 'data :hint (plist-get finding :hint)
-                        :where (plist-get finding :where))))))
+    (pen-rpc-signal (append '(:kind data) finding))))
 
 (defun pen-finetune--local-p (plan)
   "Return non-nil if PLAN would be trained on this machine."
@@ -102,8 +99,7 @@ can be asked."
 
 (defun pen-finetune--refuse (format &rest args)
   "Signal `pen-refused-error' with FORMAT and ARGS."
-  (signal 'pen-refused-error (list (apply #'format-message format args)
-                                   (list :kind 'refused))))
+  (pen-rpc-signal (list :kind 'refused :message (apply #'format-message format args))))
 
 (defun pen-finetune--launch (plan arguments)
   "Ask what must be asked, launch PLAN with ARGUMENTS and show the job."
@@ -113,8 +109,8 @@ can be asked."
                        (progn
                          (pen-finetune--check plan)
                          (pen-finetune--confirm plan (plist-get arguments :confirm)))
-                     (pen-error (user-error "%s" (pen-stream-sentence
-                                                  (pen-stream-error-plist err))))))
+                     (pen-error (user-error "%s" (pen-rpc-sentence
+                                                  (pen-rpc-error-plist err))))))
         (window (get-buffer-window "*pen-dataset*"))
         (launched (lambda ()
                     (setq pen-finetune--launching
@@ -134,7 +130,7 @@ can be asked."
                        (pen-job (plist-get job :id)))
                :else (lambda (err)
                        (funcall launched)
-                       (pen-stream-report (pen-stream-error-plist err)))
+                       (pen-rpc-report err))
                (pen-finetune-request (plist-get plan :id) arguments confirmed))
       (error                            ; an option that cannot be sent
        (funcall launched)
@@ -153,7 +149,7 @@ can be asked."
        ;; A question must not be asked from inside a process filter.
        ('done (run-at-time 0 nil #'pen-finetune--launch-later
                            (plist-get plist :value) arguments))
-       ('error (pen-stream-report plist))))))
+       ('error (pen-rpc-tell plist))))))
 
 (defun pen-finetune--launch-later (plan arguments)
   "Launch PLAN with ARGUMENTS from a timer."

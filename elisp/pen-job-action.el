@@ -61,8 +61,7 @@
              :id id
              :then (lambda (job)
                      (run-hook-with-args 'pen-job-touched-functions job)
-                     (message "Job %s is %s." id (pen-job-standing job)))
-             :else (lambda (err) (pen-stream-report (pen-stream-error-plist err))))
+                     (message "Job %s is %s." id (pen-job-standing job))))
     nil))
 
 (defun pen-job--model ()
@@ -134,8 +133,7 @@ wait and returns nil."
     (when (y-or-n-p (format "Delete the model %s for good? " model))
       (pen-rpc-models-delete
        :id model
-       :then (lambda (_) (message "Model %s is deleted." model))
-       :else (lambda (err) (pen-stream-report (pen-stream-error-plist err)))))))
+       :then (lambda (_) (message "Model %s is deleted." model))))))
 
 (provide 'pen-job-action)
 ;;; pen-job-action.el ends here

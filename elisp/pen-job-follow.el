@@ -70,7 +70,7 @@
    :then (pen-rpc-in-buffer (current-buffer) #'pen-job--begin)
    :else (pen-rpc-in-buffer
           (current-buffer)
-          (lambda (err) (pen-job--fail (pen-stream-error-plist err))))))
+          (lambda (err) (pen-job--fail (pen-rpc-error-plist err))))))
 
 (defun pen-job--begin (detail)
   "Take over DETAIL, the job as it stands, and follow it from there."
@@ -102,10 +102,10 @@
 
 (defun pen-job--fail (plist)
   "Say by the error PLIST why the job cannot be followed."
-  (setq pen-job--error (pen-stream-sentence plist))
+  (setq pen-job--error (pen-rpc-sentence plist))
   (pen-job-activity-forget)
   (funcall pen-job-changed-function)
-  (pen-stream-report plist))
+  (pen-rpc-tell plist))
 
 ;;;; Functions: what events tell
 

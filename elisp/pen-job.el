@@ -279,8 +279,7 @@ L logarithm  X steps/tokens  n next section  j all jobs  g refresh  q quit"
   (message "Step %s is writing…" (plist-get (car pen-job--checkpoints) :step))
   (pen-rpc-jobs-sample
    :id pen-job--id :n (or count 1)
-   :then (pen-rpc-in-buffer (current-buffer) #'pen-job--sampled)
-   :else (lambda (err) (pen-stream-report (pen-stream-error-plist err)))))
+   :then (pen-rpc-in-buffer (current-buffer) #'pen-job--sampled)))
 
 (defun pen-job--sampled (samples)
   "Show SAMPLES that were just written."

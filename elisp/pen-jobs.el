@@ -104,10 +104,10 @@ d delete model  + new  g refresh  S sort"
              (pen-job-activity-forget)
              (pen-jobs--changed)))
     ('error (setq pen-jobs--stream nil
-                  pen-jobs--note (concat (pen-stream-sentence plist) " g asks again."))
+                  pen-jobs--note (concat (pen-rpc-sentence plist) " g asks again."))
             (pen-job-activity-forget)
             (pen-jobs--changed)
-            (pen-stream-report plist))))
+            (pen-rpc-tell plist))))
 
 (defun pen-jobs--learn (job)
   "Take over JOB as it stands now."

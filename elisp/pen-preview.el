@@ -147,7 +147,7 @@ With nil it is inserted as soon as all of it is there."
              (message "%s wrote nothing this time; %s" (pen-preview-model preview)
                       (substitute-command-keys "\\[pen-complete-again] asks again.")))))
   (when err
-    (pen-stream-report err)))
+    (pen-rpc-tell err)))
 
 (defun pen-preview--advice (preview)
   "Return what the person should know of PREVIEW now that it is whole."

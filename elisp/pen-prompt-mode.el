@@ -168,8 +168,7 @@
     (pen-rpc-prompts-show
      :prompt file
      ;; Not in the process's filter: it may ask something.
-     :then (lambda (detail) (run-at-time 0 nil function detail))
-     :else (lambda (err) (pen-stream-report (pen-stream-error-plist err))))))
+     :then (lambda (detail) (run-at-time 0 nil function detail)))))
 
 (defun pen-prompt-mode--draw-row (detail)
   "Show the row made of the example of the definition of DETAIL."

@@ -129,13 +129,13 @@ An argument is a string, a number, a list of strings, t, or nil for
 the default."
   (let ((inputs (pen-prompt-inputs definition)))
     (unless (= (length inputs) (length args))
-      (signal 'pen-bad-params-error
-              (list (format "\"%s\" takes %s (%s), but %d were given."
-                            (plist-get definition :slug)
-                            (pen-prompt--count (length inputs) "argument")
-                            (mapconcat #'pen-prompt--name inputs ", ")
-                            (length args))
-                    (list :kind 'bad-params))))
+      (pen-rpc-signal
+       (list :kind 'bad-params
+             :message (format "\"%s\" takes %s (%s), but %d were given."
+                              (plist-get definition :slug)
+                              (pen-prompt--count (length inputs) "argument")
+                              (mapconcat #'pen-prompt--name inputs ", ")
+                              (length args)))))
     (cl-loop for input in inputs
              for arg in args
              when arg collect (list (pen-prompt--name input)

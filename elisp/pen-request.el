@@ -107,7 +107,7 @@ Return the stream."
           (pen-request--note data 'done (list :value result))
           result)
       (pen-error
-       (pen-request--note data 'error (pen-stream-error-plist err))
+       (pen-request--note data 'error (pen-rpc-error-plist err))
        (signal (car err) (cdr err))))))
 
 (defun pen-request--remember (arguments)
@@ -130,7 +130,7 @@ Return the stream."
              (plist-put data :replies
                         (mapcar (lambda (each) (plist-get each :text))
                                 (plist-get value :candidates)))))
-    ('error (plist-put data :error (pen-stream-sentence plist)))))
+    ('error (plist-put data :error (pen-rpc-sentence plist)))))
 
 ;;;; Functions: showing it
 

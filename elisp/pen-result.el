@@ -74,10 +74,10 @@ Return the buffer."
 (defun pen-result--ended (result err)
   "Say that all of RESULT is there, or ERR, what went wrong."
   (setf (pen-result-note result)
-        (if err (pen-stream-sentence err) "The model wrote nothing; g asks again"))
+        (if err (pen-rpc-sentence err) "The model wrote nothing; g asks again"))
   (pen-redraw-now (pen-result-redraw result))
   (when err
-    (pen-stream-report err)))
+    (pen-rpc-tell err)))
 
 (defun pen-result--draw (result)
   "Draw RESULT."

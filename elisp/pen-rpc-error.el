@@ -11,6 +11,8 @@
 
 ;;; Code:
 
+(eval-when-compile (require 'pcase))
+
 ;;;; Errors
 
 (eval-and-compile
@@ -43,6 +45,31 @@
   "Return the condition of an error of KIND made here: MESSAGE and HINT."
   (pen-rpc-error (list :kind kind :message message :hint hint)))
 
+(defun pen-rpc-signal (plist)
+  "Signal the condition that the error PLIST describes."
+  (let ((condition (pen-rpc-error plist)))
+    (signal (car condition) (cdr condition))))
+
+(defun pen-rpc-error-plist (err)
+  "Return the fields of the condition ERR as an `error' event has them."
+  (pcase err
+    (`(,_ ,(and (pred stringp) message) ,(and (pred listp) plist))
+     (append plist (list :message message)))
+    (_ (list :kind 'internal :message (error-message-string err)))))
+
+(defun pen-rpc-sentence (plist)
+  "Return the error or finding PLIST as one line: place, sentence, advice."
+  (let ((where (plist-get plist :where))
+        (message (or (plist-get plist :message) "The backend failed."))
+        (hint (plist-get plist :hint)))
+    (replace-regexp-in-string
+     "[ \t]*\n[ \t\n]*" " "
+     (concat (and where (not (string-match-p (regexp-quote where) message))
+                  (concat where ": "))
+             message
+             (and hint (concat (unless (string-match-p "[.!?;:]\\'" message) ".")
+                               " " hint))))))
+
 ;;;; The log
 
 (defun pen-rpc-log (format &rest args)
@@ -66,14 +93,16 @@
      (pen-rpc-log "A callback failed: %s" (error-message-string err))
      nil)))
 
+(defun pen-rpc-tell (plist)
+  "Show the error PLIST in the echo area, and log it, unless somebody cancelled."
+  (unless (eq (plist-get plist :kind) 'cancelled)
+    (let ((sentence (pen-rpc-sentence plist)))
+      (pen-rpc-log "%s: %s" (plist-get plist :kind) sentence)
+      (message "%s" sentence))))
+
 (defun pen-rpc-report (err)
-  "Tell of the error ERR in one line; the log has the details."
-  (let ((plist (nth 2 err)))
-    (pen-rpc-log "%s: %s" (car err) (error-message-string err))
-    (message "%s" (mapconcat #'identity
-                             (delq nil (list (plist-get plist :message)
-                                             (plist-get plist :hint)))
-                             " "))))
+  "Show the condition ERR in the echo area as `pen-rpc-tell' does."
+  (pen-rpc-tell (pen-rpc-error-plist err)))
 
 (provide 'pen-rpc-error)
 ;;; pen-rpc-error.el ends here

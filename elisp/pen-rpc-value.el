@@ -20,21 +20,30 @@
 ;;;; Values
 
 (defun pen-rpc-clean (value &optional depth)
-  "Return VALUE as it may be sent: strings without properties, copied lists.
-Signal `wrong-type-argument' for what has no meaning at the other
-end.  DEPTH is how deep VALUE is nested."
+  "Return VALUE as it may be sent: its strings have no properties.
+What need not change is not copied.  Signal `wrong-type-argument' for
+what has no meaning at the other end.  DEPTH is how deep VALUE is nested."
   (cond
    ((stringp value) (pen-rpc--clean-string value))
    ((or (symbolp value) (integerp value) (floatp value)) value)
    ((> (or depth 0) pen-rpc-max-depth)
     (signal 'wrong-type-argument (list 'pen-rpc-value-p 'nested-too-deep)))
    ((and (consp value) (proper-list-p value))
-    (let ((depth (1+ (or depth 0))))
-      (mapcar (lambda (item) (pen-rpc-clean item depth)) value)))
+    (pen-rpc--clean-list value (1+ (or depth 0))))
    ((vectorp value)
-    (let ((depth (1+ (or depth 0))))
-      (vconcat (mapcar (lambda (item) (pen-rpc-clean item depth)) value))))
+    (vconcat (pen-rpc--clean-list (append value nil) (1+ (or depth 0)))))
    (t (signal 'wrong-type-argument (list 'pen-rpc-value-p value)))))
+
+(defun pen-rpc--clean-list (list depth)
+  "Return LIST, at DEPTH, with clean items: a copy from the first that was not."
+  (let ((rest list)                     ; copies of a thousand records are most of their garbage
+        (item nil))
+    (while (and rest (eq (car rest) (setq item (pen-rpc-clean (car rest) depth))))
+      (setq rest (cdr rest)))
+    (if (null rest)
+        list
+      (nconc (butlast list (length rest))
+             (cons item (mapcar (lambda (one) (pen-rpc-clean one depth)) (cdr rest)))))))
 
 (defun pen-rpc--clean-string (string)
   "Return STRING without properties; refuse bytes that are no characters."

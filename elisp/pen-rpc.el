@@ -99,9 +99,9 @@ and quitting both cancel the call."
        (signal 'quit nil)))
     (cond ((null cell)
            (pen-rpc--abandon uid)
-           (let ((err (pen-rpc--error 'deadline (format "%s took longer than %s s." method
-                                                        (or deadline pen-rpc-deadline)))))
-             (signal (car err) (cdr err))))
+           (pen-rpc-signal
+            (list :kind 'deadline :message (format "%s took longer than %s s." method
+                                                   (or deadline pen-rpc-deadline)))))
           ((cdr cell) (signal (cadr cell) (cddr cell)))
           (t (car cell)))))
 

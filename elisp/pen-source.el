@@ -18,6 +18,7 @@
 ;;; Code:
 
 (require 'cl-lib)
+(require 'pen-rpc-error)
 
 ;;;; Internal variables
 
@@ -81,9 +82,8 @@ may be an indirect buffer: the markers stand in its base."
       (user-error "%s is on another machine; copy it here with M-x copy-file, or visit it and mark a region"
                   file))
     (unless (file-readable-p file)
-      (signal 'pen-not-found-error
-              (list (format "%s cannot be read; check the name." file)
-                    (list :kind 'not-found))))
+      (pen-rpc-signal (list :kind 'not-found
+                            :message (format "%s cannot be read; check the name." file))))
     (when (file-directory-p file)
       (user-error "%s is a directory; name a file in it" file))
     (pen-source--make :name (file-name-nondirectory file) :path file

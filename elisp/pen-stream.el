@@ -32,7 +32,7 @@ Return the stream."
     (apply method
            :then (lambda (id) (pen-stream--opened stream id))
            :else (lambda (err) (pen-stream--deliver
-                                stream 'error (pen-stream-error-plist err)))
+                                stream 'error (pen-rpc-error-plist err)))
            args)
     stream))
 
@@ -59,33 +59,6 @@ Return the stream."
       (pen-rpc-cancel (pen-stream-id stream)))
     t))
 
-(defun pen-stream-error-plist (err)
-  "Return the fields of the condition ERR as an `error' event has them."
-  (pcase err
-    (`(,_ ,(and (pred stringp) message) ,plist)
-     (append plist (list :message message)))
-    (_ (list :kind 'internal :message (error-message-string err)))))
-
-(defun pen-stream-sentence (plist)
-  "Return the error PLIST as one line: place, sentence, advice."
-  (let ((where (plist-get plist :where))
-        (message (or (plist-get plist :message) "The backend failed."))
-        (hint (plist-get plist :hint)))
-    (replace-regexp-in-string
-     "[ \t]*\n[ \t\n]*" " "
-     (concat (and where (not (string-match-p (regexp-quote where) message))
-                  (concat where ": "))
-             message
-             (and hint (concat (unless (string-match-p "[.!?;:]\\'" message) ".")
-                               " " hint))))))
-
-(defun pen-stream-report (plist)
-  "Show the error PLIST in the echo area, unless somebody cancelled."
-  (unless (eq (plist-get plist :kind) 'cancelled)
-    (let ((sentence (pen-stream-sentence plist)))
-      (pen-rpc-log "%s: %s" (plist-get plist :kind) sentence)
-      (message "%s" sentence))))
-
 (defun pen-stream-wait (method args deadline &optional function)
   "Call the streaming stub METHOD with ARGS and return the value of its end.
 Signal its error, or `pen-deadline-error' after DEADLINE seconds
@@ -102,8 +75,9 @@ Signal its error, or `pen-deadline-error' after DEADLINE seconds
     (unwind-protect
         (while (not end)
           (when (and until (> (float-time) until))
-            (signal 'pen-deadline-error
-                    (list (format "No answer came within %s seconds." deadline) nil)))
+            (pen-rpc-signal (list :kind 'deadline
+                                  :message (format "No answer came within %s seconds."
+                                                   deadline))))
           (accept-process-output nil 0.05))
       (pen-stream-cancel stream))
     (pen-stream--value (car end) (cdr end))))
@@ -112,10 +86,9 @@ Signal its error, or `pen-deadline-error' after DEADLINE seconds
   "Return the value of the terminal event KIND with PLIST, or signal its error."
   (let ((value (plist-get plist :value)))
     (cond ((eq kind 'error)
-           (let ((condition (pen-rpc-error plist)))
-             (signal (car condition) (cdr condition))))
+           (pen-rpc-signal plist))
           ((and (not value) (eq (plist-get plist :reason) 'cancelled))
-           (signal 'pen-cancelled-error (list "Somebody stopped the request." nil)))
+           (pen-rpc-signal '(:kind cancelled :message "Somebody stopped the request.")))
           (t value))))
 
 (provide 'pen-stream)

@@ -76,12 +76,5 @@
       (should (string-match-p "must not wait" (cadr result)))
       (should (= 1 (length pen-rpc-fake-calls))))))
 
-(ert-deftest pen-stream-test-sentence-has-place-and-advice-in-one-line ()
-  (should (equal (pen-stream-sentence '(:message "Two\nlines" :where "a.org:3"
-                                                 :hint "Mend it."))
-                 "a.org:3: Two lines. Mend it."))
-  (should (equal (pen-stream-sentence '(:message "a.org:3 is odd." :where "a.org:3"))
-                 "a.org:3 is odd.")))
-
 (provide 'pen-stream-test)
 ;;; pen-stream-test.el ends here

@@ -1,0 +1,35 @@
+;;; pen-rpc-error-test.el --- Tests of errors and what is said of them -*- lexical-binding: t; -*-
+
+;; Copyright (C) 2026 The pen authors
+;; SPDX-License-Identifier: GPL-3.0-or-later
+
+;;; Code:
+
+(require 'ert)
+(require 'pen-fixture)
+(require 'pen-rpc-error)
+
+(ert-deftest pen-rpc-error-test-sentence-has-place-and-advice-in-one-line ()
+  (should (equal (pen-rpc-sentence '(:message "Two\nlines" :where "a.org:3" :hint "Mend it."))
+                 "a.org:3: Two lines. Mend it."))
+  (should (equal (pen-rpc-sentence '(:message "a.org:3 is odd." :where "a.org:3"))
+                 "a.org:3 is odd.")))
+
+(ert-deftest pen-rpc-error-test-what-is-signalled-comes-back-whole ()
+  (let ((err (should-error (pen-rpc-signal '(:kind data :message "No rows." :hint "Add some."))
+                           :type 'pen-data-error)))
+    (should (equal (pen-rpc-sentence (pen-rpc-error-plist err)) "No rows. Add some."))))
+
+(ert-deftest pen-rpc-error-test-an-error-of-emacs-has-a-sentence-too ()
+  (let ((err (should-error (signal 'file-error '("Opening" "No such file")))))
+    (should (equal (pen-rpc-sentence (pen-rpc-error-plist err)) "Opening: No such file"))))
+
+(ert-deftest pen-rpc-error-test-a-report-names-the-place-and-is-silent-if-cancelled ()
+  (should (equal (pen-fixture-said
+                  (pen-rpc-report (pen-rpc-error '(:kind data :message "Odd." :where "a:3"))))
+                 "a:3: Odd."))
+  (should-not (pen-fixture-said
+               (pen-rpc-report (pen-rpc-error '(:kind cancelled :message "Stopped."))))))
+
+(provide 'pen-rpc-error-test)
+;;; pen-rpc-error-test.el ends here
