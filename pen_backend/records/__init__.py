@@ -5,6 +5,7 @@ dialects.py         which dialect a decoded line speaks, and the Example it mean
 messages.py         messages of a chat as segments
 fields.py           the fields of a row, read with their type or refused with their place
 lines.py            the lines of a training file
+repeats.py          a key that stands twice in one object
 formats.py          an Example as one line
 hyperparameters.py  the one table of job options, for definitions, the command line and the engine
 """
@@ -20,7 +21,9 @@ from pen_backend.records.lines import (
     raw_lines,
     read_lines,
     refuse_forgotten_data,
+    repeated,
 )
+from pen_backend.records.repeats import repeat_in
 
 __all__ = [
     "DIALECTS",
@@ -45,6 +48,8 @@ __all__ = [
     "raw_lines",
     "read_lines",
     "refuse_forgotten_data",
+    "repeat_in",
+    "repeated",
     "text_list_line",
     "to_line",
 ]

@@ -14,6 +14,8 @@ import orjson
 from pen_backend.errors import DataError, Finding
 from pen_backend.records.dialects import Dialect, parse_object
 from pen_backend.records.example import Example, Origin, bad
+from pen_backend.records.fields import quoted
+from pen_backend.records.repeats import Repeat, repeat_in
 
 LINE_LIMIT = 1_000_000  # bytes of one line
 _NOT_FINITE = re.compile(r"NaN|Infinity")
@@ -76,7 +78,18 @@ def parse_json(raw: bytes | str, *, where: str, limit: int = LINE_LIMIT) -> obje
         value: object = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         raise _json_finding(raw, error, where) from None
+    data = raw if isinstance(raw, bytes) else raw.encode()
+    if (repeat := repeat_in(data, value)) is not None:
+        raise repeated(data, repeat, where=where)
     return value
+
+
+def repeated(raw: bytes, repeat: Repeat, *, where: str) -> DataError:
+    """Make the error of a key that stands twice: which of its two values is meant, nobody can say."""
+    column = len(raw[raw.rfind(b"\n", 0, repeat.offset) + 1:repeat.offset].decode()) + 1
+    return bad("json", f"the key {quoted(repeat.key)} stands twice in one object, at column {column} the second time",
+               where=_further(where, raw.count(b"\n", 0, repeat.offset)), pointer=repeat.pointer,
+               hint="leave one of the two out, or give it another name")
 
 
 def _json_finding(raw: bytes | str, error: json.JSONDecodeError, where: str) -> DataError:
@@ -87,7 +100,7 @@ def _json_finding(raw: bytes | str, error: json.JSONDecodeError, where: str) -> 
         except UnicodeDecodeError as broken:
             return bad("encoding", f"byte 0x{raw[broken.start]:02x} at offset {broken.start} of the line is not UTF-8",
                        where=where, hint="save the file as UTF-8")
-    place = where if error.lineno == 1 else _place(where, error)
+    place = _further(where, error.lineno - 1)
     if "surrogate" in error.msg:
         return bad("surrogate", f"half of a surrogate pair at column {error.colno}; no text can hold it", where=place,
                    hint="write the whole character, or remove it")
@@ -98,7 +111,7 @@ def _json_finding(raw: bytes | str, error: json.JSONDecodeError, where: str) -> 
                hint="write one JSON object a line; quotes inside a text need a backslash")
 
 
-def _place(where: str, error: json.JSONDecodeError) -> str:
-    """Lead to the line of a fault."""
+def _further(where: str, lines: int) -> str:
+    """Lead so many lines further down."""
     name, _, line = where.rpartition(":")
-    return f"{name}:{int(line) + error.lineno - 1}" if line.isdigit() else where
+    return f"{name}:{int(line) + lines}" if lines and line.isdigit() else where

@@ -13,7 +13,7 @@ from pen_backend.dataset.record import Rejected
 from pen_backend.dataset.sources.document import Document
 from pen_backend.dataset.sources.window import Window
 from pen_backend.errors import DataError
-from pen_backend.records import LINE_LIMIT, parse_json, raw_lines
+from pen_backend.records import LINE_LIMIT, parse_json, raw_lines, repeat_in, repeated
 
 _SPACE = b" \t\r\n"
 _BOM = b"\xef\xbb\xbf"
@@ -66,7 +66,10 @@ def values(document: Document, *, limit: int = LINE_LIMIT) -> Iterator[Value]:
         found = _lines(stream, document, limit) if form == "lines" else _items(
             Window(stream, document.name, limit), document.name, limit, array=form == "array")
         for value in found:
-            if value.error is not None and value.error.findings[0].code == "encoding":
+            if value.error is None:
+                if (repeat := repeat_in(value.raw, value.value)) is not None:
+                    value.value, value.error = None, repeated(value.raw, repeat, where=value.where)
+            elif value.error.findings[0].code == "encoding":
                 raise document.encoding_error()
             yield value
 

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pen_backend.dataset.sources.document import documents
-from pen_backend.dataset.sources.values import values
+from pen_backend.dataset.sources.values import refused, values
 from pen_backend.dataset.sources.window import Window
 from pen_backend.prompts.sources import Source
 
@@ -47,3 +47,13 @@ def test_objects_are_stepped_over_up_to_the_last_that_the_window_holds(array: li
     assert quick == array[:len(quick)]
     if len(quick) < len(array):
         assert json.loads(window.item()) == array[len(quick)]
+
+
+def test_a_key_that_stands_twice_costs_its_record_alone_and_is_told_with_its_place(tmp_path: Path) -> None:
+    (tmp_path / "f.json").write_text('[\n{"body": "a"},\n{"body": "b",\n "body": "c"},\n{"body": "d"}\n]')
+    (document,) = documents(Source(path="f.json"), "f.json", tmp_path)
+    first, second, third = values(document)
+    assert (first.value, second.value, third.value) == ({"body": "a"}, None, {"body": "d"})
+    assert second.error is not None
+    finding = refused(document, second, second.error).finding
+    assert (finding.code, finding.where, finding.pointer) == ("json", "f.json:4", "/1/body")
