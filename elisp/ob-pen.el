@@ -193,6 +193,17 @@ the same goes for org, else it is a link."
            (mapcar (lambda (text) (pen-block-inert (pen-block-line text) nil)) texts))
           (t (pen-block-inert (string-join texts "\n\n") params)))))
 
+(defun pen-block--in-line (result params)
+  "Return RESULT of a block with PARAMS as org takes it within a line.
+There is no drawer there, and org 9.6 and later refuse one, even if
+it is only what blocks of pen have by default: PARAMS, which are of
+this run alone, lose it."
+  (when-let ((drawer (member "drawer" (cdr (assq :result-params params)))))
+    (setcar drawer "replace"))
+  (if (stringp result)
+      (pen-block-line result)
+    result))
+
 (defun pen-block--report (plan params)
   "Return what is to be known of PLAN as PARAMS want it."
   (let ((results (cdr (assq :result-params params))))
@@ -287,9 +298,8 @@ Return its result or, in the background, what stands for it until then."
     (if (and block (pen-block--background-p params))
         (pen-block--run task block params)
       (let ((result (pen-block--result task (pen-block--wait task) params)))
-        (if (and (stringp result)
-                 (eq 'inline-src-block (org-element-type (org-element-context))))
-            (pen-block-line result)     ; org takes no other there
+        (if (memq (org-element-type (org-element-context)) '(inline-src-block inline-babel-call))
+            (pen-block--in-line result params)
           result)))))
 
 (provide 'ob-pen)

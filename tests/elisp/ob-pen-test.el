@@ -193,6 +193,14 @@ TABLE answers before the fixture's definitions do."
     (should (string-match-p "^say src_pen\\[:prompt old\\]{hello} {{{results(.*a pun.*)}}} now$"
                             (buffer-string)))))
 
+(ert-deftest ob-pen-test-a-call-in-a-line-has-its-result-there ()
+  (ob-pen-test-with (concat "say call_it() now\n\n#+name: it\n" (ob-pen-test-block ":prompt old"))
+      (list (list "completions-start" 'events (pen-fixture-done "a\npun")))
+    (goto-char (point-min))
+    (search-forward "call_")
+    (org-babel-lob-execute-maybe)
+    (should (string-match-p "^say call_it() {{{results(.*a pun.*)}}} now$" (buffer-string)))))
+
 (ert-deftest ob-pen-test-a-killed-buffer-is-no-error ()
   (ob-pen-test-with (ob-pen-test-block ":prompt old") nil
     (let ((buffer (generate-new-buffer "ob-pen-test")) (text (buffer-string)))
@@ -279,8 +287,12 @@ TABLE answers before the fixture's definitions do."
   (ob-pen-test-with
       (ob-pen-test-block ":prompt old :async :action compare :models \"a b\" :n-epochs 2 :wait yes")
       nil
-    (should-not (seq-filter (lambda (report) (string-match-p "header" (format "%S" report)))
-                            (org-lint)))
+    (should-not (seq-filter (lambda (report)
+                              (and (string-match-p "header" report)
+                                   ;; what org 9.7 says of each bare one, and only in passing
+                                   (not (string-match-p "Empty value.*:async" report))))
+                            (mapcar (lambda (report) (format "%S" (aref (cadr report) 2)))
+                                    (org-lint))))
     (goto-char (point-min))
     (search-forward " :prompt")
     (insert " :modle x")
