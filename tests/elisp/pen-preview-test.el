@@ -53,7 +53,7 @@ in seconds, RATE the draws a second, SENT the deltas."
           (let ((begin (float-time)))
             (while (and (< sent count) (< (- (float-time) begin) 20))
               (accept-process-output nil 0.02))
-            (list gap (/ draws (- (float-time) begin)) sent)))
+            (list gap (/ (1- draws) (- (float-time) begin)) sent))) ; the first waits for none
       (cancel-timer timer)
       (cancel-timer sender))))
 
