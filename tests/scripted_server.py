@@ -11,13 +11,17 @@ from typing import Any, Self
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer; `cut` closes the connection after so many bytes of the body, -1 before the status line."""
+    """One answer; `cut` closes the connection after so many bytes of the body, -1 before the status line.
+
+    It begins once `after` is set, and ends once `hold` is.
+    """
 
     body: Any = b""
     status: int = 200
     type: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
     cut: int | None = None
+    after: threading.Event | None = None
     hold: threading.Event | None = None
 
     @property
@@ -87,6 +91,8 @@ class ScriptedServer:
 
     def _write(self, handler: BaseHTTPRequestHandler, answer: Answer) -> None:
         handler.close_connection = True
+        if answer.after is not None:
+            answer.after.wait(30)
         if answer.cut == -1:
             return
         handler.send_response(answer.status)

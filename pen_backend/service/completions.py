@@ -11,6 +11,7 @@ from pen_backend.errors import NotFoundError, PenError, RefusedError
 from pen_backend.service.context import Context
 from pen_backend.service.registry import Events, rpc
 from pen_backend.service.remembered import Remembered
+from pen_backend.service.waiting import PATIENCE, Waiting, for_model
 
 if TYPE_CHECKING:
     from pen_backend.client import Client
@@ -58,9 +59,10 @@ LONGEST_SHOWN = 80  # characters of a text in the warning that it has changed
 class Completions:
     """Runs definitions."""
 
-    def __init__(self, context: Context) -> None:
-        """CONTEXT is shared by all services."""
+    def __init__(self, context: Context, *, patience: float = PATIENCE) -> None:
+        """CONTEXT is shared by all services; who waits longer than PATIENCE for a first word is told what for."""
         self._context = context
+        self._patience = patience
 
     @rpc(stream=True)
     def start(self, prompt: str, values: dict[str, str], model: str | None = None, n: int | None = None,
@@ -94,7 +96,7 @@ class Completions:
         manifest = self._trained_on(body["model"])
         self._warn(client, found, body["model"], manifest, events)
         definition = _as_trained(definition, manifest)
-        run = self._remembered if definition.cache else _run
+        run = self._remembered if definition.cache else self._run
         result = run(client, definition, body, events)
         if long:
             result = _without_end(result, found.format.completion_end)
@@ -131,10 +133,28 @@ class Completions:
                 for index, one in enumerate(result.candidates):
                     events.send("delta", index=index, text=one.text)
                 return result
-        result = _run(client, definition, body, events)
+        result = self._run(client, definition, body, events)
         if not events.cancelled:
             answers.keep(asked, asdict(result))
         return result
+
+    def _run(self, client: "Client", definition: "Definition", body: Mapping[str, Any], events: Events
+             ) -> CompletionResult:
+        """Ask the model, and send what it writes on as it comes."""
+        from pen_backend import completion
+
+        streamed = completion.stream(client, definition, body)
+        events.on_cancel(streamed.cancel)
+        with Waiting(events, lambda: for_model(self._context, client, str(body["model"])),
+                     patience=self._patience) as waiting:
+            for delta in streamed:
+                waiting.over()
+                events.send("delta", index=delta.index, text=delta.text)
+        answered = streamed.answered
+        return CompletionResult(
+            candidates=[Candidate(each.text, each.finish_reason, each.label) for each in answered.candidates],
+            model=answered.model, prompt_tokens=answered.usage.prompt_tokens,
+            completion_tokens=answered.usage.completion_tokens)
 
     def _trained_on(self, model: str) -> Mapping[str, Any]:
         """Return the manifest of the training set of a model that was tuned from here, as long as it is there."""
@@ -156,21 +176,6 @@ class Completions:
         if trained and trained != template.format_hash(definition):
             text = _difference(definition, model, manifest.get("format"))
             events.send("log", what="warning", level="warning", text=text)
-
-
-def _run(client: "Client", definition: "Definition", body: Mapping[str, Any], events: Events) -> CompletionResult:
-    """Ask the model, and send what it writes on as it comes."""
-    from pen_backend import completion
-
-    streamed = completion.stream(client, definition, body)
-    events.on_cancel(streamed.cancel)
-    for delta in streamed:
-        events.send("delta", index=delta.index, text=delta.text)
-    answered = streamed.answered
-    return CompletionResult(
-        candidates=[Candidate(each.text, each.finish_reason, each.label) for each in answered.candidates],
-        model=answered.model, prompt_tokens=answered.usage.prompt_tokens,
-        completion_tokens=answered.usage.completion_tokens)
 
 
 def _stopping(definition: "Definition", stop: Sequence[str], *, long: bool) -> "Definition":
