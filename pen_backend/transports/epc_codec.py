@@ -162,6 +162,10 @@ def _string(token: str) -> str:
     text = token[1:-1]
     if "\\" not in text:
         return text
+    if "\\\\" not in text:
+        plain = text.replace('\\"', '"')
+        if "\\" not in plain:
+            return plain
     # Splitting at pairs of backslashes leaves an odd one at the start of a part; usually it escapes a quote.
     parts = [part.replace('\\"', '"') if "\\" in part else part for part in text.split("\\\\")]
     if any("\\" in part for part in parts):
