@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 LIMIT = 200_000_000  # unpacked bytes of a member: 190 KB of zip can be as much
 _DIRECTORY_LIMIT = 16_000_000  # bytes of a zip's own list of members: 160,000 of them and more
+_LISTED = 5  # members that an error names
 _TAIL = 65_536 + 22 + 20  # where the end of a zip file is looked for
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the others may ask for gigabytes before the first byte
 _BROKEN = (zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError, RuntimeError, EOFError, OSError,
@@ -44,17 +45,28 @@ def members(document: Document) -> Iterator[BinaryIO]:
         yield _member(document, name)
 
 
-def unzipped(document: Document, choose: Callable[[Sequence[str]], str | None], what: str) -> Document:
+def unzipped(document: Document, choose: Callable[[Sequence[str]], Sequence[str]], what: str, many: str) -> Document:
     """Return the member that CHOOSE picks by name as a document; any other document is returned as it is.
 
-    WHAT says in an error what was looked for.
+    WHAT says in an error what was looked for, MANY how several of it are called: which of them is meant, nobody knows.
     """
     if not is_zip(document):
         return document
     found = names(document)
-    name = choose(found)
-    if name is None:
+    chosen = choose(found)
+    if not chosen:
         raise _unusable(document, f"{document.name} holds no {what} among its {len(found)} files")
+    if len(chosen) > 1:
+        listed = [f"'{name}'" for name in chosen[:_LISTED]]
+        more = [f"{len(chosen) - _LISTED} more"] if len(chosen) > _LISTED else []
+        *firsts, last = [*listed, *more]
+        raise fault("unknown-format", f"{document.name} holds {len(chosen)} {many}: {', '.join(firsts)} and {last}",
+                    document.name, "Unpack it and name one of them as the source, or each as a source of its own.")
+    return member(document, chosen[0])
+
+
+def member(document: Document, name: str) -> Document:
+    """Return a member of a zip file as a document; it is opened when it is read."""
     return replace(document, member=lambda: _member(document, name))
 
 

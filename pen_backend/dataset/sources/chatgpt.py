@@ -47,7 +47,7 @@ def is_conversation(value: object) -> bool:
 
 def read(document: Document, request: Request) -> Iterator[Read]:
     """Yield a conversation as a chat; for a build of turns its messages, with `fields` a record."""
-    document = unzipped(document, _conversations, "conversations.json")
+    document = unzipped(document, _conversations, "conversations.json", "files conversations.json")
     for value in values(document, limit=LIMIT):
         origin = document.origin(value.locator)
         try:
@@ -154,5 +154,5 @@ def _time(value: object) -> float | None:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-def _conversations(names: Sequence[str]) -> str | None:
-    return next((name for name in names if PurePosixPath(name).name == "conversations.json"), None)
+def _conversations(names: Sequence[str]) -> list[str]:
+    return [name for name in names if PurePosixPath(name).name == "conversations.json"]

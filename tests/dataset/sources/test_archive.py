@@ -23,7 +23,7 @@ def packed(where: Path, members: dict[str, bytes], method: int = zipfile.ZIP_DEF
 
 def opened(path: Path, name: str = "a.txt", **keys: object) -> Document:
     (document,) = documents(Source.model_validate({"path": str(path), **keys}), "a", path.parent)
-    return unzipped(document, lambda names: name if name in names else None, name)
+    return unzipped(document, lambda names: [one for one in names if one == name], name, name)
 
 
 def drain(document: Document) -> None:
@@ -116,4 +116,4 @@ def test_a_list_of_members_that_would_fill_the_memory_is_not_read(tmp_path: Path
 def test_any_bytes_behind_the_sign_of_a_zip_file_are_a_data_error() -> None:
     for content in (b"PK\x03\x04", b"PK\x05\x06", b"PK\x05\x06" + b"\0" * 18):
         with pytest.raises(DataError):
-            unzipped(Document("a", "", len(content), content=content), lambda names: names[0] if names else None, "x")
+            unzipped(Document("a", "", len(content), content=content), lambda names: names[:1], "x", "x")

@@ -1,15 +1,12 @@
 """A chat's messages as records, with what a source says about people: whom to keep, whom to take out."""
 
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import PurePosixPath
+from collections.abc import Callable, Iterator
 
 from pen_backend.dataset.record import Read, Record, Rejected
-from pen_backend.dataset.sources.archive import unzipped
 from pen_backend.dataset.sources.document import Document, Request
 from pen_backend.dataset.sources.people import known_person, plain_name, without_names
-from pen_backend.dataset.sources.whatsapp import chat
+from pen_backend.dataset.sources.whatsapp import chat, exports
 from pen_backend.dataset.sources.whatsapp.chat import Fault, Message
-from pen_backend.dataset.sources.whatsapp.headers import Headers
 from pen_backend.dataset.sources.whatsapp.strings import Strings, load
 from pen_backend.prompts.sources import Source
 
@@ -21,8 +18,8 @@ def read(document: Document, request: Request, *, strings: Strings | None = None
     """
     source = request.source
     strings = strings or load()
-    stem = PurePosixPath(document.name).stem
-    document = unzipped(document, lambda names: _text_of_chat(names, stem), "chat (_chat.txt or WhatsApp Chat ….txt)")
+    document, told = exports.chat_of(document, strings)
+    yield from told
     found = chat.look(document, strings, (*source.remove, *([source.user] if source.user else [])), source.date_order)
     if source.user is not None:
         known_person(source.user, found.names, document)
@@ -48,8 +45,7 @@ def read(document: Document, request: Request, *, strings: Strings | None = None
 
 def begins_chat(head: str) -> bool:
     """Say whether a text begins as exports of today do; the form of older ones is also that of logs."""
-    line = next((line for line in head.splitlines() if line.strip()), "")
-    header = Headers(load()).find(line)
+    header = exports.first_header(head, load())
     return header is not None and header.form.style in ("bracket", "dash")
 
 
@@ -81,15 +77,3 @@ def _fields(message: Message, text: str) -> dict[str, object]:
     if body.edited:
         fields["edited"] = True
     return fields
-
-
-def _text_of_chat(names: Sequence[str], stem: str) -> str | None:
-    """Choose the member of an export that is the chat: `_chat.txt`, or what is named after WhatsApp or as the file."""
-    texts = [name for name in names if name.lower().endswith(".txt") and not name.startswith("__MACOSX")]
-    for fits in (lambda file: file.lower() == "_chat.txt", lambda file: "whatsapp" in file.lower(),
-                 lambda file: file == f"{stem}.txt"):
-        found = [name for name in texts if fits(PurePosixPath(name).name)]
-        if found:
-            return min(found, key=lambda name: (name.count("/"), len(name), name))
-    top = [name for name in texts if "/" not in name]
-    return top[0] if len(top) == 1 else None

@@ -203,6 +203,43 @@ def test_a_zip_file_is_read_by_its_one_chat(names: list[str], chosen: str, tmp_p
     assert record.fields["text"] == chosen
 
 
+CHAT = "13/5/26, 10:00 - Ann: hi\n"
+
+
+def zipped(where: Path, members: dict[str, str]) -> list[Read]:
+    path = where / "chat.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return read(path.read_bytes(), "whatsapp", where, file="chat.zip")
+
+
+@pytest.mark.parametrize("names", [
+    ["WhatsApp Chat with Ann.txt", "WhatsApp Chat with Ben.txt"], ["ann/_chat.txt", "ben/_chat.txt"],
+    ["a.txt", "b.txt"],
+])
+def test_two_chats_in_one_zip_file_are_both_named_and_neither_is_taken(names: list[str], tmp_path: Path) -> None:
+    with pytest.raises(DataError) as caught:
+        zipped(tmp_path, dict.fromkeys(names, CHAT))
+    assert caught.value.message == f"chat.zip holds 2 chats: '{names[0]}' and '{names[1]}'."
+    assert "name one of them" in str(caught.value.hint)
+
+
+def test_a_text_that_is_no_chat_does_not_make_two_of_one(tmp_path: Path) -> None:
+    (record,) = zipped(tmp_path, {"WhatsApp tips.txt": "1. Be kind", "WhatsApp Chat with Ann.txt": CHAT})
+    assert isinstance(record, Record)
+    assert record.fields["author"] == "Ann"
+
+
+def test_a_chat_that_was_sent_as_a_document_is_told_of(tmp_path: Path) -> None:
+    warning, record = zipped(tmp_path, {"_chat.txt": CHAT, "00000002-WhatsApp Chat with Ben.txt": CHAT})
+    assert isinstance(warning, Finding)
+    assert isinstance(record, Record)
+    assert (warning.level, warning.where) == ("warning", "chat.zip")
+    assert warning.message == ("'_chat.txt' is read; chat.zip holds another chat, '00000002-WhatsApp Chat with "
+                               "Ben.txt', which is not")
+
+
 def test_a_zip_file_without_a_chat_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "a.zip"
     with zipfile.ZipFile(path, "w") as archive:
