@@ -24,6 +24,9 @@
 
 ;;;; Internal variables
 
+(defconst pen-answer-patience 2
+  "Seconds after which a screen with nothing to show says how long it waits.")
+
 (defconst pen-answer-most 1000000
   "Characters after which a model that does not stop is stopped.")
 
@@ -35,6 +38,7 @@
   ended                                 ; function of the answer and an error or nil
   closer                                ; function that takes its screen away
   (note "…")                            ; what is going on, while nothing else is shown
+  (since (float-time)) clock            ; when it was asked, and what draws how long ago that is
   warning                               ; what the service warned of, or nil
   (candidates nil)                      ; alist: index → (TEXT CHUNK…), newest chunk first
   (index 0)                             ; key in CANDIDATES of the one shown
@@ -56,12 +60,20 @@ Each returns how many requests that were.")
 (defun pen-answer-open (answer draw)
   "Have DRAW, called in its buffer, show ANSWER from now on."
   (unless (eq (pen-rpc-state) 'ready)
-    (setf (pen-answer-note answer) "starting engine…"))
-  (setf (pen-answer-expected answer) (plist-get (pen-answer-options answer) :n)
+    (setf (pen-answer-note answer) "starting pen…"))
+  (setf (pen-answer-clock answer) (run-at-time pen-answer-patience 1 #'pen-answer--tick answer)
+        (pen-answer-expected answer) (plist-get (pen-answer-options answer) :n)
         (pen-answer-redraw answer) (pen-redraw-make (pen-answer-buffer answer) draw))
   (push answer pen-answer--open)
   (pen-redraw-now (pen-answer-redraw answer))
   answer)
+
+(defun pen-answer--tick (answer)
+  "Draw how long ANSWER has waited; once it has something to show, no more."
+  (cond ((or (pen-answer-candidates answer) (pen-answer-done answer) (pen-answer-closed answer))
+         (cancel-timer (pen-answer-clock answer)))
+        ((get-buffer-window (pen-answer-buffer answer) t)
+         (pen-redraw-soon (pen-answer-redraw answer)))))
 
 (defun pen-answer-ask (answer values &optional usual)
   "Send the request of ANSWER with VALUES; its events go to its screen.
@@ -127,6 +139,7 @@ USUAL is how many candidates the definition itself asks for."
           pen-answer--open (delq answer pen-answer--open))
     (when (pen-answer-stream answer)
       (pen-stream-cancel (pen-answer-stream answer)))
+    (cancel-timer (pen-answer-clock answer))
     (pen-redraw-stop (pen-answer-redraw answer))
     (funcall (pen-answer-closer answer) answer)
     (pen-answer--show-activity)))
@@ -201,11 +214,19 @@ AGAIN says how to get others, when all that were asked for are there."
   (concat " ["
           (if (pen-answer-candidates answer)
               (format "%d/%d" (1+ (pen-answer-place answer)) (pen-answer-count answer))
-            (pen-answer-note answer))
+            (pen-answer--waiting answer))
           (and (pen-answer-candidates answer) (not (pen-answer-done answer)) "…")
           (and (plist-get (pen-answer-options answer) :without-filters)
                ", without filters")
           "]"))
+
+(defun pen-answer--waiting (answer)
+  "Return what ANSWER waits for, and after a while also for how long."
+  (let ((seconds (truncate (- (float-time) (pen-answer-since answer)))))
+    (concat (pen-answer-note answer)
+            (and (>= seconds pen-answer-patience)
+                 (not (pen-answer-done answer))
+                 (format " %d s" seconds)))))
 
 (defun pen-answer--show-activity ()
   "Say in the mode line how far the newest running request is."

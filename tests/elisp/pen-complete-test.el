@@ -98,7 +98,7 @@ The blank that the cursor stands on before a line break is left out."
       (pen-complete-test-in-buffer
         (insert "one")
         (pen-pun-complete)
-        (should (equal (pen-complete-test-shown) " [starting engine…]"))))))
+        (should (equal (pen-complete-test-shown) " [starting pen…]"))))))
 
 (ert-deftest pen-complete-test-service-says-that-the-engine-starts ()
   (pen-complete-test-with '((log :what text :text "starting engine…"))

@@ -1,0 +1,68 @@
+;;; pen-answer-test.el --- What a screen says while it waits -*- lexical-binding: t; -*-
+
+;; Copyright (C) 2026 The pen maintainers
+;; SPDX-License-Identifier: GPL-3.0-or-later
+
+;; This file is not part of GNU Emacs.
+
+;;; Code:
+
+(require 'ert)
+(require 'pen-fixture)
+(require 'pen-answer)
+
+(defun pen-answer-test-shown ()
+  "Return what the preview of this buffer shows."
+  (substring-no-properties (overlay-get (pen-preview-overlay pen-preview-current) 'after-string)))
+
+(defun pen-answer-test-clocks ()
+  "Return how many timers draw how long a screen has waited."
+  (seq-count (lambda (timer) (eq (timer--function timer) #'pen-answer--tick)) timer-list))
+
+(defmacro pen-answer-test-waiting (&rest body)
+  "Run BODY in a buffer with a preview for which the service says that it loads."
+  (declare (debug t))
+  `(let ((pen-answer-patience 0.05))
+     (pen-fixture-with '((log :what text :text "loading pen-tiny…"))
+       (pen-fixture-in-buffer "one"
+         (pen-pun-complete)
+         (unwind-protect (progn ,@body)
+           (pen-abort t))))))
+
+(ert-deftest pen-answer-test-a-long-wait-is-said-with-its-seconds ()
+  (pen-answer-test-waiting
+   (cl-decf (pen-answer-since pen-preview-current) 7)
+   (pen-fixture-until (lambda () (string-match-p "\\` \\[loading pen-tiny… [78] s\\]\\'"
+                                                 (pen-answer-test-shown))))))
+
+(ert-deftest pen-answer-test-a-short-wait-is-said-without ()
+  (pen-fixture-with '((log :what text :text "loading pen-tiny…"))
+    (pen-fixture-in-buffer "one"
+      (pen-pun-complete)
+      (pen-fixture-until (lambda () (equal " [loading pen-tiny…]" (pen-answer-test-shown))))
+      (pen-abort t))))
+
+(ert-deftest pen-answer-test-the-clock-stops-with-the-first-word ()
+  (pen-answer-test-waiting
+   (should (= 1 (pen-answer-test-clocks)))
+   (pen-fixture-until (lambda () (pen-preview-stream pen-preview-current)))
+   (pen-fixture-until (lambda () (pen-stream-id (pen-preview-stream pen-preview-current))))
+   (pen-rpc-fake-event "fake-1" 'delta :index 0 :text "two")
+   (pen-fixture-until (lambda () (zerop (pen-answer-test-clocks))))
+   (should (string-match-p "two" (pen-answer-test-shown)))))
+
+(ert-deftest pen-answer-test-the-clock-stops-with-its-screen ()
+  (pen-answer-test-waiting
+   (pen-preview-close)
+   (should (zerop (pen-answer-test-clocks)))))
+
+(ert-deftest pen-answer-test-the-first-wait-is-for-the-service ()
+  (pen-fixture-with nil
+    (let ((pen-rpc--state 'stopped))
+      (pen-fixture-in-buffer "one"
+        (pen-pun-complete)
+        (should (equal (pen-answer-test-shown) " [starting pen…]"))
+        (pen-abort t)))))
+
+(provide 'pen-answer-test)
+;;; pen-answer-test.el ends here
