@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import IO, TYPE_CHECKING, BinaryIO
 
 from pen_backend.dataset.sources.document import Document
-from pen_backend.dataset.sources.streams import fault
+from pen_backend.dataset.sources.streams import bomb, fault, most_unpacked
 from pen_backend.errors import DataError
 
 if TYPE_CHECKING:
@@ -80,6 +80,9 @@ def _member(document: Document, name: str) -> BinaryIO:
                 raise NotImplementedError("it is packed in a way that is not read here")
             if info.file_size > LIMIT:  # zipfile reads no further than to the size that is stated
                 raise _unusable(document, f"{document.name} unpacks to more than {LIMIT // 1_000_000} MB", "bomb")
+            if info.file_size > most_unpacked(min(info.compress_size, document.size)):
+                raise bomb(document.name, "Unpack it yourself if you know what it holds, or save a workbook's sheet as "
+                                          "CSV.")
             opened = archive.open(name)
         except _BROKEN as error:
             raise _unusable(document, f"{document.name} cannot be unpacked: {_reason(error)}") from error

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 CHUNK = 1 << 20
-_BOMB_BYTES = 20_000_000  # below it nothing is called a bomb
+_BOMB_BYTES = 2_000_000  # below it nothing is called a bomb: it is read in a second whatever it holds
 _BOMB_RATIO = 100  # jokes pack about 1:3; zeros 1:1,028
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _NO_TEXT = {b"\x1f\x8b": "It is gzipped: let its name end in .gz.", b"PK": "It is a zip file: unpack it.",
@@ -26,7 +26,7 @@ class Unpacked(io.RawIOBase):
         self._gzip = gzip.GzipFile(fileobj=file)
         self._file = file
         self._name = name
-        self._most = max(_BOMB_BYTES, _BOMB_RATIO * size)
+        self._most = most_unpacked(size)
         self._read = 0
 
     def readable(self) -> bool:
@@ -43,8 +43,7 @@ class Unpacked(io.RawIOBase):
                         "Fetch it again.") from error
         self._read += len(data)
         if self._read > self._most:
-            raise fault("bomb", f"{self._name} unpacks to more than {_BOMB_RATIO} times its size", self._name,
-                        "Unpack it yourself if you know what it holds.")
+            raise bomb(self._name)
         view[:len(data)] = data
         return len(data)
 
@@ -52,6 +51,16 @@ class Unpacked(io.RawIOBase):
         """Close it, and the file below it."""
         super().close()
         self._file.close()
+
+
+def most_unpacked(packed: int) -> int:
+    """Say to how many bytes so many packed ones may unpack; what is more is made to fill memory or time."""
+    return max(_BOMB_BYTES, _BOMB_RATIO * packed)
+
+
+def bomb(name: str, hint: str = "Unpack it yourself if you know what it holds.") -> DataError:
+    """Make the error of what unpacks to more than that."""
+    return fault("bomb", f"{name} unpacks to more than {_BOMB_RATIO} times its size", name, hint)
 
 
 class Recoded(io.RawIOBase):

@@ -63,6 +63,15 @@ def test_a_bomb_is_refused_before_it_is_begun(tmp_path: Path) -> None:
     assert code(caught) == "bomb"
 
 
+def test_what_packs_as_no_text_does_is_refused_before_it_is_begun(tmp_path: Path) -> None:
+    path = packed(tmp_path, {"a.txt": b"\n" * 20_000_000, "b.txt": b"\n" * 1_000_000})
+    with pytest.raises(DataError, match="unpacks to more than 100 times its size") as caught:
+        opened(path).open()
+    assert code(caught) == "bomb"
+    assert "yourself" in str(caught.value.hint)
+    drain(opened(path, "b.txt"))  # too small to do harm
+
+
 def test_a_member_that_is_longer_than_it_says_is_a_data_error(tmp_path: Path) -> None:
     path = packed(tmp_path, {"a.txt": b"x" * 5_000_000})
     content = bytearray(path.read_bytes())
