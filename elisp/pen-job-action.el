@@ -114,7 +114,7 @@ wait and returns nil."
 (defun pen-job-use-model ()
   "Complete with the model of this checkpoint or job from now on."
   (interactive)
-  (pen-choose-model (pen-job--model)))
+  (pen-model-use (pen-job--model)))
 
 (defun pen-job-compare ()
   "Compare the model of this checkpoint or job with its base, side by side."

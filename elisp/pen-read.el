@@ -90,7 +90,10 @@ returns what stands before and after the name of one of them."
            :then (lambda (things) (pen-read--learn kind key affixes things))
            :else #'ignore)
   (completing-read (format-prompt prompt default) (pen-read--table kind)
-                   nil nil nil 'pen-read-history default))
+                   nil
+                   ;; A definition may be a file; a model or job that nobody knows may be a slip.
+                   (unless (eq kind 'pen-prompt) 'confirm)
+                   nil 'pen-read-history default))
 
 (defun pen-read--learn (kind key affixes things)
   "Complete over THINGS of KIND from now on.

@@ -75,12 +75,47 @@ BODY sees the table that it asked with as `table'."
                                 (pen-fixture-said (call-interactively #'pen-choose-model)))))
       (should-not pen-default-model))))
 
+(ert-deftest pen-read-test-a-model-is-chosen-once-the-service-knows-it ()
+  (pen-rpc-fake-with '(("models-list" hang) ("models-show" value (:id "ft:new")))
+    (let ((pen-default-model "old"))
+      (pen-read-test-asking "ft:new"
+        (should (equal "ft:new answers from now on"
+                       (pen-fixture-said
+                        (call-interactively #'pen-choose-model)
+                        (should (equal pen-default-model "old"))
+                        (pen-fixture-until (lambda () (equal pen-default-model "ft:new")))))))
+      (should (equal (pen-rpc-fake-last "models-show") '(:id "ft:new"))))))
+
+(ert-deftest pen-read-test-a-model-that-nobody-knows-is-not-chosen ()
+  (pen-rpc-fake-with '(("models-list" hang)
+                       ("models-show" error not-found "There is no model 'x'." :hint "There are: y."))
+    (let ((pen-default-model "old"))
+      (pen-read-test-asking "x"
+        (should (equal "There is no model 'x'. There are: y."
+                       (pen-fixture-said
+                        (call-interactively #'pen-choose-model)
+                        (pen-rpc-fake-settle)))))
+      (should (equal pen-default-model "old")))))
+
+(ert-deftest pen-read-test-a-name-that-was-not-heard-of-asks-for-another-key ()
+  (pen-rpc-fake-with (list (list "models-list" 'value pen-read-test-models)
+                           (list "jobs-list" 'value nil))
+    (cl-letf* ((asked nil)
+               ((symbol-function 'completing-read)
+                (lambda (_ _ _ match &rest _) (push match asked) "")))
+      (pen-read-model)
+      (pen-read-job-id)
+      (pen-read-prompt-name nil)
+      (should (equal asked '(nil confirm confirm))))))
+
 (ert-deftest pen-read-test-a-forced-model-is-told-of ()
-  (pen-rpc-fake-with '(("models-list" hang))
+  (pen-rpc-fake-with '(("models-list" hang) ("models-show" value (:id "small")))
     (let ((pen-default-model nil) (pen-force-engine "big"))
       (pen-read-test-asking "small"
         (should (string-match-p "`?.pen-force-engine.? makes big answer"
-                                (pen-fixture-said (call-interactively #'pen-choose-model))))))))
+                                (pen-fixture-said
+                                 (call-interactively #'pen-choose-model)
+                                 (pen-fixture-until (lambda () pen-default-model)))))))))
 
 (provide 'pen-read-test)
 ;;; pen-read-test.el ends here
