@@ -36,8 +36,18 @@
         (should (string-match-p "\\`Pen +model: local/puns +backend: running\n" shown))
         (dolist (text '("Complete" "Data set" "Fine-tune" "Models" "p pun at point"
                         "b build from region" "f fine-tune region" "m choose model"
-                        "-n candidates=" "-t temperature=" "-T max-tokens="))
+                        "-n candidates" "-t temperature" "-T max-tokens"))
           (should (string-match-p (regexp-quote text) shown)))))))
+
+(ert-deftest pen-menu-test-options-that-are-set-are-shown-and-given ()
+  (let ((prefix (get 'pen-menu 'transient--prefix)) (given '("candidates=5" "temperature=.8")))
+    (unwind-protect
+        (pen-rpc-fake-with nil
+          (oset prefix value given)
+          (let ((shown (pen-menu-test-shown)))
+            (should (string-match-p "-n candidates=5 +-t temperature=\\.8 +-T max-tokens" shown)))
+          (should (equal (pen-menu--arguments) '(:n 5 :temperature 0.8))))
+      (slot-makeunbound prefix 'value))))
 
 (ert-deftest pen-menu-test-each-key-is-a-command-and-used-once ()
   (let ((text (with-temp-buffer
