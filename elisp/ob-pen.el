@@ -130,7 +130,7 @@ Org gives every block the session \"none\"."
       ('texts (cond ((consp value) (mapcar (lambda (each) (format "%s" each)) value))
                     ((eq (car argument) :models) (split-string (format "%s" value) "[ ,]+" t))
                     ((string-prefix-p "\"" (format "%s" value)) ; several: org read none
-                     (pen-org-value value 'texts (concat ":" name)))
+                     (pen-value value 'texts (concat ":" name)))
                     (t (list (format "%s" value)))))
       ('numbers (if (consp value) value
                   (pen-dataset-option-value argument (format "%s" value))))
@@ -188,9 +188,9 @@ the same goes for org, else it is a link."
         (texts (mapcar (lambda (each) (string-trim (plist-get each :text) "\n+" "[ \t\n]+"))
                        (plist-get result :candidates))))
     (cond ((seq-intersection results '("table" "vector"))
-           (mapcar (lambda (text) (list (pen-block-inert (pen-block-cell text) nil))) texts))
+           (mapcar (lambda (text) (list (pen-block-inert (pen-org-cell text) nil))) texts))
           ((member "list" results)
-           (mapcar (lambda (text) (pen-block-inert (pen-block-line text) nil)) texts))
+           (mapcar (lambda (text) (pen-block-inert (pen-org-line text) nil)) texts))
           (t (pen-block-inert (string-join texts "\n\n") params)))))
 
 (defun pen-block--in-line (result params)
@@ -201,7 +201,7 @@ this run alone, lose it."
   (when-let ((drawer (member "drawer" (cdr (assq :result-params params)))))
     (setcar drawer "replace"))
   (if (stringp result)
-      (pen-block-line result)
+      (pen-org-line result)
     result))
 
 (defun pen-block--report (plan params)
@@ -245,7 +245,7 @@ this run alone, lose it."
     (append (list (cons "seed" models) 'hline)
             (mapcar (lambda (round)
                       (cons (car round)
-                            (mapcar (lambda (text) (pen-block-inert (pen-block-cell text) nil))
+                            (mapcar (lambda (text) (pen-block-inert (pen-org-cell text) nil))
                                     (cdr round))))
                     rounds))))
 

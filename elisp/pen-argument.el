@@ -13,10 +13,9 @@
 
 ;;; Code:
 
-(require 'cl-lib)
-(require 'seq)
 (require 'subr-x)
 (require 'thingatpt)
+(require 'pen-text)
 (require 'pen-prompt)
 (require 'pen-context)
 
@@ -42,10 +41,10 @@
   (pcase source
     ("region" (pen-argument--region))
     ("region-or-preceding" (pen-context-text (pen-context-make)))
-    ("preceding" (pen-context-substring (pen-argument--near (- pen-context-characters)) (point)))
+    ("preceding" (pen-text-substring (pen-argument--near (- pen-context-characters)) (point)))
     ("preceding-line" (save-excursion
                         (and (zerop (forward-line -1)) (pen-argument--thing 'line))))
-    ("surrounding" (pen-context-substring
+    ("surrounding" (pen-text-substring
                     (pen-argument--near (- (/ pen-context-characters 2)))
                     (pen-argument--near (/ pen-context-characters 2))))
     ((or "line" "paragraph") (pen-argument--thing (intern source)))
@@ -56,7 +55,7 @@
 
 (defun pen-argument--region ()
   "Return the text of the region, or nil."
-  (and (use-region-p) (pen-context-substring (region-beginning) (region-end))))
+  (and (use-region-p) (pen-text-substring (region-beginning) (region-end))))
 
 (defun pen-argument--near (distance)
   "Return the place that is DISTANCE from point, if that is in the buffer."
@@ -65,7 +64,7 @@
 (defun pen-argument--thing (thing)
   "Return the THING at point without its last line break, or nil."
   (when-let ((bounds (bounds-of-thing-at-point thing)))
-    (string-trim-right (pen-context-substring (car bounds) (cdr bounds)) "\n+")))
+    (string-trim-right (pen-text-substring (car bounds) (cdr bounds)) "\n+")))
 
 ;;;; Functions: asking
 

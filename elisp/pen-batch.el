@@ -27,6 +27,7 @@
 (require 'json)
 (require 'seq)
 (require 'subr-x)
+(require 'pen-plist)
 (require 'pen-rpc)
 (require 'pen-rpc-methods)
 (require 'pen-stream)
@@ -53,7 +54,7 @@
   "Options of `pen-batch-complete'.")
 
 (defconst pen-batch--finetune-options
-  (append pen-finetune-options
+  (append pen-dataset-all-options
           '((:deadline number) (:wait flag) (:yes flag) (:help flag)))
   "Options of `pen-batch-finetune'.")
 
@@ -301,7 +302,7 @@ If it fails, print where and why, and return the exit code."
       (user-error "Which prompt definition? Give its name, then the values of its variables"))
     (let ((result (apply #'pen-complete-result (pen-batch--definition (car arguments))
                          (cdr arguments)
-                         (pen-batch--without options '(:json)))))
+                         (pen-plist-without options '(:json)))))
       (dolist (candidate (plist-get result :candidates))
         (princ (if (plist-get options :json)
                    (pen-batch--json candidate result)
@@ -312,11 +313,6 @@ If it fails, print where and why, and return the exit code."
 (defun pen-batch--definition (name)
   "Return NAME, made absolute if it is a file name: the service stands elsewhere."
   (if (string-match-p "/\\|\\.ya?ml\\'" name) (expand-file-name name) name))
-
-(defun pen-batch--without (plist keys)
-  "Return PLIST without KEYS."
-  (cl-loop for (key value) on plist by #'cddr
-           unless (memq key keys) append (list key value)))
 
 (defun pen-batch--json (candidate result)
   "Return CANDIDATE of RESULT as a JSON object in one line."

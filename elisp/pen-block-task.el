@@ -16,6 +16,7 @@
 (require 'cl-lib)
 (require 'seq)
 (require 'subr-x)
+(require 'pen-plist)
 (require 'pen-rpc)
 (require 'pen-rpc-methods)
 (require 'pen-stream)
@@ -354,18 +355,13 @@ the other one was made from."
               (apply-partially
                #'pen-request-start
                (pen-compare--arguments prompt values (cdar left) (caar left)
-                                       (pen-block-task--shared arguments)))
+                                       (pen-plist-only arguments
+                                                       '(:temperature :max-tokens :stop))))
               (lambda (result)
                 (push (pen-compare--text result) texts)
                 (next (cdr left)))))))
       (next (cl-loop for one from seed repeat (or (plist-get arguments :n) 1)
                      append (mapcar (lambda (model) (cons one model)) models))))))
-
-(defun pen-block-task--shared (arguments)
-  "Return those of ARGUMENTS with which both models are asked."
-  (cl-loop for (key value) on arguments by #'cddr
-           when (memq key '(:temperature :max-tokens :stop))
-           append (list key value)))
 
 (defun pen-block-task--pairs (seed texts)
   "Return TEXTS by twos as rounds from SEED on."

@@ -86,14 +86,6 @@ function that stops it."
       (or (seq-intersection results '("html" "latex" "org" "code"))
           (not (seq-intersection results '("raw" "drawer" "wrap")))))))
 
-(defun pen-block-line (text)
-  "Return TEXT in one line, as an item of a list has it."
-  (string-join (split-string text) " "))
-
-(defun pen-block-cell (text)
-  "Return TEXT in one line, as a cell of a table has it."
-  (string-replace "|" "\\vert{}" (pen-block-line text)))
-
 ;;;; Functions: where it is
 
 (defun pen-block-at-point (params)

@@ -23,6 +23,7 @@
 (require 'cl-lib)
 (require 'seq)
 (require 'subr-x)
+(require 'pen-plist)
 (require 'pen-rpc-error)
 (require 'pen-rpc-methods)
 (require 'pen-stream)
@@ -257,8 +258,7 @@ USE is what to do with the answer, by default that of the definition."
   "Run DEFINITION with ARGS and KEYS, and show the answer by its :use."
   (let ((values (pen-prompt-values definition args))
         (options (pen-org-arguments
-                  (cl-loop for (key value) on keys by #'cddr
-                           unless (eq key :show) append (list key value))
+                  (pen-plist-without keys '(:show))
                   '(:model :temperature :max-tokens :stop))))
     (pcase (format "%s" (plist-get definition :use))
       ("filter" (pen-filter-start (region-beginning) (region-end) definition values options))

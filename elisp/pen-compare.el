@@ -23,10 +23,11 @@
 (require 'cl-lib)
 (require 'seq)
 (require 'subr-x)
-(require 'pen-rpc)
+(require 'pen-plist)
 (require 'pen-rpc-methods)
 (require 'pen-redraw)
 (require 'pen-stream)
+(require 'pen-org)
 (require 'pen-prompt)
 (require 'pen-read)
 (require 'pen-request)
@@ -216,22 +217,18 @@ VOTE is `base', `tuned', `tie' or nil; FAILED a sentence or nil."
   "Return ROUNDS between MODELS, oldest first, as an org table."
   (concat
    (format "| round | seed | %s | %s | better |\n|-\n"
-           (pen-compare--cell (car models)) (pen-compare--cell (cadr models)))
+           (pen-org-cell (car models)) (pen-org-cell (cadr models)))
    (string-join
     (seq-map-indexed
      (lambda (round index)
        (format "| %d | %d | %s | %s | %s |\n" (1+ index) (pen-compare-round-seed round)
-               (pen-compare--cell (nth 0 (pen-compare-round-texts round)))
-               (pen-compare--cell (nth 1 (pen-compare-round-texts round)))
+               (pen-org-cell (nth 0 (pen-compare-round-texts round)))
+               (pen-org-cell (nth 1 (pen-compare-round-texts round)))
                (or (pen-compare-round-vote round) "")))
      rounds))
    (format "|-\n| win rate | | | %s | %s |\n"
            (if-let ((rate (pen-compare--rate rounds))) (format "%d %%" (round (* 100 rate))) "")
            (pen-compare-score rounds))))
-
-(defun pen-compare--cell (text)
-  "Return TEXT as it may stand in a cell of an org table."
-  (string-replace "|" "\\vert{}" (string-join (split-string text) " ")))
 
 (defun pen-compare--plist (prompt models rounds)
   "Return ROUNDS of PROMPT between MODELS, oldest first, as a plist."
@@ -256,7 +253,7 @@ TEMPERATURE, MAX-TOKENS and DEADLINE are those of each request."
   (unless (= 2 (length models))
     (user-error "A comparison has two models, the base and the tuned one"))
   (let ((values (pen-prompt-values (pen-prompt-definition prompt) arguments))
-        (options (pen-request-given :temperature temperature :max-tokens max-tokens)))
+        (options (pen-plist-given (list :temperature temperature :max-tokens max-tokens))))
     (pen-compare--plist
      prompt models
      (mapcar (lambda (seed)

@@ -21,6 +21,7 @@
 ;;; Code:
 
 (require 'cl-lib)
+(require 'pen-plist)
 (require 'pen-rpc)
 (require 'pen-stream)
 (require 'pen-prompt)
@@ -111,7 +112,7 @@ With a prefix argument, ask for the MODEL and the number of candidates N.
 \\[pen-preview-next] and \\[pen-preview-previous] show other candidates,
 \\[pen-preview-accept-word] takes the next word, \\[pen-preview-reject] rejects."
   (interactive (pen-complete--read-options))
-  (pen-complete-here (pen-request-given :model model :n n)))
+  (pen-complete-here (pen-plist-given (list :model model :n n))))
 
 ;;;###autoload
 (defun pen-complete-long (&optional model n)
@@ -119,7 +120,7 @@ With a prefix argument, ask for the MODEL and the number of candidates N.
 The model may write four times as much and stops at no stop text.
 MODEL and N are as there."
   (interactive (pen-complete--read-options))
-  (pen-complete-here (pen-request-given :model model :n n :long t)))
+  (pen-complete-here (pen-plist-given (list :model model :n n :long t))))
 
 ;;;###autoload
 (defun pen-complete-again ()

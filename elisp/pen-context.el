@@ -16,6 +16,7 @@
 (require 'cl-lib)
 (require 'seq)
 (require 'subr-x)
+(require 'pen-text)
 (require 'pen-prompt)
 
 ;;;; Customization
@@ -33,9 +34,6 @@ LEAD is the line break before the first item, TAIL the one after the
 last, BULLET stands before each, BULLETED says that the first has one
 already; all of that only counts if ITEMS: the model continues a list."
   text position lead tail bullet bulleted (items t))
-
-(defconst pen-context-most 1000000
-  "Characters that a text may have at most to be part of a prompt.")
 
 (defconst pen-context--bullet "^[ \t]*[-+][ \t]+"
   "What a list item begins with.")
@@ -67,23 +65,11 @@ There need not be any text here."
          (start (if region (region-beginning) (pen-context--start end)))
          (fresh (pen-context--fresh-line-p end)))
     (pcase-let ((`(,text ,bullet ,bulleted)
-                 (pen-context--plain (pen-context-substring start end))))
+                 (pen-context--plain (pen-text-substring start end))))
       (pen-context--make
        :text text :bullet bullet :bulleted bulleted :position end
        :lead (if fresh "" "\n")
        :tail (if (and fresh (pen-context--text-after-p end)) "\n" "")))))
-
-(defun pen-context-substring (beg end)
-  "Return the plain text from BEG to END, or say why no model can read it."
-  (when (> (- end beg) pen-context-most)
-    (user-error "This text has %d characters, and a prompt has %d at most; mark less of it"
-                (- end beg) pen-context-most))
-  (save-excursion
-    (goto-char beg)
-    (when (re-search-forward "[\x3fff80-\x3fffff]" end t)
-      (user-error "Line %d holds bytes that are no characters; read the file again with M-x revert-buffer-with-coding-system"
-                  (line-number-at-pos (point) t))))
-  (buffer-substring-no-properties beg end))
 
 (defun pen-context--start (end)
   "Return where the lines before END begin that belong together."

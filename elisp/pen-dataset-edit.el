@@ -19,6 +19,7 @@
 (require 'cl-lib)
 (require 'seq)
 (require 'subr-x)
+(require 'pen-plist)
 (require 'pen-dataset-view)
 
 ;;;; Keymaps
@@ -40,9 +41,7 @@
 (defun pen-dataset-edits-wire (edits)
   "Return EDITS as the method datasets-plan takes them."
   (mapcar (lambda (edit)
-            (cl-loop for key in '(:key :exclude :side :texts)
-                     when (plist-get edit key)
-                     append (list key (plist-get edit key))))
+            (pen-plist-given (pen-plist-only edit '(:key :exclude :side :texts))))
           edits))
 
 (defun pen-dataset-row ()
@@ -57,11 +56,9 @@
   "Lay the plist FIELDS over what is done with MEMBER of a row."
   (let* ((key (plist-get member :key))
          (old (pen-dataset-edit-of key))
-         (new (or (copy-sequence old)
-                  (list :key key :where (plist-get member :where)
-                        :text (pen-dataset-edit--text member)))))
-    (cl-loop for (name value) on fields by #'cddr
-             do (setq new (plist-put new name value)))
+         (new (pen-plist-with (or old (list :key key :where (plist-get member :where)
+                                            :text (pen-dataset-edit--text member)))
+                              fields)))
     (setq pen-dataset--edits
           (append (remove old pen-dataset--edits)
                   (and (or (plist-get new :exclude) (plist-get new :side)

@@ -14,32 +14,14 @@
 
 ;;; Code:
 
-(require 'seq)
 (require 'transient)
 (require 'pen-dataset)
 
-(eval-when-compile
-  (defmacro pen-dataset-menu--define (&rest keys)
-    "Define a command for each of KEYS, which sets the option in the preview."
-    `(progn
-       ,@(mapcar
-          (lambda (key)
-            (let ((name (substring (symbol-name key) 1)))
-              `(defun ,(intern (concat "pen-dataset-menu-" name)) ()
-                 ,(format "Set the option %s of this preview." name)
-                 (interactive)
-                 (pen-dataset-menu--set ,key))))
-          keys))))
-
 ;;;; Functions
-
-(defun pen-dataset-menu--option (key)
-  "Return the option KEY as `pen-dataset-all-options' has it."
-  (assq key pen-dataset-all-options))
 
 (defun pen-dataset-menu--describe (key)
   "Return the name of the option KEY, and its value if it has one."
-  (let* ((option (pen-dataset-menu--option key))
+  (let* ((option (assq key pen-dataset-all-options))
          (value (plist-get pen-dataset--arguments key))
          (name (if (eq key :learning-rate-multiplier)
                    "scale"              ; as openai-ft calls it; the other name is long
@@ -59,15 +41,6 @@
     (pen-dataset-set key (pen-dataset-read-option
                           option (plist-get pen-dataset--arguments key)))))
 
-(pen-dataset-menu--define
- :prompt :reader :encoding :author :anonymise :model :n-epochs :batch-size
- :learning-rate-multiplier :prompt-loss-weight :loss-weights :max-tokens
- :valid-share :seed :learning-rate :schedule :packing :overlong :early-stopping
- :beta :tune :valid :eval-every :eval-batch-size :snapshots-every
- :checkpoint-seconds :completions-every :num-completions :completion-max-tokens
- :completion-prompts :classification :n-classes :positive-class :betas :results
- :suffix)
-
 ;;;; Commands
 
 (defun pen-dataset-menu-done ()
@@ -85,43 +58,54 @@
     (pen-dataset-draw)))
 
 (eval-when-compile
+  (defun pen-dataset-menu--command (key)
+    "Return the name of the command that sets the option KEY."
+    (intern (concat "pen-dataset-menu-" (substring (symbol-name key) 1))))
+
+  (defun pen-dataset-menu--definition (key)
+    "Return the form that defines the command of the option KEY."
+    `(defun ,(pen-dataset-menu--command key) ()
+       ,(format "Set the option %s of this preview." (substring (symbol-name key) 1))
+       (interactive)
+       (pen-dataset-menu--set ,key)))
+
   (defun pen-dataset-menu--column (group)
     "Return GROUP, a title and pairs of a key and an option, as the menu takes it."
     (apply #'vector (car group)
            (mapcar (lambda (pair)
-                     (list (car pair)
-                           (intern (concat "pen-dataset-menu-"
-                                           (substring (symbol-name (cadr pair)) 1)))
+                     (list (car pair) (pen-dataset-menu--command (cadr pair))
                            :description `(lambda () (pen-dataset-menu--describe ,(cadr pair)))
                            :transient t))
                    (cdr group))))
 
-  (defmacro pen-dataset-menu--prefix (&rest rows)
-    "Define the menu; ROWS are lists of groups that stand beside each other."
-    `(transient-define-prefix pen-dataset-menu ()
-       "Set the options of a training set and its job."
-       ,@(mapcar (lambda (row) (apply #'vector (mapcar #'pen-dataset-menu--column row)))
-                 rows)
-       [:class transient-row
-               ("RET" "build with these" pen-dataset-menu-done)
-               ("DEL" "clear all" pen-dataset-menu-clear :transient t)
-               ("C-c C-c" "launch" pen-dataset-launch)])))
+  (defmacro pen-dataset-menu--prefix (&rest groups)
+    "Define the menu of GROUPS, which stand beside each other, and its commands."
+    `(progn
+       ,@(mapcar (lambda (pair) (pen-dataset-menu--definition (cadr pair)))
+                 (apply #'append (mapcar #'cdr groups)))
+       (transient-define-prefix pen-dataset-menu ()
+         "Set the options of a training set and its job."
+         [,@(mapcar #'pen-dataset-menu--column groups)]
+         [:class transient-row
+                 ("RET" "build with these" pen-dataset-menu-done)
+                 ("DEL" "clear all" pen-dataset-menu-clear :transient t)
+                 ("C-c C-c" "launch" pen-dataset-launch)]))))
 
 (pen-dataset-menu--prefix
- (("Training set"
-   ("-p" :prompt) ("-r" :reader) ("-E" :encoding) ("-a" :author) ("-A" :anonymise)
-   ("-V" :valid-share) ("-v" :valid) ("-w" :loss-weights) ("-P" :prompt-loss-weight)
-   ("-T" :max-tokens) ("-o" :overlong) ("-S" :seed))
-  ("Model and steps"
-   ("-m" :model) ("-e" :suffix) ("-n" :n-epochs) ("-b" :batch-size)
-   ("-s" :learning-rate-multiplier) ("-l" :learning-rate) ("-c" :schedule)
-   ("-k" :packing) ("-t" :tune) ("-B" :beta) ("-x" :early-stopping)
-   ("-R" :checkpoint-seconds))
-  ("Checkpoints, samples, metrics"
-   ("-K" :snapshots-every) ("-C" :completions-every) ("-N" :num-completions)
-   ("-L" :completion-max-tokens) ("-Q" :completion-prompts) ("-i" :eval-every)
-   ("-I" :eval-batch-size) ("-y" :classification) ("-Y" :n-classes)
-   ("-+" :positive-class) ("-F" :betas) ("-u" :results))))
+ ("Training set"
+  ("-p" :prompt) ("-r" :reader) ("-E" :encoding) ("-a" :author) ("-A" :anonymise)
+  ("-V" :valid-share) ("-v" :valid) ("-w" :loss-weights) ("-P" :prompt-loss-weight)
+  ("-T" :max-tokens) ("-o" :overlong) ("-S" :seed))
+ ("Model and steps"
+  ("-m" :model) ("-e" :suffix) ("-n" :n-epochs) ("-b" :batch-size)
+  ("-s" :learning-rate-multiplier) ("-l" :learning-rate) ("-c" :schedule)
+  ("-k" :packing) ("-t" :tune) ("-B" :beta) ("-x" :early-stopping)
+  ("-R" :checkpoint-seconds))
+ ("Checkpoints, samples, metrics"
+  ("-K" :snapshots-every) ("-C" :completions-every) ("-N" :num-completions)
+  ("-L" :completion-max-tokens) ("-Q" :completion-prompts) ("-i" :eval-every)
+  ("-I" :eval-batch-size) ("-y" :classification) ("-Y" :n-classes)
+  ("-+" :positive-class) ("-F" :betas) ("-u" :results)))
 
 (provide 'pen-dataset-menu)
 ;;; pen-dataset-menu.el ends here

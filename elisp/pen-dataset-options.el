@@ -16,43 +16,42 @@
 (require 'cl-lib)
 (require 'seq)
 (require 'subr-x)
+(require 'pen-plist)
+(require 'pen-value)
 (require 'pen-prompt)
 (require 'pen-read)
 
 ;;;; Internal variables
 
-(defconst pen-dataset-options
-  '((:prompt string "prompt definition")
-    (:reader (auto chatgpt jokes jsonl org table text transcript whatsapp) "who reads the source")
-    (:encoding string "encoding of the file, utf-8 if not given")
-    (:author string "whose messages of a chat are learned")
-    (:anonymise boolean "replace people, phone numbers and addresses")
-    (:model string "model to start from")
-    (:n-epochs integer "how often every example is seen")
-    (:batch-size integer "examples in a step")
-    (:learning-rate-multiplier number "scale: factor on the base's own learning rate")
-    (:prompt-loss-weight number "weight of prompts that bring none")
-    (:loss-weights numbers "weight of each text of a row, such as 0.3 0.7")
-    (:max-tokens integer "longest example, or the window")
-    (:valid-share number "share that is held out, such as 0.1")
-    (:seed integer "the only randomness"))
-  "What a plan can be asked with: key, type, meaning.")
-
-(defconst pen-dataset-launch-options
+(defconst pen-dataset--shared-options
   '((:model string "model to start from")
     (:n-epochs integer "how often every example is seen")
     (:batch-size integer "examples in a step")
     (:learning-rate-multiplier number "scale: factor on the base's own learning rate")
-    (:learning-rate number "absolute learning rate, instead of a multiplier")
+    (:prompt-loss-weight number "weight of prompts that bring none")
+    (:max-tokens integer "longest example, or the window")
+    (:seed integer "the only randomness"))
+  "What both a plan and a job can be asked with.")
+
+(defconst pen-dataset-options
+  `((:prompt string "prompt definition")
+    (:reader (auto chatgpt jokes jsonl org table text transcript whatsapp) "who reads the source")
+    (:encoding string "encoding of the file, utf-8 if not given")
+    (:author string "whose messages of a chat are learned")
+    (:anonymise boolean "replace people, phone numbers and addresses")
+    (:loss-weights numbers "weight of each text of a row, such as 0.3 0.7")
+    (:valid-share number "share that is held out, such as 0.1")
+    ,@pen-dataset--shared-options)
+  "What a plan can be asked with: key, type, meaning.")
+
+(defconst pen-dataset--job-options
+  '((:learning-rate number "absolute learning rate, instead of a multiplier")
     (:schedule (cosine linear constant) "how the learning rate goes on")
     (:packing (examples window) "how batches are filled")
-    (:max-tokens integer "longest example, or the window")
     (:overlong (error drop truncate) "what happens to longer examples")
-    (:prompt-loss-weight number "weight of prompts that bring none")
     (:early-stopping integer "evaluations without a lower validation loss before it ends")
     (:beta number "strength of preferences")
     (:tune (auto full lora) "which weights are trained")
-    (:seed integer "the only randomness")
     (:valid file "file to validate on, instead of what is held out")
     (:eval-every integer "steps between validation losses")
     (:eval-batch-size integer "examples in a validation batch")
@@ -68,12 +67,14 @@
     (:betas numbers "weights of recall in F scores")
     (:results (openai classic) "which result files are written")
     (:suffix string "part of the tuned model's name"))
+  "What only a job can be asked with.")
+
+(defconst pen-dataset-launch-options
+  (append pen-dataset--shared-options pen-dataset--job-options)
   "What a job can be launched with: key, type, meaning.")
 
 (defconst pen-dataset-all-options
-  (append pen-dataset-options
-          (seq-remove (lambda (each) (assq (car each) pen-dataset-options))
-                      pen-dataset-launch-options))
+  (append pen-dataset-options pen-dataset--job-options)
   "What a plan can be asked and a job launched with: key, type, meaning.")
 
 ;;;; Functions
@@ -86,9 +87,7 @@
 
 (defun pen-dataset-options-among (arguments options)
   "Return the plist of those ARGUMENTS that are OPTIONS and have a value."
-  (cl-loop for (key value) on arguments by #'cddr
-           when (and value (assq key options))
-           append (list key value)))
+  (pen-plist-given (pen-plist-only arguments (mapcar #'car options))))
 
 (defun pen-dataset-option-name (option)
   "Return the name of OPTION, as people see it."
@@ -129,39 +128,8 @@
 
 (defun pen-dataset-option-value (option text)
   "Return TEXT as the value of OPTION; nil if it is empty."
-  (let ((name (pen-dataset-option-name option)))
-    (pcase (and (not (string-blank-p text)) (cadr option))
-      ('nil nil)
-      ('integer (if (string-match-p "\\`[0-9]+\\'" text)
-                    (string-to-number text)
-                  (user-error "%s takes a whole number, not \"%s\"" name text)))
-      ('number (pen-dataset--number name text))
-      ('numbers (mapcar (lambda (each) (pen-dataset--number name each))
-                        (split-string text "[ ,\t\n]+" t)))
-      ('texts (pen-dataset--texts name text))
-      ('boolean (pcase (downcase text)
-                  ((or "yes" "t" "true" "1") t)
-                  ((or "no" "nil" "false" "0") nil)
-                  (_ (user-error "%s is yes or no, not \"%s\"" name text))))
-      ((or 'string 'file) text)
-      (choices (or (seq-find (lambda (each) (equal text (symbol-name each))) choices)
-                   (user-error "%s is one of %s, not \"%s\"" name
-                               (mapconcat #'symbol-name choices ", ") text))))))
-
-(defun pen-dataset--number (name text)
-  "Return the number that TEXT is, or say that NAME takes one."
-  (if (string-match-p "\\`[0-9]*\\.?[0-9]+\\(e-?[0-9]+\\)?\\'" text)
-      (string-to-number text)
-    (user-error "%s takes a number, not \"%s\"" name text)))
-
-(defun pen-dataset--texts (name text)
-  "Return the texts in TEXT, the value of NAME: in double quotes, or one."
-  (if (not (string-prefix-p "\"" (string-trim text)))
-      (list text)
-    (condition-case nil
-        (let ((texts (car (read-from-string (concat "(" text ")")))))
-          (if (seq-every-p #'stringp texts) texts (error "No text")))
-      (error (user-error "%s takes texts in double quotes, such as \"Why?\" \"How?\"" name)))))
+  (unless (string-blank-p text)
+    (pen-value text (cadr option) (pen-dataset-option-name option))))
 
 (provide 'pen-dataset-options)
 ;;; pen-dataset-options.el ends here

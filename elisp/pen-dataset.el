@@ -23,6 +23,7 @@
 (require 'cl-lib)
 (require 'seq)
 (require 'subr-x)
+(require 'pen-plist)
 (require 'pen-rpc)
 (require 'pen-rpc-methods)
 (require 'pen-stream)
@@ -77,8 +78,7 @@ They are those for SOURCE, ARGUMENTS and the changes by hand EDITS."
     (when reader
       (setq request (plist-put request :reader (format "%s" reader))))
     (append request
-            (cl-loop for (key value) on given by #'cddr
-                     unless (eq key :reader) append (list key value))
+            (pen-plist-without given '(:reader))
             (and edits (list :edits (pen-dataset-edits-wire edits))))))
 
 (defun pen-dataset-plan (source arguments &optional function)

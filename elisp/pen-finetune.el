@@ -38,12 +38,6 @@ a question.  Nothing is ever sent to train on this machine."
 
 ;;;; Internal variables
 
-(defconst pen-finetune-launch-options pen-dataset-launch-options
-  "What a job can be launched with, and the types.")
-
-(defconst pen-finetune-options pen-dataset-all-options
-  "What a plan can be asked and a job launched with, and the types.")
-
 (defvar pen-finetune--launching nil
   "Ids of the training sets whose jobs are asked for and not there yet.")
 
@@ -56,7 +50,7 @@ let the data leave this machine; else the service refuses where they
 would."
   (append (list :plan id)
           (and confirmed (list :confirmed t))
-          (pen-dataset-options-among arguments pen-finetune-launch-options)))
+          (pen-dataset-options-among arguments pen-dataset-launch-options)))
 
 (defun pen-finetune--check (plan)
   "Refuse to train on PLAN if one of its findings is an error."
@@ -172,7 +166,7 @@ Wait for both; FUNCTION gets the plan before anything is sent."
 
 (defun pen-finetune-show (source arguments)
   "Show the training set of SOURCE with ARGUMENTS, to be trained on."
-  (pen-dataset-show source arguments #'pen-finetune--launch pen-finetune-options))
+  (pen-dataset-show source arguments #'pen-finetune--launch pen-dataset-all-options))
 
 (defun pen-finetune--run (source options)
   "Fine-tune on SOURCE as OPTIONS say; in :show, how much to show."
@@ -188,7 +182,7 @@ Wait for both; FUNCTION gets the plan before anything is sent."
 (defun pen-finetune-region (beg end &rest options)
   "Fine-tune a model on the text from BEG to END.
 Show the training set first; with a prefix argument, launch at once.
-From Lisp, OPTIONS are the keys of `pen-finetune-options' and
+From Lisp, OPTIONS are the keys of `pen-dataset-all-options' and
 :confirm, which lets the data go to a provider that is not this
 machine; the value is the job's id."
   (interactive (append (pen-source-read-region)

@@ -15,6 +15,7 @@
 
 (require 'cl-lib)
 (require 'seq)
+(require 'pen-plist)
 (require 'pen-rpc)
 (require 'pen-rpc-methods)
 (require 'pen-stream)
@@ -124,9 +125,7 @@
 
 (defun pen-job--learn (fields)
   "Take over FIELDS of the job; those that are nil do not count."
-  (cl-loop for (key value) on fields by #'cddr
-           when value
-           do (setq pen-job--fields (plist-put pen-job--fields key value)))
+  (setq pen-job--fields (pen-plist-with pen-job--fields (pen-plist-given fields)))
   (unless pen-job--error
     (pen-job-activity-note pen-job--id pen-job--fields))
   (funcall pen-job-changed-function))

@@ -22,8 +22,8 @@
 
 ;;; Code:
 
-(require 'cl-lib)
 (require 'subr-x)
+(require 'pen-value)
 
 ;;;; Internal variables
 
@@ -66,45 +66,16 @@ Signal a `user-error' that names the property if a value is no such thing."
           (when-let ((text (org-entry-get nil property t)))
             (setq arguments
                   (append arguments
-                          (list key (pen-org-value text type property))))))))
+                          (list key (pen-value (string-trim text) type property))))))))
     arguments))
 
-(defun pen-org-value (text type name)
-  "Return TEXT as a value of TYPE, or say what is wrong with NAME.
-TYPE is string, number, integer, numbers (between blanks or commas), or
-texts: strings in double quotes, else TEXT is the only one."
-  (pcase type
-    ('string (string-trim text))
-    ('texts (pen-org--texts (string-trim text) name))
-    ('numbers (mapcar (lambda (each) (pen-org--number each name))
-                      (or (split-string text "[][ \t,]+" t)
-                          (user-error "%s is empty; write numbers, such as 0.3 0.7" name))))
-    (_ (let ((number (pen-org--number (string-trim text) name)))
-         (when (and (eq type 'integer) (not (integerp number)))
-           (user-error "%s is %S; write a whole number, such as 60" name text))
-         number))))
+(defun pen-org-line (text)
+  "Return TEXT in one line, as an item of a list has it."
+  (string-join (split-string text) " "))
 
-(defun pen-org--number (text name)
-  "Return the number that TEXT is, or say that NAME is none."
-  (if (string-match-p "\\`[-+]?\\(?:[0-9]+\\.?[0-9]*\\|\\.[0-9]+\\)\\(?:e[-+]?[0-9]+\\)?\\'" text)
-      (string-to-number text)
-    (user-error "%s is %S; write a number, such as 0.7" name text)))
-
-(defun pen-org--texts (text name)
-  "Return the strings in double quotes in TEXT, the value of NAME."
-  (if (not (string-prefix-p "\"" text))
-      (list text)
-    (let ((place 0) strings)
-      (condition-case nil
-          (while (< place (length text))
-            (unless (eq (aref text place) ?\")
-              (error "No quote"))
-            (pcase-let ((`(,string . ,end) (read-from-string text place)))
-              (push string strings)
-              (setq place (or (string-match "[^ \t,]" text end) (length text)))))
-        (error (user-error "%s is %s; write texts in double quotes, such as \"\\n\" \"END\""
-                           name text)))
-      (nreverse strings))))
+(defun pen-org-cell (text)
+  "Return TEXT in one line, as a cell of a table has it."
+  (string-replace "|" "\\vert{}" (pen-org-line text)))
 
 (provide 'pen-org)
 ;;; pen-org.el ends here

@@ -25,7 +25,7 @@
 (require 'pen-stream)
 (require 'pen-prompt)
 (require 'pen-prompt-key)
-(require 'pen-context)
+(require 'pen-text)
 (require 'pen-argument)
 (require 'pen-result)
 
@@ -131,7 +131,7 @@
                             (buffer-name)))
            :text (save-restriction
                    (widen)
-                   (pen-context-substring (point-min) (point-max)))
+                   (pen-text-substring (point-min) (point-max)))
            :then #'tell
            :else (lambda (err)
                    (pen-rpc-log "prompts-lint: %s" (error-message-string err))

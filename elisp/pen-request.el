@@ -12,9 +12,9 @@
 
 ;;; Code:
 
-(require 'cl-lib)
 (require 'seq)
 (require 'subr-x)
+(require 'pen-plist)
 (require 'pen-rpc)
 (require 'pen-rpc-methods)
 (require 'pen-stream)
@@ -67,28 +67,21 @@ the model read it and :stop, the texts that end an answer, :model,
 
 ;;;; Functions
 
-(defun pen-request-given (&rest plist)
-  "Return PLIST without the keys whose value is nil."
-  (cl-loop for (key value) on plist by #'cddr
-           when value append (list key value)))
-
 (defun pen-request-arguments (name values options &optional usual)
   "Return the arguments that ask to complete NAME with VALUES and OPTIONS.
 USUAL is how many candidates the definition itself asks for, if that is known."
   (let* ((n (or (plist-get options :n) pen-candidates))
          (few (and pen-force-few-completions (max 1 pen-force-few-completions))))
     (append (list :prompt name :values values)
-            (pen-request-given
-             :model (or pen-force-engine (plist-get options :model) pen-default-model)
-             :n (if few (min few (or n usual few)) n)
-             :temperature (or pen-force-temperature (plist-get options :temperature))
-             :max-tokens (plist-get options :max-tokens)
-             :seed (plist-get options :seed)
-             :stop (plist-get options :stop)
-             :history (plist-get options :history)
-             :long (plist-get options :long)
-             :without-filters (plist-get options :without-filters)
-             :libre-only pen-libre-only))))
+            (pen-plist-given
+             (append (list :model (or pen-force-engine (plist-get options :model)
+                                      pen-default-model)
+                           :n (if few (min few (or n usual few)) n)
+                           :temperature (or pen-force-temperature
+                                            (plist-get options :temperature))
+                           :libre-only pen-libre-only)
+                     (pen-plist-only options '(:max-tokens :seed :stop :history :long
+                                                           :without-filters)))))))
 
 (defun pen-request-start (arguments function)
   "Ask the service with ARGUMENTS; FUNCTION gets (KIND PLIST) of each event.
@@ -115,9 +108,7 @@ Return the stream."
   (setq pen-last-prompt-data
         (list :name (plist-get arguments :prompt)
               :values (plist-get arguments :values)
-              :options (cl-loop for (key value) on arguments by #'cddr
-                                unless (memq key '(:prompt :values))
-                                append (list key value))
+              :options (pen-plist-without arguments '(:prompt :values))
               :prompt nil :stop nil :model nil :replies nil :error nil)))
 
 (defun pen-request--note (data kind plist)

@@ -19,6 +19,7 @@
 
 (require 'cl-lib)
 (require 'pen-rpc-error)
+(require 'pen-text)
 
 ;;;; Internal variables
 
@@ -133,23 +134,13 @@ may be an indirect buffer: the markers stand in its base."
       (when (= beg end)
         (user-error "The text in %s was deleted; undo that, or mark another region"
                     (buffer-name)))
-      (pen-source--refuse-bytes beg end)
+      (pen-text-refuse-bytes beg end)
       (if (> (- end beg) pen-source-most)
           (pen-source--to-file source beg end)
         (pen-source-forget source)
         (setf (pen-source-text source) (buffer-substring-no-properties beg end)))
       (setf (pen-source-line source) (line-number-at-pos beg)
             (pen-source-tick source) (buffer-chars-modified-tick)))))
-
-(defun pen-source--refuse-bytes (beg end)
-  "Refuse bytes that are no characters from BEG to END."
-  (when (memq 'eight-bit (find-charset-region beg end))
-    (save-excursion
-      (goto-char beg)
-      (re-search-forward (if enable-multibyte-characters "[\x3fff80-\x3fffff]" "[\x80-\xff]")
-                         end t)
-      (user-error "Line %d holds bytes that are no characters; read the file again with M-x revert-buffer-with-coding-system"
-                  (line-number-at-pos (point) t)))))
 
 (defun pen-source--to-file (source beg end)
   "Write the text of SOURCE from BEG to END to a file of our own."

@@ -254,11 +254,6 @@
                 (should (equal (buffer-string) "top\nolXYd text")))
             (kill-buffer)))))))
 
-(ert-deftest pen-filter-test-propertized-text-becomes-plain-on-the-wire ()
-  (pen-fixture-with nil
-    (pen-fixture-in-buffer (propertize "bold" 'face 'bold)
-      (should (equal-including-properties (pen-context-substring 1 5) "bold")))))
-
 (ert-deftest pen-filter-test-keys-answer-within-10-ms ()
   (pen-filter-test-with (concat "top\n" (make-string 20000 ?o))
       (list (pen-fixture-done (make-string 20000 ?a) (make-string 20000 ?b)))

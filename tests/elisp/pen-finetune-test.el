@@ -114,8 +114,8 @@
       (should (equal (pen-finetune-subtree :model "pen-small") "ftjob-1"))
       (should (equal (pen-rpc-fake-last "datasets-plan")
                      (list :text "** B\n- one\n- two\n" :source (buffer-name) :reader "org"
-                           :model "pen-small" :prompt "joke-token" :loss-weights '(0.2 0.8)
-                           :valid-share 0.3)))
+                           :prompt "joke-token" :loss-weights '(0.2 0.8) :valid-share 0.3
+                           :model "pen-small")))
       (goto-char (point-min))
       (insert "before\n")
       (goto-char (point-min))
@@ -159,8 +159,9 @@
       (pen-finetune-region 1 8 :schedule 'linear :packing 'window :max-tokens 64 :early-stopping 3
                            :classification 'auto :betas '(0.5 1) :prompt-loss-weight 0.1)
       (should (equal (pen-rpc-fake-last "jobs-launch")
-                     '(:plan "plan-1" :schedule linear :packing window :max-tokens 64 :early-stopping 3
-                             :classification auto :betas (0.5 1) :prompt-loss-weight 0.1)))
+                     '(:plan "plan-1" :prompt-loss-weight 0.1 :max-tokens 64 :schedule linear
+                             :packing window :early-stopping 3 :classification auto
+                             :betas (0.5 1))))
       (should (equal (plist-get (pen-rpc-fake-last "datasets-plan") :prompt-loss-weight) 0.1)))))
 
 (provide 'pen-finetune-test)

@@ -67,14 +67,17 @@ text"
     (insert "* A\n:PROPERTIES:\n:PEN_MODEL: x\n:END:\n")
     (should (equal (pen-org-arguments '(:n 1)) '(:n 1)))))
 
-(ert-deftest pen-org-test-a-wrong-value-is-said-with-its-name ()
-  (dolist (each '(("PEN_TEMPERATURE" "hot" number) ("PEN_MAX_TOKENS" "1.5" integer)
-                  ("PEN_WEIGHTS" "a b" numbers) ("PEN_WEIGHTS" " " numbers)
-                  ("PEN_STOP" "\"\\n" texts) ("PEN_STOP" "\"a\" (b)" texts)))
-    (pcase-let ((`(,name ,text ,type) each))
-      (let ((err (should-error (pen-org-value text type name) :type 'user-error)))
-        (should (string-prefix-p name (cadr err)))
-        (should (string-match-p "; write " (cadr err)))))))
+(ert-deftest pen-org-test-a-wrong-value-names-its-property ()
+  (pen-org-test-with "* A
+:PROPERTIES:
+:PEN_TEMPERATURE: hot
+:END:
+text"
+    (should (string-prefix-p "PEN_TEMPERATURE is "
+                             (cadr (should-error (pen-org-arguments) :type 'user-error))))))
+
+(ert-deftest pen-org-test-a-cell-ends-neither-its-row-nor-its-column ()
+  (should (equal (pen-org-cell " a |\n b ") "a \\vert{} b")))
 
 (provide 'pen-org-test)
 ;;; pen-org-test.el ends here
