@@ -21,6 +21,7 @@
 (require 'pen-redraw)
 (require 'pen-stream)
 (require 'pen-request)
+(require 'pen-answer-activity)
 
 ;;;; Internal variables
 
@@ -51,9 +52,6 @@
 (defvar pen-abort-functions nil
   "Functions that stop what else runs here, with a non-nil argument everywhere.
 Each returns how many requests that were.")
-
-(defvar pen-answer-activity nil
-  "What the mode line says of the running request, or nil.")
 
 ;;;; Functions: the request
 
@@ -129,7 +127,7 @@ USUAL is how many candidates the definition itself asks for."
 (defun pen-answer--end (answer err)
   "Draw ANSWER for the last time; ERR is what went wrong, or nil."
   (setf (pen-answer-done answer) t)
-  (pen-answer--show-activity)
+  (pen-answer--show-activity answer)
   (funcall (pen-answer-ended answer) answer err))
 
 (defun pen-answer-close (answer)
@@ -142,7 +140,7 @@ USUAL is how many candidates the definition itself asks for."
     (cancel-timer (pen-answer-clock answer))
     (pen-redraw-stop (pen-answer-redraw answer))
     (funcall (pen-answer-closer answer) answer)
-    (pen-answer--show-activity)))
+    (pen-answer--show-activity answer)))
 
 ;;;; Functions: candidates
 
@@ -210,7 +208,7 @@ AGAIN says how to get others, when all that were asked for are there."
 
 (defun pen-answer-state (answer)
   "Return how far ANSWER is: the number of the candidate shown, or a note."
-  (pen-answer--show-activity)
+  (pen-answer--show-activity answer)
   (concat " ["
           (if (pen-answer-candidates answer)
               (format "%d/%d" (1+ (pen-answer-place answer)) (pen-answer-count answer))
@@ -228,19 +226,13 @@ AGAIN says how to get others, when all that were asked for are there."
                  (not (pen-answer-done answer))
                  (format " %d s" seconds)))))
 
-(defun pen-answer--show-activity ()
-  "Say in the mode line how far the newest running request is."
-  (let* ((answer (seq-find (lambda (each) (not (pen-answer-done each)))
-                           pen-answer--open))
-         (activity (and answer
-                        (if (or (pen-answer-candidates answer)
-                                (pen-answer-expected answer))
-                            (format ":%d/%d" (length (pen-answer-candidates answer))
-                                    (pen-answer-count answer))
-                          ":…"))))
-    (unless (equal activity pen-answer-activity)
-      (setq pen-answer-activity activity)
-      (force-mode-line-update t))))
+(defun pen-answer--show-activity (answer)
+  "Say in the mode line how far ANSWER is, as long as it runs."
+  (if (or (pen-answer-done answer) (pen-answer-closed answer))
+      (pen-answer-activity-forget answer)
+    (pen-answer-activity-note answer (length (pen-answer-candidates answer))
+                              (and (or (pen-answer-candidates answer) (pen-answer-expected answer))
+                                   (pen-answer-count answer)))))
 
 ;;;; Commands
 
