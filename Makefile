@@ -41,8 +41,9 @@ lint: $(VENV)/.stamp-test  ## ruff, mypy --strict, byte-compile and checkdoc
 	@$(RUN) -m mypy
 	@$(EMACS) -Q --batch -l tests/elisp/lint.el
 
-stubs: $(VENV)/.stamp  ## regenerate elisp/pen-rpc-methods.el and prompts/schema.json from the code
+stubs: $(VENV)/.stamp  ## regenerate what Emacs knows of methods and definitions, and prompts/schema.json
 	@$(RUN) -P -m pen_backend.transports.elisp_stubs elisp/pen-rpc-methods.el
+	@$(RUN) -P -m pen_backend.transports.elisp_prompts elisp/pen-prompts.eld
 	@$(RUN) -P -m pen_backend.prompts.json_schema prompts/schema.json
 
 info:  ## make docs/pen.info, the manual for Emacs; needs makeinfo (Debian: texinfo)

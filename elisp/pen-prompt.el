@@ -11,7 +11,8 @@
 ;; the names of the definitions, of their variables, and what to ask for.  A
 ;; definition here is the plist that the method `prompts-list' returns, asked
 ;; for afresh each time, so that an edited file counts at once.  What was heard
-;; last is kept in a file, so that commands are there before the service runs.
+;; last is kept in a file, so that commands are there before the service runs;
+;; until anything was heard, those of the definitions that come with pen are.
 
 ;;; Code:
 
@@ -20,6 +21,7 @@
 (eval-when-compile (require 'subr-x))
 (require 'pen-rpc)
 (require 'pen-rpc-methods)
+(require 'pen-figure)
 
 ;;;; Customization
 
@@ -42,10 +44,34 @@ service is started the next time."
 (defvar pen-prompt--known 'unread
   "The definitions heard of last, or `unread' before anything was.")
 
+(defconst pen-prompt--shipped
+  (expand-file-name "pen-prompts.eld" (file-name-directory (or load-file-name buffer-file-name "/")))
+  "The file of the definitions that come with pen.")
+
 (defconst pen-prompt--format 1
   "Number of the form in which definitions are kept in a file.")
 
+;;;; Declarations
+
+(declare-function pen-command-learn "pen-command" (catalogue))
+
 ;;;; Functions: asking the service
+
+(cl-defun pen-prompt-list (&key then else)
+  "Call THEN with the definitions that there are, or ELSE with an error, later.
+Commands of definitions that are new are made when Emacs has a moment."
+  (pen-rpc-prompts-list
+   :then (lambda (definitions)
+           (unless (equal definitions (pen-prompt-known))
+             (run-with-idle-timer 0.5 nil #'pen-prompt--hear definitions))
+           (funcall then definitions))
+   :else else))
+
+(defun pen-prompt--hear (definitions)
+  "Make commands of DEFINITIONS, unless that was done meanwhile."
+  (unless (equal definitions (pen-prompt-known))
+    (require 'pen-command)
+    (pen-command-learn (list :definitions definitions))))
 
 (defun pen-prompt-definition (name)
   "Return the definition called NAME, or in the file NAME; wait for it."
@@ -54,7 +80,7 @@ service is started the next time."
 
 (defun pen-prompt-with (name then else)
   "Call THEN with the definition called NAME, or ELSE with an error, later."
-  (pen-rpc-prompts-list
+  (pen-prompt-list
    :then (lambda (definitions)
            (if-let ((definition (pen-prompt-find name definitions)))
                (funcall then definition)
@@ -77,9 +103,11 @@ service is started the next time."
   (expand-file-name "pen/prompt-functions.eld" user-emacs-directory))
 
 (defun pen-prompt-known ()
-  "Return the definitions heard of last, without asking; nil if none ever were."
+  "Return the definitions heard of last, without asking.
+If none ever were, they are those that come with pen."
   (when (eq pen-prompt--known 'unread)
-    (setq pen-prompt--known (pen-prompt--read)))
+    (setq pen-prompt--known (or (pen-prompt--read (pen-prompt-file))
+                                (pen-prompt--read pen-prompt--shipped))))
   pen-prompt--known)
 
 (defun pen-prompt-learn (definitions commands)
@@ -90,12 +118,12 @@ COMMANDS are pairs of a name and the first line of its documentation."
     (setq pen-prompt--known definitions)
     (pen-prompt--write definitions commands)))
 
-(defun pen-prompt--read ()
-  "Return the definitions in the file; nil if there is none that can be read."
+(defun pen-prompt--read (file)
+  "Return the definitions in FILE; nil if there are none that can be read."
   (ignore-errors
     (with-temp-buffer
       (let ((coding-system-for-read 'utf-8-emacs-unix))
-        (insert-file-contents (pen-prompt-file)))
+        (insert-file-contents file))
       (when (eql pen-prompt--format (car (read (current-buffer))))
         (seq-filter (lambda (each) (stringp (plist-get each :slug)))
                     (read (current-buffer)))))))
@@ -133,15 +161,15 @@ the default."
        (list :kind 'bad-params
              :message (format "\"%s\" takes %s (%s), but %d were given."
                               (plist-get definition :slug)
-                              (pen-prompt--count (length inputs) "argument")
-                              (mapconcat #'pen-prompt--name inputs ", ")
+                              (pen-figure-count (length inputs) "argument")
+                              (mapconcat #'pen-prompt-variable-name inputs ", ")
                               (length args)))))
     (cl-loop for input in inputs
              for arg in args
-             when arg collect (list (pen-prompt--name input)
-                                    (pen-prompt--text input arg)))))
+             when arg collect (list (pen-prompt-variable-name input)
+                                    (pen-prompt-variable-text input arg)))))
 
-(defun pen-prompt--text (variable value)
+(defun pen-prompt-variable-text (variable value)
   "Return VALUE as the text of VARIABLE."
   (pcase value
     ((pred stringp) (substring-no-properties value))
@@ -150,13 +178,9 @@ the default."
                              (or (plist-get variable :join) "\n")))
     (_ (format "%s" value))))
 
-(defun pen-prompt--name (variable)
+(defun pen-prompt-variable-name (variable)
   "Return the name of VARIABLE."
   (plist-get variable :name))
-
-(defun pen-prompt--count (number noun)
-  "Return NUMBER and NOUN, in the plural where it must be."
-  (format "%d %s%s" number noun (if (= number 1) "" "s")))
 
 (provide 'pen-prompt)
 ;;; pen-prompt.el ends here

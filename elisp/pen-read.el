@@ -16,6 +16,7 @@
 (require 'subr-x)
 (require 'pen-rpc)
 (require 'pen-rpc-methods)
+(require 'pen-figure)
 (require 'pen-prompt)
 
 ;;;; Internal variables
@@ -33,7 +34,7 @@
   (unless (gethash 'pen-prompt pen-read--names)
     (pen-read--learn 'pen-prompt :slug #'pen-read--prompt-affixes (pen-prompt-known)))
   (pen-read--name 'pen-prompt "Prompt definition" default
-                  #'pen-rpc-prompts-list :slug #'pen-read--prompt-affixes))
+                  #'pen-prompt-list :slug #'pen-read--prompt-affixes))
 
 (defun pen-read--prompt-affixes (definition)
   "Return what stands before and after the name of DEFINITION in a list."
@@ -71,7 +72,7 @@ Without PROMPT nothing typed means the newest tuned, else DEFAULT."
                          (when-let ((prompt (plist-get model :prompt)))
                            (format "for %s" prompt))
                          (when-let ((loss (plist-get model :loss)))
-                           (format "loss %s" (if (isnan loss) "NaN" (format "%.3f" loss))))
+                           (concat "loss " (pen-figure-loss loss)))
                          (when-let ((parameters (plist-get model :parameters)))
                            (concat (file-size-human-readable parameters 'si " ") " parameters"))))
          "  ")))

@@ -90,6 +90,12 @@
                                  pen-finetune pen-jobs pen-plot pen-rpc pen-key ob-pen)
   "The files that hold options.")
 
+(defvar pen-prompt-functions nil
+  "The commands made of prompt definitions, sorted.")
+
+(defconst pen--directory (file-name-directory (or load-file-name buffer-file-name "/"))
+  "Where this file is.")
+
 ;; Org reads it before it calls what loads ob-pen.el.
 (defvar org-babel-default-header-args:pen '((:results . "replace drawer"))
   "What blocks of pen have in their headers unless they say otherwise.")
@@ -155,15 +161,26 @@
                                         map)))))
 
 (defun pen--autoload-prompt-functions ()
-  "Make the commands known that pen made of prompt definitions before."
+  "Make the commands known that are made of prompt definitions.
+They are those that the service spoke of last; if it never did, those
+of the definitions that come with pen."
   (ignore-errors
-    (with-temp-buffer
-      (insert-file-contents (expand-file-name "pen/prompt-functions.eld" user-emacs-directory))
-      (pcase-dolist (`(,name . ,doc) (cdr (read (current-buffer))))
-        (let ((symbol (intern name)))
-          (unless (fboundp symbol)
-            (put symbol 'pen-prompt t)
-            (autoload symbol "pen-command" doc t)))))))
+    (let ((heard (expand-file-name "pen/prompt-functions.eld" user-emacs-directory)))
+      (with-temp-buffer
+        (insert-file-contents (if (file-readable-p heard) heard
+                                (expand-file-name "pen-prompts.eld" pen--directory)))
+        (setq pen-prompt-functions
+              (delq nil (mapcar #'pen--autoload-prompt-function
+                                (cdr (read (current-buffer))))))))))
+
+(defun pen--autoload-prompt-function (entry)
+  "Make the command of ENTRY known, (NAME . DOC), and return its symbol.
+If there is a function of that name, return nil."
+  (let ((symbol (intern (car entry))))
+    (unless (fboundp symbol)
+      (put symbol 'pen-prompt t)
+      (autoload symbol "pen-command" (cdr entry) t)
+      symbol)))
 
 ;;;; Commands
 

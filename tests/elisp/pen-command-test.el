@@ -102,13 +102,13 @@
       (should (string-match-p "pen-command-run tidy" (buffer-string)))
       (should (string-suffix-p "nil)" (buffer-string))))))
 
-(ert-deftest pen-command-test-a-file-that-cannot-be-read-is-no-error ()
+(ert-deftest pen-command-test-instead-of-a-file-that-cannot-be-read-what-comes-with-pen-is-known ()
   (pen-fixture-with nil
     (make-directory (expand-file-name "pen" user-emacs-directory))
     (dolist (text '("" "(" "(99 . nil) nil" "#<buffer x>"))
       (with-temp-file (pen-prompt-file) (insert text))
       (let ((pen-prompt--known 'unread))
-        (should-not (pen-prompt-known))))))
+        (should (pen-prompt-find "pun-complete" (pen-prompt-known)))))))
 
 (ert-deftest pen-command-test-92-definitions-are-commands-in-no-time ()
   (let ((many (cl-loop for index below 92

@@ -47,6 +47,31 @@
       (let ((pen-prompt--known 'unread))
         (should (equal (pen-prompt-known) definitions))))))
 
+(ert-deftest pen-prompt-test-before-anything-was-heard-those-that-come-with-pen-are-known ()
+  (let ((user-emacs-directory "/proc/nowhere/") (pen-prompt--known 'unread))
+    (should (equal (plist-get (pen-prompt-find "pun-complete" (pen-prompt-known)) :arity) 1))))
+
+(ert-deftest pen-prompt-test-what-the-service-lists-becomes-commands-when-there-is-a-moment ()
+  (pen-fixture-with nil
+    (let* ((new '(:slug "new-one" :title "New one" :arity 0 :variables nil :use buffer))
+           (definitions (cons new pen-fixture-definitions))
+           (timer-idle-list nil) heard)
+      (pen-rpc-fake-with (list (list "prompts-list" 'value definitions))
+        (pen-prompt-list :then (lambda (given) (setq heard given)))
+        (pen-fixture-until (lambda () heard))
+        (should (equal heard definitions))
+        (should-not (fboundp 'pf-new-one/0))
+        (apply (timer--function (car timer-idle-list)) (timer--args (car timer-idle-list)))
+        (unwind-protect (should (commandp 'pf-new-one/0))
+          (fmakunbound 'pf-new-one/0))
+        (should (string-match-p "pf-new-one/0" (with-temp-buffer
+                                                 (insert-file-contents (pen-prompt-file))
+                                                 (buffer-string))))
+        (setq timer-idle-list nil heard nil)
+        (pen-prompt-list :then (lambda (given) (setq heard given)))
+        (pen-fixture-until (lambda () heard))
+        (should-not timer-idle-list)))))
+
 (ert-deftest pen-prompt-test-a-place-that-cannot-be-written-is-no-error ()
   (let ((user-emacs-directory "/proc/nowhere/") (pen-prompt--known nil))
     (pen-prompt-learn '((:slug "a")) nil)

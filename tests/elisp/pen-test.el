@@ -59,6 +59,39 @@
                   "(princ (list (seq-filter (lambda (f) (string-prefix-p \"pen-\" (symbol-name f))) features) (process-list)))")
     (should (equal (buffer-string) "(nil nil)"))))
 
+(defun pen-test--fresh (directory form)
+  "Return what a new Emacs with `user-emacs-directory' DIRECTORY prints for FORM."
+  (with-temp-buffer
+    (call-process (expand-file-name invocation-name invocation-directory) nil t nil
+                  "-Q" "--batch" "-L" pen-test--elisp
+                  "--eval" (format "(setq user-emacs-directory %S)" directory)
+                  "-l" "pen" "--eval" (format "(princ %S)" form))
+    (buffer-string)))
+
+(ert-deftest pen-test-commands-of-definitions-are-there-before-anything-was-asked ()
+  (should (equal (pen-test--fresh
+                  "/proc/nowhere/"
+                  '(list (commandp 'pf-pun-complete/1) (memq 'pen-command features)
+                         (and (member "pf-fable/0" (all-completions "pf-" obarray #'commandp)) t)
+                         (car (split-string (documentation 'pf-fable/0) ":"))
+                         (progn (autoload-do-load (symbol-function 'pf-fable/0) 'pf-fable/0)
+                                (autoloadp (symbol-function 'pf-fable/0)))
+                         (process-list)))
+                 "(t nil t Fable nil nil)")))
+
+(ert-deftest pen-test-commands-that-the-service-spoke-of-go-before-those-of-pen ()
+  (let ((directory (file-name-as-directory (make-temp-file "pen-test-" t))))
+    (unwind-protect
+        (progn
+          (make-directory (expand-file-name "pen" directory))
+          (with-temp-file (expand-file-name "pen/prompt-functions.eld" directory)
+            (insert "(1 (\"pf-mine/2\" . \"Mine.\") (\"car\" . \"No.\"))\nnil\n"))
+          (should (equal (pen-test--fresh directory
+                                          '(list (commandp 'pf-mine/2) (fboundp 'pf-fable/0)
+                                                 pen-prompt-functions (car '(1))))
+                         "(t nil (pf-mine/2) 1)")))
+      (delete-directory directory t))))
+
 (ert-deftest pen-test-mode-is-off-and-its-prefix-is-short ()
   (should-not (default-value 'pen-mode))
   (with-temp-buffer
