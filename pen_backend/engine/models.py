@@ -137,23 +137,34 @@ class Models:
             raise ApiError(403, "cannot_delete_base_model", f"'{name}' is a base model; bases cannot be deleted.",
                            param="model")
 
-        def remove(connection: sqlite3.Connection) -> None:
+        def check(connection: sqlite3.Connection) -> None:
             if connection.execute("SELECT 1 FROM jobs WHERE model = ? AND finished_at IS NULL", (name,)).fetchone():
                 raise invalid_state(f"A job that has not ended starts from '{name}'; cancel it first.")
+
+        def remove(connection: sqlite3.Connection) -> None:
+            check(connection)
             connection.execute("DELETE FROM models WHERE id = ?", (name,))
 
-        self._store.transact(remove)
+        def free(connection: sqlite3.Connection) -> None:
+            check(connection)
+            if self._own(connection, model):
+                self._store.disk.remove(model.files)
+
+        self._store.transact(remove, freeing=free)
         return model
 
     def remove_files(self, model: Model) -> bool:
         """Remove a deleted model's files, unless another model is built on them."""
-        own = str(model.files)
-        used = self._store.read(lambda connection: connection.execute(
-            "SELECT 1 FROM models WHERE path = ? OR adapter = ?", (own, own)).fetchone())
-        if used or not model.files.is_relative_to(self._store.directory):
+        if not self._store.read(lambda connection: self._own(connection, model)):
             return False
         self._store.disk.remove(model.files)
         return True
+
+    def _own(self, connection: sqlite3.Connection, model: Model) -> bool:
+        """Say whether a model's files lie in the store, and are no other model's."""
+        own = str(model.files)
+        return model.files.is_relative_to(self._store.directory) and connection.execute(
+            "SELECT 1 FROM models WHERE id != ? AND (path = ? OR adapter = ?)", (model.id, own, own)).fetchone() is None
 
 
 def _model(row: sqlite3.Row) -> Model:

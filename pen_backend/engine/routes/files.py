@@ -4,7 +4,7 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -38,11 +38,11 @@ async def upload(request: Request) -> Response:
         file_id, now = new_id("file-"), time.time()
 
         def keep(connection: sqlite3.Connection) -> None:
+            store.publish_blob(path, form.sha256)  # here: the same content may be deleted at any other moment
             add_file(connection, file_id=file_id, filename=form.filename or "file", size=form.bytes, purpose=purpose,
                      blob=form.sha256, dialect=dialect, records=records, now=now,
                      expires_at=None if expires_after is None else int(now) + expires_after)
 
-        await in_thread(store.publish_blob, path, form.sha256)
         await in_thread(store.transact, keep)
     return answer(await in_thread(store.read, lambda connection: file_object(_get(connection, file_id))))
 
@@ -134,13 +134,18 @@ async def retrieve(request: Request) -> Response:
 async def delete(request: Request) -> Response:
     """Delete a file; a job that uses it keeps its content until the job ends."""
     query(request)
-    file_id = request.path_params["file"]
+    store, file_id = engine_of(request).store, request.path_params["file"]
+    blob = (await in_thread(store.read, lambda connection: _get(connection, file_id)))["blob"]
 
     def remove(connection: sqlite3.Connection) -> None:
         _get(connection, file_id)
         connection.execute("DELETE FROM files WHERE id = ?", (file_id,))
 
-    await in_thread(engine_of(request).store.transact, remove)
+    def free(connection: sqlite3.Connection) -> None:
+        store.drop_blob(connection, blob, besides=file_id)
+
+    await in_thread(store.transact, remove, freeing=free)
+    await in_thread(store.read, free)
     return answer({"id": file_id, "object": "file", "deleted": True})
 
 
@@ -149,13 +154,21 @@ async def content(request: Request) -> Response:
     query(request)
     store = engine_of(request).store
     file_id = request.path_params["file"]
-    row = await in_thread(store.read, lambda connection: _get(connection, file_id))
-    return StreamingResponse(_chunks(store.blob(row["blob"])), media_type="application/octet-stream",
-                             headers={"content-length": str(row["bytes"])})
+
+    def opened(connection: sqlite3.Connection) -> tuple[int, BinaryIO]:
+        row = _get(connection, file_id)
+        try:
+            return row["bytes"], store.blob(row["blob"]).open("rb")  # what is open can be read to its end
+        except FileNotFoundError:  # a deletion was cut off, on a full disk
+            raise not_found("file", file_id) from None
+
+    size, stream = await in_thread(store.read, opened)
+    return StreamingResponse(_chunks(stream), media_type="application/octet-stream",
+                             headers={"content-length": str(size)})
 
 
-async def _chunks(path: Path) -> AsyncIterator[bytes]:
-    with path.open("rb") as stream:
+async def _chunks(stream: BinaryIO) -> AsyncIterator[bytes]:
+    with stream:
         while chunk := await in_thread(stream.read, CHUNK):
             yield chunk
 

@@ -52,6 +52,9 @@ def _submit(engine: Engine, body: bytes, key: str | None) -> str:
     def submit(connection: sqlite3.Connection) -> str:
         if (text := earlier(connection)) is not None:
             return text
+        for param in ("training_file", "validation_file"):  # either may have been deleted since it was looked at
+            if (file := row[param.removesuffix("_file")]) is not None:
+                _find(connection, param, file["id"])
         job = state.insert(connection, **row)
         created = answer(state.as_object(job, queue_position=state.queue_position(connection, job)))
         text = bytes(created.body).decode()
@@ -100,12 +103,17 @@ def _row(engine: Engine, creation: Creation) -> dict[str, Any]:
 
 def _file(engine: Engine, param: str, file_id: str, method: str) -> dict[str, Any]:
     """Find an uploaded file that METHOD can train on."""
-    row = engine.store.read(lambda connection: find_file(connection, file_id))
-    if row is None:
-        raise ApiError(400, "invalid_value", f"'{param}' names a file that does not exist.", param=param)
+    row = engine.store.read(lambda connection: _find(connection, param, file_id))
     if row["purpose"] != "fine-tune":
         raise invalid_value(param, f"'{param}' was uploaded for '{row['purpose']}'; upload it for 'fine-tune'.")
     if row["dialect"] not in TRAINED_DIALECTS[method]:
         raise unsupported_parameter(param, f"'{param}' holds {row['dialect']} lines, which '{method}' does not train; "
                                            f"{INSTEAD[method]}.")
     return dict(row)
+
+
+def _find(connection: sqlite3.Connection, param: str, file_id: str) -> sqlite3.Row:
+    row = find_file(connection, file_id)
+    if row is None:
+        raise ApiError(400, "invalid_value", f"'{param}' names a file that does not exist.", param=param)
+    return row

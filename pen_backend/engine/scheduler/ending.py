@@ -85,7 +85,6 @@ def publish(store: Store, job: Job, start: Start, base: str, directory: JobDirec
     sha256 = hash_directory(home)
     files = {name: (directory.path / name).read_bytes() for name in RESULT_FILES if (directory.path / name).is_file()
              and (name != CLASSIC_RESULTS or job.options.get("results") == "classic")}
-    blobs = {name: store.add_blob(data) for name, data in files.items()}
     steps = int(result.get("steps") or 0)
     step = int(result.get("model_step") or steps)  # an earlier one, where training has stopped early
     trained_tokens = int(result.get("trained_tokens") or 0)
@@ -100,9 +99,9 @@ def publish(store: Store, job: Job, start: Start, base: str, directory: JobDirec
                  step=step, metadata=job.metadata)
         add_checkpoint(connection, job.id, step=step, model=job.model_name, metrics=measured(result.get("metrics")),
                        again=step != steps)
-        for name, data in files.items():
+        for name, data in files.items():  # the same content may be deleted at any other moment
             add_file(connection, file_id=_file_id(job, name), filename=name, size=len(data),
-                     purpose="fine-tune-results", blob=blobs[name])
+                     purpose="fine-tune-results", blob=store.add_blob(data))
         return True
 
     if not store.transact(finish) and state.get(store, job.id).state != "succeeded":

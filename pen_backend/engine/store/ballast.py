@@ -6,6 +6,7 @@ from pathlib import Path
 from pen_backend.files import Disk, temporary_name
 
 BALLAST_BYTES = 16 << 20
+LEAST_BYTES = 64 << 10
 PLENTY = 4  # times the ballast must be free before it is laid up, so that it is not what fills the disk
 
 
@@ -24,21 +25,27 @@ class Ballast:
             self.fill()
 
     def fill(self) -> bool:
-        """Lay up the room if there is plenty; say whether it is there."""
-        self._missing = not (self._path.exists() or self._reserve())
-        return not self._missing
+        """Lay up the room, on a small disk as much less as it has to be; say whether there is any."""
+        held = self._path.stat().st_size if self._path.exists() else 0
+        self._missing = held < self._size
+        if self._missing:
+            held = max(held, self._reserve(held))
+            self._missing = held < self._size
+        return held > 0
 
-    def _reserve(self) -> bool:
+    def _reserve(self, held: int) -> int:
+        """Lay up more than is HELD, if that is worth it; say how much."""
         temporary = temporary_name(self._path)
         try:
-            if self._disk.free_bytes(self._path.parent) < PLENTY * self._size:
-                return False
-            self._disk.reserve(temporary, self._size)
+            size = min(self._size, self._disk.free_bytes(self._path.parent) // PLENTY)
+            if size < max(min(LEAST_BYTES, self._size), 2 * held):
+                return 0
+            self._disk.reserve(temporary, size)
             self._disk.publish(temporary, self._path)
         except OSError:  # somebody else was faster to fill the disk
             self._disk.remove(temporary)
-            return False
-        return True
+            return 0
+        return size
 
     def give_up(self) -> bool:
         """Make the room free; say whether there was any."""

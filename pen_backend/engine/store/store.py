@@ -7,6 +7,7 @@ A row that names a blob is written after the blob is durable; what a crash leave
 
 import contextlib
 import hashlib
+import logging
 import os
 import sqlite3
 import time
@@ -22,8 +23,14 @@ from pen_backend.errors import DataError
 from pen_backend.files import Disk, sweep
 
 GARBAGE_SECONDS = 24 * 3600
+LOG_BYTES = 256 << 10
+
+NAMED = ("SELECT id AS file, blob FROM files UNION SELECT NULL, training_blob FROM jobs WHERE finished_at IS NULL "
+         "UNION SELECT NULL, validation_blob FROM jobs WHERE finished_at IS NULL AND validation_blob IS NOT NULL")
 
 Result = TypeVar("Result")
+
+_log = logging.getLogger(__name__)
 
 
 class Store:
@@ -49,24 +56,49 @@ class Store:
         self._writer.submit(self._close).result()
         self._writer.shutdown()
 
-    def transact(self, function: Callable[[sqlite3.Connection], Result]) -> Result:
+    def transact(self, function: Callable[[sqlite3.Connection], Result], *,
+                 freeing: Callable[[sqlite3.Connection], object] | None = None) -> Result:
         """Run FUNCTION in one transaction of the writing thread; all of it becomes durable, or nothing.
 
-        On a full disk the ballast is given up, and FUNCTION runs a second time.
+        On a full disk room is made, and FUNCTION runs again: the write-ahead log begins anew, the ballast is given up,
+        and last of all FREEING removes, for a deletion, the files that it is about: else nobody could ever make room.
         """
-        return self._writer.submit(self._transaction_with_ballast, function).result()
+        return self._writer.submit(self._transaction_with_room, function, freeing).result()
 
     def read(self, function: Callable[[sqlite3.Connection], Result]) -> Result:
         """Run FUNCTION, which only reads, in the store's thread."""
         return self._writer.submit(function, self._connection).result()
 
-    def _transaction_with_ballast(self, function: Callable[[sqlite3.Connection], Result]) -> Result:
-        try:
-            return self._transaction(function)
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_FULL or not self.ballast.give_up():
-                raise
+    def _transaction_with_room(self, function: Callable[[sqlite3.Connection], Result],
+                               freeing: Callable[[sqlite3.Connection], object] | None) -> Result:
+        makers: list[Callable[[], object]] = [lambda: None, self.ballast.give_up]
+        if freeing is not None:
+            makers.append(lambda: freeing(self._connection))
+        for make_room in makers:
+            try:
+                return self._transaction(function)
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
+                    raise
+                make_room()
+                self._begin_log()
         return self._transaction(function)
+
+    def _begin_log(self) -> None:
+        """Take what the write-ahead log holds into the database; the next transaction is written over it."""
+        with contextlib.suppress(sqlite3.OperationalError):  # the database may have to grow for it, and cannot
+            self._connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()
+
+    def _reserve_log(self, connection: sqlite3.Connection) -> None:
+        """Give the write-ahead log room for small transactions while there is any; SQLite takes zeros for its end.
+
+        The database has grown by then to what it holds: neither needs more room for what a full disk needs most.
+        """
+        log = self.directory / f"{integrity.DATABASE}-wal"
+        with contextlib.suppress(sqlite3.OperationalError, OSError):
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            with log.open("r+b") as stream:
+                os.posix_fallocate(stream.fileno(), 0, LOG_BYTES)
 
     def _transaction(self, function: Callable[[sqlite3.Connection], Result]) -> Result:
         self._connection.execute("BEGIN IMMEDIATE")
@@ -91,6 +123,7 @@ class Store:
         connection = sqlite3.connect(path, isolation_level=None)
         try:
             self._set_up(connection)
+            self._reserve_log(connection)
         except sqlite3.DatabaseError as error:
             connection.close()
             raise DataError(f"The store cannot be opened ({error}).", where=str(path),
@@ -140,16 +173,25 @@ class Store:
             self.publish_blob(path, sha256)
         return sha256
 
-    def collect_garbage(self, *, now: float | None = None) -> int:
-        """Remove blobs that no file and no unfinished job names, if they are older than a day; count them."""
-        def referenced(connection: sqlite3.Connection) -> set[str]:
-            rows = connection.execute(
-                "SELECT blob FROM files UNION SELECT training_blob FROM jobs WHERE finished_at IS NULL "
-                "UNION SELECT validation_blob FROM jobs WHERE finished_at IS NULL AND validation_blob IS NOT NULL")
-            return {row[0] for row in rows}
+    def drop_blob(self, connection: sqlite3.Connection, sha256: str, *, besides: str = "") -> None:
+        """Remove a blob that no file BESIDES this one and no unfinished job names; in the writing thread.
 
-        keep = self.read(referenced)
-        limit = (time.time() if now is None else now) - GARBAGE_SECONDS
+        Whoever names a blob makes sure in the same transaction that it is there.
+        """
+        if not connection.execute(f"SELECT 1 FROM ({NAMED}) WHERE blob = ? AND file IS NOT ?",  # noqa: S608 - our words
+                                  (sha256, besides)).fetchone():
+            try:
+                self.disk.remove(self.blob(sha256))
+            except OSError as error:
+                _log.warning("the content of a deleted file stays for a day: %s", error.strerror)
+
+    def collect_garbage(self, *, now: float | None = None) -> int:
+        """Forget expired files, and remove blobs that nothing names, if they are older than a day; count these."""
+        moment = time.time() if now is None else now
+        with contextlib.suppress(sqlite3.OperationalError):  # a full disk: they are not shown, and go at another start
+            self.transact(lambda connection: connection.execute("DELETE FROM files WHERE expires_at <= ?", (moment,)))
+        keep = self.read(lambda connection: {row["blob"] for row in connection.execute(NAMED)})
+        limit = moment - GARBAGE_SECONDS
         removed = 0
         for path in (self.directory / "blobs" / "sha256").glob("*/*"):
             if path.parent.name + path.name not in keep and path.stat().st_mtime < limit:

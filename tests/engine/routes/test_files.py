@@ -1,6 +1,7 @@
 """Uploads: kept whole or refused whole, with line numbers; what comes back is what went in."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,30 @@ def test_a_deleted_file_is_gone(served: EngineProcess) -> None:
     assert served.request("DELETE", f"/v1/files/{file_id}").json == {"id": file_id, "object": "file", "deleted": True}
     assert served.request("GET", f"/v1/files/{file_id}").code == "file_not_found"
     assert served.request("DELETE", f"/v1/files/{file_id}").status == 404
+
+
+@pytest.mark.slow
+def test_a_deleted_file_makes_room_unless_another_holds_the_same(served: EngineProcess) -> None:
+    content = LINES + b"\n" * 7
+    first, second = (served.upload(content).json["id"] for _ in range(2))
+    blob = next(path for path in blobs(served) if path.is_file() and path.read_bytes() == content)
+
+    served.request("DELETE", f"/v1/files/{first}")
+    assert served.request("GET", f"/v1/files/{second}/content").body == content
+    served.request("DELETE", f"/v1/files/{second}")
+    assert not blob.exists()
+    assert served.request("GET", f"/v1/files/{served.upload(content).json['id']}/content").body == content
+
+
+@pytest.mark.slow
+def test_uploads_and_deletions_of_the_same_content_do_not_meet(served: EngineProcess) -> None:
+    def turn(number: int) -> bool:
+        file_id = served.upload(LINES + b"\n" * 8, purpose="batch").json["id"]
+        whole = served.request("GET", f"/v1/files/{file_id}/content").body == LINES + b"\n" * 8
+        return served.request("DELETE", f"/v1/files/{file_id}").status == 200 and whole
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(turn, range(60)))
 
 
 @pytest.mark.slow

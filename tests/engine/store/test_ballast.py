@@ -8,7 +8,8 @@ import pytest
 
 from pen_backend.engine.jobs import state
 from pen_backend.engine.store import Store
-from pen_backend.engine.store.ballast import Ballast
+from pen_backend.engine.store.ballast import LEAST_BYTES, PLENTY, Ballast
+from pen_backend.engine.store.store import LOG_BYTES
 from pen_backend.files import Disk
 from tests.engine.jobs.make import make_job
 from tests.engine.store.test_store import FullDisk
@@ -62,14 +63,38 @@ def test_ballast_that_was_given_up_is_laid_up_again_and_none_that_never_was(tmp_
     assert (tmp_path / "ballast").exists()
 
 
-def test_a_nearly_full_disk_is_not_filled_with_ballast(tmp_path: Path) -> None:
-    class Small(Disk):
-        def free_bytes(self, path: Path) -> int:
-            return 3 << 20
+class Small(Disk):
+    """A disk with so many free bytes, as it says."""
 
-    assert not Ballast(tmp_path / "ballast", Small(), size=1 << 20).fill()
+    def __init__(self, free: int) -> None:
+        self.free = free
+
+    def free_bytes(self, path: Path) -> int:
+        return self.free
+
+
+def test_a_nearly_full_disk_is_not_filled_with_ballast(tmp_path: Path) -> None:
+    assert not Ballast(tmp_path / "ballast", Small(PLENTY * LEAST_BYTES - 1), size=1 << 20).fill()
     assert not Ballast(tmp_path / "ballast", FullDisk(1), size=1 << 20).fill()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_small_disk_has_a_small_ballast_that_grows_with_it(tmp_path: Path) -> None:
+    path, disk = tmp_path / "ballast", Small(3 << 20)
+    ballast = Ballast(path, disk, size=16 << 20)
+    sizes = []
+    for free in (3 << 20, 5 << 20, 8 << 20, 1 << 20, 1 << 30):
+        disk.free = free
+        assert ballast.fill()
+        sizes.append(path.stat().st_size)
+    assert sizes == [3 << 18, 3 << 18, 2 << 20, 2 << 20, 16 << 20]
+    disk.free = 0
+    ballast.give_up()
+    ballast.restore()
+    assert not path.exists()
+    disk.free = 1 << 30
+    ballast.restore()
+    assert path.stat().st_size == 16 << 20
 
 
 def test_a_failed_state_can_be_written_on_a_full_disk(store: Store) -> None:
@@ -89,3 +114,24 @@ def test_without_ballast_a_full_disk_is_told_and_nothing_is_written(store: Store
     with pytest.raises(sqlite3.OperationalError, match="full"):
         store.transact(lambda connection: state.fail(connection, job, {"message": "x" * 20_000}))
     assert state.get(store, job.id).state == "validating_files"
+
+
+def test_a_deletion_frees_what_it_is_about_when_nothing_else_helps(store: Store) -> None:
+    job = make_job(store)
+    made = []
+
+    def free(connection: sqlite3.Connection) -> None:
+        made.append(connection.in_transaction)
+        connection.execute("PRAGMA max_page_count=1000000").fetchone()
+
+    room(store, 0)
+    store.transact(lambda connection: state.fail(connection, job, {"message": "x" * 20_000}), freeing=free)
+    assert state.get(store, job.id).state == "failed"
+    assert made == [False]
+
+
+def test_the_log_has_room_from_the_start(store: Store) -> None:
+    log = (store.directory / "pen.db-wal").stat()
+    assert (log.st_size, log.st_blocks * 512 >= LOG_BYTES) == (LOG_BYTES, True)
+    make_job(store)
+    assert (store.directory / "pen.db-wal").stat().st_size == LOG_BYTES

@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from pen_backend.engine.jobs import state
 from pen_backend.engine.store import BlobWriter, Store, add_file, find_file, hash_directory
 from pen_backend.engine.store.migrations import versions
 from pen_backend.errors import TooLargeError, VersionError
 from pen_backend.files import Disk
+from tests.engine.jobs.make import make_job
 
 
 @pytest.fixture
@@ -125,6 +127,34 @@ def test_only_old_blobs_that_nothing_names_are_garbage(store: Store) -> None:
         os.utime(store.blob(sha256), (1, 1))
     assert store.collect_garbage() == 1
     assert [store.blob(each).exists() for each in (named, unnamed, young)] == [True, False, True]
+
+
+def test_files_that_have_expired_are_forgotten_with_their_content(store: Store) -> None:
+    blob = store.add_blob(b"text")
+    add(store, "file-1", blob=blob, expires_at=1000)
+    os.utime(store.blob(blob), (1, 1))
+    assert store.collect_garbage() == 1
+    assert store.read(lambda connection: connection.execute("SELECT COUNT(*) FROM files").fetchone()[0]) == 0
+
+
+def test_content_goes_with_the_last_that_names_it(store: Store) -> None:
+    blob = store.add_blob(b"text")
+    job = make_job(store)
+    add(store, "file-1", blob=blob)
+    add(store, "file-2", blob=blob)
+
+    def drop(sha256: str, besides: str = "") -> bool:
+        store.read(lambda connection: store.drop_blob(connection, sha256, besides=besides))
+        return not store.blob(sha256).exists()
+
+    assert not drop(blob, besides="file-1")
+    store.transact(lambda connection: connection.execute("DELETE FROM files WHERE id = 'file-2'"))
+    assert not drop(blob)
+    assert drop(blob, besides="file-1")
+    store.transact(lambda connection: connection.execute("DELETE FROM files"))
+    assert not drop(job.training_blob)
+    state.cancel(store, job.id)
+    assert drop(job.training_blob)
 
 
 def test_what_a_dead_process_left_in_tmp_is_swept(tmp_path: Path) -> None:
