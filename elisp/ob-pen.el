@@ -29,6 +29,7 @@
 (require 'org)
 (require 'ob-core)
 (require 'pen)
+(require 'pen-figure)
 (require 'pen-org)
 (require 'pen-stream)
 (require 'pen-dataset-options)
@@ -237,7 +238,7 @@ this run alone, lose it."
 
 (defun pen-block--loss (loss)
   "Return LOSS as a cell."
-  (if loss (substring-no-properties (pen-job-loss loss)) ""))
+  (if loss (substring-no-properties (pen-figure-loss loss)) ""))
 
 (defun pen-block--rounds (value)
   "Return VALUE, two models and their rounds, as a table."

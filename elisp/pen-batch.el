@@ -30,6 +30,7 @@
 (require 'pen-plist)
 (require 'pen-rpc)
 (require 'pen-rpc-methods)
+(require 'pen-figure)
 (require 'pen-stream)
 (require 'pen-batch-arguments)
 (require 'pen-complete)
@@ -201,12 +202,12 @@ refuses what --yes did not allow."
        (pen-batch--progress
         (format "step %s/%s  loss %s%s  %s  %s left"
                 (plist-get plist :step) (or (plist-get plist :steps) "?")
-                (pen-job-loss (plist-get plist :loss))
+                (pen-figure-loss (plist-get plist :loss))
                 (if-let ((valid (plist-get plist :valid-loss)))
-                    (concat "  valid " (pen-job-loss valid))
+                    (concat "  valid " (pen-figure-loss valid))
                   "")
-                (pen-job-rate (plist-get plist :tokens-per-second))
-                (pen-job-duration (plist-get plist :eta)))
+                (pen-figure-rate (plist-get plist :tokens-per-second))
+                (pen-figure-duration (plist-get plist :eta)))
         (eql (plist-get plist :step) (plist-get plist :steps)))))
     ('log
      (pen-batch--say "%s%s"
@@ -222,13 +223,7 @@ refuses what --yes did not allow."
   (let ((job (pen-stream-wait #'pen-rpc-jobs-watch (list :id id) deadline
                               #'pen-batch--event)))
     (when (pen-job-failed-p (plist-get job :status))
-      (let ((cancelled (equal "cancelled" (format "%s" (plist-get job :status)))))
-        (signal (if cancelled 'pen-cancelled-error 'pen-job-error)
-                (list (format "Job %s %s%s" id
-                              (if cancelled "was cancelled" "failed")
-                              (if-let ((err (plist-get job :error)))
-                                  (concat ": " err) "."))
-                      (list :kind 'job)))))
+      (pen-rpc-signal (list :kind 'job :message (pen-job-ending id job))))
     job))
 
 (defun pen-batch--print-curve (id)

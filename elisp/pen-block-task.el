@@ -27,7 +27,7 @@
 (require 'pen-finetune)
 (require 'pen-compare)
 (require 'pen-plot)
-(require 'pen-job-figures)
+(require 'pen-job-status)
 
 ;;;; Internal variables
 
@@ -106,7 +106,7 @@ runs until CLOSED."
   "Return the values with which TASK fills DEFINITION, as the wire wants them.
 The body is that of the last variable."
   (let* ((inputs (pen-prompt-inputs definition))
-         (names (mapcar #'pen-prompt--name inputs))
+         (names (mapcar #'pen-prompt-variable-name inputs))
          (vars (mapcar (lambda (var) (cons (format "%s" (car var)) (cdr var)))
                        (pen-block-task-vars task)))
          (body (pen-block-task-body task)))
@@ -124,9 +124,9 @@ The body is that of the last variable."
                (user-error "Both :var and the body of the block are %s; remove one" last)))
         (push (cons last body) vars)))
     (cl-loop for input in inputs
-             for var = (assoc (pen-prompt--name input) vars)
+             for var = (assoc (pen-prompt-variable-name input) vars)
              when var
-             collect (list (car var) (pen-prompt--text input (pen-block-task--flat (cdr var)))))))
+             collect (list (car var) (pen-prompt-variable-text input (pen-block-task--flat (cdr var)))))))
 
 (defun pen-block-task--flat (value)
   "Return VALUE with each row of a table as one text."
@@ -253,12 +253,7 @@ FUNCTION gets the plan."
    (lambda (job)
      (if (pen-job-failed-p (plist-get job :status))
          (pen-block-task--fail
-          task (list :kind 'job
-                     :message (format "Job %s %s%s" id
-                                      (if (equal "cancelled" (format "%s" (plist-get job :status)))
-                                          "was cancelled" "failed")
-                                      (if-let ((err (plist-get job :error)))
-                                          (concat ": " err) "."))))
+          task (list :kind 'job :message (pen-job-ending id job)))
        (pen-rpc-jobs-show
         :id id
         :then (pen-block-task--guarded task (apply-partially #'pen-block-task--trained task))

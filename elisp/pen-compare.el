@@ -26,6 +26,7 @@
 (require 'pen-plist)
 (require 'pen-rpc-methods)
 (require 'pen-redraw)
+(require 'pen-figure)
 (require 'pen-stream)
 (require 'pen-org)
 (require 'pen-prompt)
@@ -357,7 +358,7 @@ TEMPERATURE, MAX-TOKENS and DEADLINE are those of each request."
                                  (reverse pen-compare--rounds))))
     (kill-new (pen-compare-table pen-compare--models rounds))
     (message "The table of %s is in the kill ring; %s."
-             (pen-prompt--count (length rounds) "round") (pen-compare-score rounds)))
+             (pen-figure-count (length rounds) "round") (pen-compare-score rounds)))
   (quit-window))
 
 ;;;###autoload

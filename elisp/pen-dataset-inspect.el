@@ -16,6 +16,7 @@
 (require 'cl-lib)
 (require 'pen-rpc)
 (require 'pen-rpc-methods)
+(require 'pen-figure)
 (require 'pen-stream)
 (require 'pen-source)
 (require 'pen-dataset)
@@ -49,10 +50,10 @@
      (list :summary
            (format "%s    %s (train %d, valid %d)    %s    %s"
                    (abbreviate-file-name (plist-get checked :path))
-                   (pen-prompt--count rows "row")
+                   (pen-figure-count rows "row")
                    (plist-get checked :train) (plist-get checked :valid)
                    (if (plist-get checked :built) "as it was built" "no build")
-                   (pen-prompt--count (plist-get checked :errors) "error"))
+                   (pen-figure-count (plist-get checked :errors) "error"))
            :records rows :directory (plist-get checked :path))
      checked)))
 

@@ -20,6 +20,7 @@
 (require 'seq)
 (require 'pen-rpc)
 (require 'pen-rpc-methods)
+(require 'pen-figure)
 (require 'pen-prompt)
 (require 'pen-stream)
 (require 'pen-source)
@@ -66,7 +67,7 @@ would."
 (defun pen-finetune--question (plan)
   "Return what to ask before the files of PLAN leave this machine."
   (format "Send %s (%s) to %s, %s? "
-          (pen-prompt--count (plist-get plan :records) "record")
+          (pen-figure-count (plist-get plan :records) "record")
           (file-size-human-readable (or (plist-get plan :bytes) 0) 'si " " "B")
           (plist-get plan :provider)
           (if-let ((cost (plist-get plan :cost)))
@@ -85,7 +86,7 @@ can be asked."
         ((or confirmed (not pen-confirm-upload)) t)
         (noninteractive
          (pen-finetune--refuse "Nobody can be asked whether %s may go to %s; give :confirm t."
-                               (pen-prompt--count (plist-get plan :records) "record")
+                               (pen-figure-count (plist-get plan :records) "record")
                                (plist-get plan :provider)))
         ((y-or-n-p (pen-finetune--question plan)) t)
         (t (pen-finetune--refuse "Nothing was sent to %s, and no job was launched."

@@ -19,7 +19,7 @@
 (require 'pen-stream)
 (require 'pen-read)
 (require 'pen-model)
-(require 'pen-job-figures)
+(require 'pen-job-status)
 (require 'pen-job-follow)
 
 ;;;; Declarations
@@ -106,7 +106,7 @@ wait and returns nil."
          (status (plist-get job :status)))
     (when (pen-job-finished-p status)
       (user-error "This job has ended: it %s"
-                  (if (equal (format "%s" status) "cancelled") "was cancelled" status)))
+                  (if (equal status "cancelled") "was cancelled" status)))
     (if (or (pen-job-paused-p status) (equal (plist-get job :want) "pause"))
         (pen-job-resume (pen-job-here) t)
       (pen-job-pause (pen-job-here) t))))

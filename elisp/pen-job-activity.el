@@ -14,7 +14,7 @@
 
 (require 'cl-lib)
 (require 'seq)
-(require 'pen-job-figures)
+(require 'pen-job-status)
 
 ;;;; Internal variables
 

@@ -16,8 +16,9 @@
 (require 'cl-lib)
 (require 'image)
 (require 'seq)
+(require 'pen-figure)
 (require 'pen-plot)
-(require 'pen-job-figures)
+(require 'pen-job-status)
 (require 'pen-job-follow)
 
 ;;;; Customization
@@ -80,7 +81,7 @@
           ((not (seq-some (lambda (point) (pen-plot-finite-p (plist-get point :loss)))
                           points))
            (insert "No step had a loss that can be drawn; the last was "
-                   (pen-job-loss (plist-get (car pen-job--curve) :loss)) ".\n"))
+                   (pen-figure-loss (plist-get (car pen-job--curve) :loss)) ".\n"))
           ((pen-job-curve--graphic-p) (pen-job-curve--insert-image points))
           (t (pen-job-curve--insert-lines points)))))
 
@@ -180,11 +181,11 @@
                    `(("train" pen-curve-train :loss ,losses)
                      ("valid" pen-curve-valid :valid-loss ,valid)))
       (when (seq-some #'identity values)
-        (insert (format "%s %7s " name (pen-job-loss (pen-job-curve--end points key)))
+        (insert (format "%s %7s " name (pen-figure-loss (pen-job-curve--end points key)))
                 (pen-job-curve--steps
                  (propertize (pen-plot-sparkline values width low high) 'face face)
                  points)
-                " " (pen-job-loss (pen-job-curve--end (reverse points) key)) "\n")))
+                " " (pen-figure-loss (pen-job-curve--end (reverse points) key)) "\n")))
     (insert (propertize (format "steps %d to %d%s\n"
                                 (plist-get (car points) :step)
                                 (plist-get (car pen-job--curve) :step)

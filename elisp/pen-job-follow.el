@@ -19,7 +19,7 @@
 (require 'pen-rpc)
 (require 'pen-rpc-methods)
 (require 'pen-stream)
-(require 'pen-job-figures)
+(require 'pen-job-status)
 (require 'pen-job-activity)
 
 ;;;; Internal variables
@@ -132,7 +132,7 @@
 
 (defun pen-job--progress (plist)
   "Return the progress event PLIST under the names of a job's fields."
-  (list :status (and (plist-get plist :step) 'running)
+  (list :status (and (plist-get plist :step) "running")
         :step (plist-get plist :step)
         :total-steps (plist-get plist :steps)
         :epoch (plist-get plist :epoch)
@@ -230,10 +230,7 @@
   (let ((status (plist-get pen-job--fields :status))
         (model (plist-get pen-job--fields :fine-tuned-model)))
     (cond ((pen-job-failed-p status)
-           (message "Job %s %s%s" pen-job--id
-                    (if (equal "failed" (format "%s" status)) "failed" "was cancelled")
-                    (if-let ((err (plist-get pen-job--fields :error)))
-                        (concat ": " err) ".")))
+           (message "%s" (pen-job-ending pen-job--id pen-job--fields)))
           (model
            (message "Job %s is done; \"%s\" now answers with %s." pen-job--id
                     (or (plist-get pen-job--fields :prompt) "its prompt") model)))))

@@ -19,9 +19,10 @@
 (require 'pen-rpc)
 (require 'pen-rpc-methods)
 (require 'pen-redraw)
+(require 'pen-figure)
 (require 'pen-stream)
 (require 'pen-plot)
-(require 'pen-job-figures)
+(require 'pen-job-status)
 (require 'pen-job-activity)
 (require 'pen-job-follow)
 (require 'pen-job-action)
@@ -226,8 +227,8 @@ START, of a window, stays at the top if it is there."
     ('step (pen-job-step job))
     ('train (pen-jobs--loss (plist-get job :train-loss)))
     ('valid (pen-jobs--loss (plist-get job :valid-loss)))
-    ('eta (if (equal (format "%s" (plist-get job :status)) "running")
-              (pen-job-duration (plist-get job :eta-seconds))
+    ('eta (if (equal (plist-get job :status) "running")
+              (pen-figure-duration (plist-get job :eta-seconds))
             ""))
     ('curve (propertize (pen-plot-sparkline (plist-get job :losses)
                                            (nth 2 (assq 'curve pen-jobs--columns)))
@@ -235,7 +236,7 @@ START, of a window, stays at the top if it is there."
 
 (defun pen-jobs--loss (loss)
   "Return LOSS in little room."
-  (if (pen-plot-finite-p loss) (format "%.2f" loss) (pen-job-loss loss)))
+  (if (pen-plot-finite-p loss) (format "%.2f" loss) (pen-figure-loss loss)))
 
 (defun pen-jobs--format ()
   "Return the columns as the list's mode wants them."
