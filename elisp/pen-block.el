@@ -44,8 +44,11 @@ function that stops it."
   '(("<\\(\\)<" . "references to blocks")
     ("%\\(\\)%(" . "Lisp in timestamps and diary entries")
     ("{\\(\\){{" . "macros")
+    (")\\(\\)}}}" . "the end of a result in a line")
     ("@\\(\\)@" . "text for one kind of export alone")
     ("\\<\\(?:src\\|call\\)\\(\\)_[^][ \t\n(){}]+[[({]" . "inline blocks and calls")
+    ("\\\\\\(\\)[a-z@]*\\(?:input\\|include\\|write\\|openin\\|openout\\|read\\|csname\\|catcode\\)"
+     . "files that LaTeX would read or write")
     ("\\<local\\(\\)[ \t]+variables[ \t]*:" . "the file's local variables"))
   "What is broken up, where its group is, and why.")
 

@@ -74,8 +74,10 @@ Signal a `user-error' that names the property if a value is no such thing."
   (string-join (split-string text) " "))
 
 (defun pen-org-cell (text)
-  "Return TEXT in one line, as a cell of a table has it."
-  (string-replace "|" "\\vert{}" (pen-org-line text)))
+  "Return TEXT in one line, as a cell of a table has it.
+A formula, which org would evaluate in its field, is broken up."
+  (replace-regexp-in-string "\\`:?=" "\u200b\\&"
+                            (string-replace "|" "\\vert{}" (pen-org-line text))))
 
 (provide 'pen-org)
 ;;; pen-org.el ends here

@@ -20,6 +20,9 @@
           "#+call: it()\n%%(error \"ran\")\n# Local " "Variables:\n# eval: (error \"ran\")\n# End:")
   "What a model might write.")
 
+(defconst pen-block-test-latex "see \\input{/etc/passwd} and \\lstinputlisting{x}, \\write18{ls}; \\frac{1}{2}"
+  "Text that would read a file when it is exported to LaTeX.")
+
 (defun pen-block-test-in (results text)
   "Return the text of a file whose block with RESULTS got TEXT twice."
   (pen-rpc-fake-with
@@ -64,8 +67,44 @@
             (should (string-match-p "A heading" (org-export-as 'ascii)))))
       (delete-file file))))
 
+(ert-deftest pen-block-test-a-cell-is-no-formula ()
+  (dolist (text '("='(error \"ran\")" ":='(error \"ran\")" "=1+1"))
+    (with-temp-buffer
+      (insert (pen-block-test-in "table" text))
+      (delay-mode-hooks (org-mode))
+      (goto-char (point-min))
+      (re-search-forward "^| ")
+      (org-table-next-field)            ; TAB, which evaluates a formula in the field
+      (goto-char (point-min))
+      (re-search-forward "^| ")
+      (should (equal (string-trim (org-table-get-field)) (concat "\u200b" text))))))
+
+(ert-deftest pen-block-test-a-result-in-a-line-ends-where-it-ends ()
+  (pen-rpc-fake-with
+      (list (list "prompts-list" 'value pen-fixture-definitions)
+            (list "completions-start" 'events (pen-fixture-done "a)}}} b=)}}} c")))
+    (with-temp-buffer
+      (let ((org-inhibit-startup t) (org-confirm-babel-evaluate nil) (inhibit-message t))
+        (delay-mode-hooks (org-mode))
+        (insert "say src_pen[:prompt old]{hello} now\n")
+        (dotimes (_ 2)
+          (goto-char 6)
+          (org-babel-execute-src-block))
+        (should (= 1 (how-many " b=" (point-min) (point-max))))
+        (should (string-suffix-p "=)}}} now\n" (buffer-string)))))))
+
+(ert-deftest pen-block-test-an-export-to-latex-reads-and-writes-no-file ()
+  (with-temp-buffer
+    (insert (replace-regexp-in-string "#\\+begin_src pen " "\\&:eval no :exports results "
+                                      (pen-block-test-in "drawer" pen-block-test-latex)))
+    (delay-mode-hooks (org-mode))
+    (require 'ox-latex)
+    (let ((text (org-export-as 'latex nil nil t)))
+      (should-not (string-match-p "\\\\\\(?:input\\|lstinput\\|write\\)" text))
+      (should (string-match-p "\\\\frac{1}{2}" text)))))
+
 (ert-deftest pen-block-test-plain-text-stays-as-it-is ()
-  (dolist (text '("a < b << c" "3 * 4 #+" "50 % (half)" "mail@example.org" "src_ call_"
+  (dolist (text '("a < b << c" "3 * 4 #+" "50 % (half)" "mail@example.org" "src_ call_" "\\alpha \\[x\\] {{a}}"
                   "  indented\n\n- item" ""))
     (unless (string-match-p "<<" text)
       (should (equal (pen-block-inert text '((:result-params "drawer"))) text)))))
