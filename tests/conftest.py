@@ -17,6 +17,9 @@ from pen_backend.service.context import Context
 from tests.engine.contract import check_answers
 
 
+IDLE_MINUTES = 60  # an engine of the whole run may wait long for its next test
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--seed", type=int, help="what random tests begin with; each prints its own")
 
@@ -89,7 +92,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveEngine]:
     make_model(state / "bases" / "two-layer")
     home = directories(environ)
     process = EngineProcess(state, log=home.state / "engine.log", environ=environ, runtime=home.runtime / "engine.json",
-                            spawn=recorded)
+                            spawn=recorded, idle_minutes=IDLE_MINUTES)
     running = process.start()
     yield LiveEngine(process, running, environ)
     process.stop()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import IDLE_MINUTES
 from tests.engine.harness import SCRIPTED, EngineProcess, engine, tiny_base
 
 
@@ -15,5 +16,5 @@ def bases(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory, bases: Path) -> Iterator[EngineProcess]:
-    with engine(tmp_path_factory.mktemp("engine"), bases, **SCRIPTED) as running:
+    with engine(tmp_path_factory.mktemp("engine"), bases, idle_minutes=IDLE_MINUTES, **SCRIPTED) as running:
         yield running
