@@ -37,6 +37,7 @@
 (require 'pen-block)
 (require 'pen-block-source)
 (require 'pen-block-task)
+(require 'pen-block-turn)
 
 ;;;; Customization
 
@@ -272,33 +273,42 @@ this run alone, lose it."
           (noninteractive (pen-rpc-signal (cadr end)))
           (t (user-error "%s" (pen-rpc-sentence (cadr end)))))))
 
-(defun pen-block--run (task block params)
-  "Run TASK of BLOCK with PARAMS in the background; return what stands there now."
-  (pen-block-begin block (lambda () (pen-block-task-stop task)))
-  (pen-block-task-start
-   task
-   (lambda (value)
-     (pen-block-finish block (or (pen-block--result task value params)
-                                 (cdr (assq :file params)))))
-   (lambda (plist)
-     (pen-rpc-tell plist)
-     (pen-block-fail block (pen-rpc-sentence plist))))
+(defun pen-block--run (body block params)
+  "Run BLOCK with BODY and PARAMS in the background; return what stands there now."
+  (pen-block-turn block (lambda ()
+                          (pen-block--start (pen-block--task body params) block params)))
   (if (or (pen-block--link-p params) (equal "yes" (cdr (assq :cache params))))
       (progn (run-at-time 0 nil #'pen-block-show-placeholder block)
              nil)                       ; org would write it into the file, or keep it
     (pen-block-placeholder block)))
 
+(defun pen-block--start (task block params)
+  "Begin TASK, whose result goes below BLOCK as PARAMS say."
+  (pen-block-begin block (lambda () (pen-block-task-stop task)))
+  (pen-block-task-start
+   task
+   (lambda (value)
+     (condition-case err
+         (pen-block-finish
+          block (pen-block-visit block (lambda ()
+                                         (or (pen-block--result task value params)
+                                             (cdr (assq :file params))))))
+       (error (pen-block-fail block (pen-rpc-sentence (pen-rpc-error-plist err))))))
+   (lambda (plist)
+     (pen-rpc-tell plist)
+     (pen-block-fail block (pen-rpc-sentence plist)))))
+
 ;;;###autoload
 (defun org-babel-execute:pen (body params)
   "Ask for what the block with BODY and header arguments PARAMS is about.
 Return its result or, in the background, what stands for it until then."
-  (let* ((block (pen-block-at-point params))
-         (task (pen-block--task body params)))
+  (let ((block (pen-block-at-point params)))
     (when (and block buffer-read-only (not (pen-block-unseen-p params)))
       (user-error "This buffer is read-only, so no result can be written; C-x C-q makes it writable"))
     (if (and block (pen-block--background-p params))
-        (pen-block--run task block params)
-      (let ((result (pen-block--result task (pen-block--wait task) params)))
+        (pen-block--run body block params)
+      (let* ((task (pen-block--task body params))
+             (result (pen-block--result task (pen-block--wait task) params)))
         (if (memq (org-element-type (org-element-context)) '(inline-src-block inline-babel-call))
             (pen-block--in-line result params)
           result)))))

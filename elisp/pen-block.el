@@ -29,10 +29,12 @@
 ;;;; Internal variables
 
 (cl-defstruct (pen-block (:constructor pen-block--make) (:copier nil))
-  "A run of the block at MARKER, whose TEXT was this when it began.
-PARAMS are its header arguments, NUMBER is that of the run, CANCEL a
-function that stops it."
-  marker text params number cancel)
+  "A run of the block NAME at MARKER, whose TEXT was this when it began.
+PARAMS are its header arguments, DIRECTORY is where its files are,
+NUMBER is that of the run, CANCEL a function that stops it.  AWAITED is
+the run that has to end before this one begins, or nil; WAITING are
+functions to call once this one has ended, with whether that was well."
+  marker name text params directory number cancel awaited waiting)
 
 (defvar pen-block--running nil
   "The runs in the background, newest first.")
@@ -103,8 +105,10 @@ from elsewhere."
       (let ((start (org-element-property :post-affiliated element)))
         (pen-block--make
          :marker (pen-block--marker start)
+         :name (org-element-property :name element)
          :text (buffer-substring-no-properties start (pen-block--end element))
          :params params
+         :directory default-directory
          :number (cl-incf pen-block--count))))))
 
 (defun pen-block--marker (place)
@@ -122,6 +126,25 @@ It outlives an indirect buffer."
     (skip-chars-backward " \t\n")
     (line-end-position)))
 
+(defun pen-block-visit (block function)
+  "Call FUNCTION in the buffer and the directory of BLOCK, and return its value.
+Without that buffer, the directory will do."
+  (let ((buffer (marker-buffer (pen-block-marker block))))
+    (with-current-buffer (if (buffer-live-p buffer) buffer (current-buffer))
+      (let ((default-directory (pen-block-directory block)))
+        (funcall function)))))
+
+(defun pen-block-there (block function)
+  "Call FUNCTION where BLOCK is; return non-nil if it is there as it was."
+  (when (buffer-live-p (marker-buffer (pen-block-marker block)))
+    (pen-block-visit block
+                     (lambda ()
+                       (org-with-wide-buffer
+                        (when (pen-block--there-p block)
+                          (goto-char (pen-block-marker block))
+                          (funcall function)
+                          t))))))
+
 (defun pen-block--there-p (block)
   "Return non-nil if BLOCK is in this widened buffer as it was."
   (let* ((start (marker-position (pen-block-marker block)))
@@ -135,10 +158,11 @@ It outlives an indirect buffer."
 (defun pen-block-begin (block cancel)
   "Note that BLOCK is running, and the function CANCEL to stop it.
 Stop an earlier run of the same block: its result would go to the
-same place."
+same place.  What waited for that waits for this."
   (dolist (other pen-block--running)
     (when (equal (pen-block-marker other) (pen-block-marker block))
       (pen-block--forget other)
+      (setf (pen-block-waiting block) (pen-block-waiting other))
       (funcall (pen-block-cancel other))))
   (setf (pen-block-cancel block) cancel)
   (push block pen-block--running))
@@ -151,7 +175,10 @@ same place."
 
 (defun pen-block-placeholder (block)
   "Return what stands for the result of BLOCK until then."
-  (format "pen: running req-%d" (pen-block-number block)))
+  (if (pen-block-awaited block)
+      (format "pen: req-%d waits for req-%d" (pen-block-number block)
+              (pen-block-number (pen-block-awaited block)))
+    (format "pen: running req-%d" (pen-block-number block))))
 
 (defun pen-block-abort (all)
   "Stop the blocks of this buffer, or ALL of them; return how many."
@@ -176,12 +203,19 @@ same place."
 (defun pen-block-finish (block value)
   "Put VALUE, as of an execute function or the name of a file, below BLOCK."
   (when (pen-block--forget block)
-    (pen-block--land block value nil)))
+    (pen-block--land block value nil)
+    (pen-block--release block t)))
 
 (defun pen-block-fail (block sentence)
   "Say below BLOCK in a SENTENCE why it has no result."
   (when (pen-block--forget block)
-    (pen-block--land block (concat "pen: " sentence) 'note)))
+    (pen-block--land block (concat "pen: " sentence) 'note)
+    (pen-block--release block nil)))
+
+(defun pen-block--release (block well)
+  "Let go on what waited for BLOCK, which has ended, WELL or not."
+  (dolist (function (reverse (pen-block-waiting block)))
+    (funcall function well)))
 
 (defun pen-block-show-placeholder (block)
   "Put the placeholder of BLOCK below it, if it is still running."
@@ -199,18 +233,11 @@ If BLOCK is no more, log VALUE; one that has :results silent says it."
 (defun pen-block--write (block value note)
   "Put VALUE below BLOCK, unless that changed; return non-nil if it is there.
 NOTE is as in `pen-block--land'."
-  (let ((buffer (marker-buffer (pen-block-marker block))))
-    (when (buffer-live-p buffer)
-      (with-current-buffer buffer
-        (org-with-wide-buffer
-         (and (pen-block--there-p block)
-              (condition-case err
-                  (progn (goto-char (pen-block-marker block))
-                         (pen-block--insert-result block value note)
-                         t)
-                (error (pen-rpc-log "No result was written into %s: %s" buffer
-                                    (error-message-string err))
-                       nil))))))))
+  (condition-case err
+      (pen-block-there block (lambda () (pen-block--insert-result block value note)))
+    (error (pen-rpc-log "No result was written into %s: %s"
+                        (marker-buffer (pen-block-marker block)) (error-message-string err))
+           nil)))
 
 (defun pen-block--insert-result (block value note)
   "Put VALUE below BLOCK, where point is; a NOTE is no file and not cached."
@@ -218,8 +245,6 @@ NOTE is as in `pen-block--land'."
          (params (pen-block-params block))
          (results (cdr (assq :result-params params)))
          (cache (equal "yes" (cdr (assq :cache params))))
-         (default-directory (if buffer-file-name (file-name-directory buffer-file-name)
-                              default-directory))
          (inhibit-message t))
     (when (and note cache)              ; the hash goes, so that it is asked again
       (org-babel-remove-result info))

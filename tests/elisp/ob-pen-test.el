@@ -222,6 +222,28 @@ TABLE answers before the fixture's definitions do."
     (should (equal (ob-pen-test-result) ":results:\npen: The engine is gone. Start it.\n:end:"))
     (should (string-match-p "^#\\+RESULTS:" (buffer-string)))))
 
+(ert-deftest ob-pen-test-a-result-that-cannot-be-written-ends-the-block ()
+  (ob-pen-test-with (ob-pen-test-block ":prompt old")
+      '(("completions-start" events (done :reason finished :value (:candidates ((:text 7))))))
+    (ob-pen-test-background)
+    (ob-pen-test-settle)
+    (should (string-match-p "^pen: Wrong type argument" (buffer-string)))))
+
+(ert-deftest ob-pen-test-links-lead-from-the-file-to-the-block-s-own-directory ()
+  (let ((directory (make-temp-file "ob-pen-test-" t)))
+    (unwind-protect
+        (dolist (results '("" ":results file"))
+          (ob-pen-test-with (ob-pen-test-block (concat ":prompt old :dir sub :file y.txt " results)) nil
+            (setq buffer-file-name (expand-file-name "notes.org" directory)
+                  default-directory (file-name-as-directory directory))
+            (make-directory "sub" t)
+            (ob-pen-test-background)
+            (ob-pen-test-settle)
+            (set-buffer-modified-p nil)
+            (should (equal "a pun\n" (ob-pen-test-read (expand-file-name "sub/y.txt" directory))))
+            (should (string-match-p (regexp-quote "[[file:sub/y.txt]]") (ob-pen-test-result)))))
+      (delete-directory directory t))))
+
 (ert-deftest ob-pen-test-abort-stops-the-block-and-says-so ()
   (ob-pen-test-with (ob-pen-test-block ":prompt old") '(("completions-start" hang))
     (ob-pen-test-background)
