@@ -175,7 +175,7 @@ It is that of FILE or, without one, of the definition's sources."
                         (and out (list :out (expand-file-name out))))
                 600)))
     (pen-batch--show-plan plan)
-    (pen-finetune--check plan)
+    (pen-finetune-check plan)
     (plist-get plan :train-path)))
 
 ;;;; Functions: fine-tuning

@@ -207,7 +207,7 @@ FUNCTION gets the plan."
   (pen-block-task--plan
    task pen-dataset-options
    (lambda (plan)
-     (pen-finetune--check plan)
+     (pen-finetune-check plan)
      (pen-block-task--end task (if-let ((file (pen-block-task-file task)))
                                    (progn (pen-dataset-copy plan file t) nil)
                                  plan)))))
@@ -222,7 +222,7 @@ FUNCTION gets the plan."
     (pen-block-task--plan
      task pen-dataset-options
      (lambda (plan)
-       (pen-finetune--check plan)
+       (pen-finetune-check plan)
        (if noninteractive
            (pen-block-task--confirmed task plan)
          ;; A question must not be asked from inside a process filter.
@@ -233,7 +233,7 @@ FUNCTION gets the plan."
   "Launch PLAN for TASK once nobody minds where that is."
   (pen-block-task--launch
    task (plist-get plan :id)
-   (pen-finetune--confirm plan (plist-get (pen-block-task-arguments task) :confirm))))
+   (pen-finetune-confirm plan (plist-get (pen-block-task-arguments task) :confirm))))
 
 (defun pen-block-task--launch (task plan confirmed)
   "Launch a job of TASK on PLAN, the name of a training set; CONFIRMED as there."
@@ -349,11 +349,11 @@ the other one was made from."
               task
               (apply-partially
                #'pen-request-start
-               (pen-compare--arguments prompt values (cdar left) (caar left)
-                                       (pen-plist-only arguments
-                                                       '(:temperature :max-tokens :stop))))
+               (pen-compare-request prompt values (cdar left) (caar left)
+                                    (pen-plist-only arguments
+                                                    '(:temperature :max-tokens :stop))))
               (lambda (result)
-                (push (pen-compare--text result) texts)
+                (push (pen-compare-text result) texts)
                 (next (cdr left)))))))
       (next (cl-loop for one from seed repeat (or (plist-get arguments :n) 1)
                      append (mapcar (lambda (model) (cons one model)) models))))))

@@ -62,7 +62,6 @@ VOTE is `base', `tuned', `tie' or nil; FAILED a sentence or nil."
 (defvar-local pen-compare--options nil "What else both are asked with.")
 (defvar-local pen-compare--rounds nil "Rounds, newest first.")
 (defvar-local pen-compare--blind nil "Non-nil while names are hidden until the vote.")
-(defvar-local pen-compare--redraw nil "Draws this buffer now and then.")
 
 ;;;; Predicates
 
@@ -72,7 +71,7 @@ VOTE is `base', `tuned', `tie' or nil; FAILED a sentence or nil."
 
 ;;;; Functions: asking
 
-(defun pen-compare--arguments (prompt values model seed options)
+(defun pen-compare-request (prompt values model seed options)
   "Return the request for PROMPT with VALUES to MODEL with SEED and OPTIONS."
   (plist-put (pen-request-arguments prompt values
                                     (append (list :n 1 :seed seed) options))
@@ -90,13 +89,13 @@ VOTE is `base', `tuned', `tie' or nil; FAILED a sentence or nil."
            (lambda (model side)
              (pen-stream-start
               #'pen-rpc-completions-start
-              (pen-compare--arguments pen-compare--prompt pen-compare--values model
-                                      (pen-compare-round-seed round) pen-compare--options)
+              (pen-compare-request pen-compare--prompt pen-compare--values model
+                                   (pen-compare-round-seed round) pen-compare--options)
               (pen-rpc-in-buffer (current-buffer)
                                  (lambda (kind plist)
                                    (pen-compare--event round side kind plist)))))
            pen-compare--models))
-    (pen-redraw-soon pen-compare--redraw)))
+    (pen-redraw-changed)))
 
 (defun pen-compare--event (round side kind plist)
   "Take the event KIND with PLIST of the model at SIDE of ROUND into account."
@@ -105,14 +104,14 @@ VOTE is `base', `tuned', `tie' or nil; FAILED a sentence or nil."
               (plist-get plist :text)))
     ('done (cl-incf (pen-compare-round-ended round))
            (setf (nth side (pen-compare-round-texts round))
-                 (pen-compare--text (plist-get plist :value)
+                 (pen-compare-text (plist-get plist :value)
                                     (nth side (pen-compare-round-texts round)))))
     ('error (cl-incf (pen-compare-round-ended round))
             (setf (pen-compare-round-failed round) (pen-rpc-sentence plist))
             (pen-rpc-tell plist)))
-  (pen-redraw-soon pen-compare--redraw))
+  (pen-redraw-changed))
 
-(defun pen-compare--text (result &optional streamed)
+(defun pen-compare-text (result &optional streamed)
   "Return the text of RESULT, or what was STREAMED if there is none."
   (or (plist-get (car (plist-get result :candidates)) :text) streamed ""))
 
@@ -260,10 +259,10 @@ TEMPERATURE, MAX-TOKENS and DEADLINE are those of each request."
      (mapcar (lambda (seed)
                (let ((texts (mapcar
                              (lambda (model)
-                               (pen-compare--text
+                               (pen-compare-text
                                 (pen-stream-wait
                                  #'pen-rpc-completions-start
-                                 (pen-compare--arguments prompt values model seed options)
+                                 (pen-compare-request prompt values model seed options)
                                  deadline)))
                              models)))
                  (pen-compare-round--make :seed seed :texts texts :ended 2
@@ -308,7 +307,7 @@ TEMPERATURE, MAX-TOKENS and DEADLINE are those of each request."
 
 \\{pen-compare-mode-map}"
   :interactive nil
-  (setq-local pen-compare--redraw (pen-redraw-make (current-buffer) #'pen-compare--draw))
+  (pen-redraw-this-buffer #'pen-compare--draw)
   (add-hook 'kill-buffer-hook #'pen-compare-stop nil t))
 
 (defun pen-compare--round ()
@@ -325,7 +324,7 @@ TEMPERATURE, MAX-TOKENS and DEADLINE are those of each request."
           (cond ((= vote 0) 'tie)
                 ((eq (= vote 1) (pen-compare-round-swapped round)) 'tuned)
                 (t 'base)))
-    (pen-redraw-now pen-compare--redraw)))
+    (pen-redraw-now pen-redraw-here)))
 
 (defun pen-compare-next ()
   "Have both models write again, with the next seed."
@@ -341,13 +340,12 @@ TEMPERATURE, MAX-TOKENS and DEADLINE are those of each request."
     (unless (pen-compare-round-vote round)
       (setf (pen-compare-round-swapped round)
             (and pen-compare--blind (zerop (random 2)))))
-    (pen-redraw-now pen-compare--redraw)))
+    (pen-redraw-now pen-redraw-here)))
 
 (defun pen-compare-stop ()
   "Stop what is being written here; return how many requests that were."
   (interactive)
-  (when pen-compare--redraw
-    (pen-redraw-stop pen-compare--redraw))
+  (pen-redraw-forget)
   (apply #'+ (mapcar #'pen-compare--stop-round pen-compare--rounds)))
 
 (defun pen-compare-quit ()

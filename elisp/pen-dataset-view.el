@@ -16,6 +16,7 @@
 (require 'cl-lib)
 (require 'seq)
 (require 'subr-x)
+(require 'pen-redraw)
 (require 'pen-source)
 (require 'pen-dataset-options)
 
@@ -88,22 +89,21 @@ as the method datasets-plan has them; :text and :where are for people.")
     (fill-region (point-min) (point-max))))
 
 (defun pen-dataset-draw ()
-  "Draw the plan of this buffer; stay at the row or line at point."
-  (let ((row (get-text-property (point) 'pen-row))
-        (line (line-number-at-pos))
-        (starts (mapcar (lambda (window)
-                          (cons window (line-number-at-pos (window-start window))))
-                        (get-buffer-window-list nil nil t))))
-    (pen-dataset--draw)
-    (goto-char (point-min))
-    (or (and row (pen-dataset-to-row row))
-        (forward-line (1- line)))
-    (pcase-dolist (`(,window . ,top) starts)
-      (set-window-point window (point))
-      (set-window-start window (save-excursion (goto-char (point-min))
-                                               (forward-line (1- top))
-                                               (point))
-                        t))))
+  "Draw the plan of this buffer; point stays at its row, in every window."
+  (pen-redraw-in-place #'pen-dataset--draw #'pen-dataset--anchor #'pen-dataset--anchored))
+
+(defun pen-dataset--anchor (position &optional start)
+  "Return what POSITION is at: (ROW . LINE); at the START of a window ROW is nil."
+  (cons (unless start (get-text-property position 'pen-row))
+        (line-number-at-pos position)))
+
+(defun pen-dataset--anchored (anchor)
+  "Return where ANCHOR is now."
+  (save-excursion
+    (unless (and (car anchor) (pen-dataset-to-row (car anchor)))
+      (goto-char (point-min))
+      (forward-line (1- (cdr anchor))))
+    (point)))
 
 (defun pen-dataset--draw ()
   "Draw the plan of this buffer."

@@ -53,7 +53,7 @@ would."
           (and confirmed (list :confirmed t))
           (pen-dataset-options-among arguments pen-dataset-launch-options)))
 
-(defun pen-finetune--check (plan)
+(defun pen-finetune-check (plan)
   "Refuse to train on PLAN if one of its findings is an error."
   (when-let ((finding (seq-find (lambda (each)
                                   (equal "error" (format "%s" (plist-get each :level))))
@@ -74,7 +74,7 @@ would."
               (format "for about $%.2f" cost)
             "at an unknown price")))
 
-(defun pen-finetune--confirm (plan confirmed)
+(defun pen-finetune-confirm (plan confirmed)
   "Ask whether the data of PLAN may leave this machine, unless CONFIRMED.
 Return non-nil if somebody said so, nil if they stay here and nobody
 had to.  Signal `pen-refused-error' if they may not leave or nobody
@@ -102,8 +102,8 @@ can be asked."
     (user-error "The job of this training set is being launched; wait for it"))
   (let ((confirmed (condition-case err
                        (progn
-                         (pen-finetune--check plan)
-                         (pen-finetune--confirm plan (plist-get arguments :confirm)))
+                         (pen-finetune-check plan)
+                         (pen-finetune-confirm plan (plist-get arguments :confirm)))
                      (pen-error (user-error "%s" (pen-rpc-sentence
                                                   (pen-rpc-error-plist err))))))
         (window (get-buffer-window "*pen-dataset*"))
@@ -159,11 +159,11 @@ Wait for both; FUNCTION gets the plan before anything is sent."
   (let ((plan (pen-dataset-plan source arguments)))
     (when function
       (funcall function plan))
-    (pen-finetune--check plan)
+    (pen-finetune-check plan)
     (apply #'pen-rpc-jobs-launch :deadline 120
            (pen-finetune-request
             (plist-get plan :id) arguments
-            (pen-finetune--confirm plan (plist-get arguments :confirm))))))
+            (pen-finetune-confirm plan (plist-get arguments :confirm))))))
 
 (defun pen-finetune-show (source arguments)
   "Show the training set of SOURCE with ARGUMENTS, to be trained on."

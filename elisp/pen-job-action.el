@@ -13,7 +13,6 @@
 
 ;;; Code:
 
-(require 'seq)
 (require 'pen-rpc)
 (require 'pen-rpc-methods)
 (require 'pen-stream)
@@ -24,8 +23,8 @@
 
 ;;;; Declarations
 
-(defvar pen-jobs--jobs)
 (declare-function tabulated-list-get-id "tabulated-list" (&optional pos))
+(declare-function pen-jobs-job "pen-jobs" (id))
 (declare-function pen-compare-models "pen-compare" (prompt base tuned))
 
 ;;;; Functions
@@ -47,8 +46,7 @@
   "Return what is known of the job of this buffer or line."
   (cond (pen-job--id pen-job--fields)
         ((pen-job-here)
-         (seq-find (lambda (job) (equal (plist-get job :id) (pen-job-here)))
-                   pen-jobs--jobs))
+         (pen-jobs-job (pen-job-here)))
         (t (user-error "There is no job here"))))
 
 (defun pen-job--do (method id wait)

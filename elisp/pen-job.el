@@ -47,8 +47,6 @@
 
 ;;;; Internal variables
 
-(defvar-local pen-job--redraw nil "Draws this buffer now and then.")
-
 (defconst pen-job--keys
   "RET use checkpoint  x compare  m use model  s sample now  p pause/resume  c cancel
 L logarithm  X steps/tokens  n next section  j all jobs  g refresh  q quit"
@@ -60,30 +58,15 @@ L logarithm  X steps/tokens  n next section  j all jobs  g refresh  q quit"
 
 ;;;; Functions: when to draw
 
-(defun pen-job--changed ()
-  "Draw this buffer soon, or when somebody sees it."
-  (pen-redraw-in-sight pen-job--redraw))
-
-(defun pen-job--seen (_window)
-  "Draw this buffer, which is seen in a window now, if it must be."
-  (pen-redraw-shown pen-job--redraw))
-
 (defun pen-job--draw ()
   "Draw this buffer; point and what windows show stay on their lines."
-  (let ((places (mapcar (lambda (window)
-                          (list window (pen-job--anchor (window-start window))
-                                (pen-job--anchor (window-point window))))
-                        (get-buffer-window-list nil nil t)))
-        (point (pen-job--anchor (point)))
-        (inhibit-read-only t))
-    (erase-buffer)
-    (pen-job--insert)
-    (goto-char (pen-job--anchored point))
-    (pcase-dolist (`(,window ,start ,at) places)
-      (set-window-start window (pen-job--anchored start) t)
-      (set-window-point window (pen-job--anchored at)))))
+  (pen-redraw-in-place (lambda ()
+                         (let ((inhibit-read-only t))
+                           (erase-buffer)
+                           (pen-job--insert)))
+                       #'pen-job--anchor #'pen-job--anchored))
 
-(defun pen-job--anchor (position)
+(defun pen-job--anchor (position &optional _start)
   "Return what POSITION is at: (NAME . OFFSET) from the beginning of NAME."
   (save-excursion
     (goto-char position)
@@ -246,16 +229,10 @@ L logarithm  X steps/tokens  n next section  j all jobs  g refresh  q quit"
 \\{pen-job-mode-map}"
   :interactive nil
   (setq truncate-lines nil)
-  (setq-local pen-job--redraw (pen-redraw-make (current-buffer) #'pen-job--draw)
-              pen-job-changed-function #'pen-job--changed
+  (setq-local pen-job-changed-function #'pen-redraw-changed
               revert-buffer-function (lambda (&rest _) (pen-job-follow pen-job--id)))
-  (add-hook 'window-buffer-change-functions #'pen-job--seen nil t)
-  (add-hook 'kill-buffer-hook #'pen-job--stop nil t))
-
-(defun pen-job--stop ()
-  "Let go of everything that draws or feeds this buffer."
-  (pen-job-let-go)
-  (pen-redraw-stop pen-job--redraw))
+  (pen-redraw-this-buffer #'pen-job--draw)
+  (add-hook 'kill-buffer-hook #'pen-job-let-go nil t))
 
 (defun pen-job-visit ()
   "Complete with the checkpoint of this line from now on."
@@ -291,7 +268,7 @@ L logarithm  X steps/tokens  n next section  j all jobs  g refresh  q quit"
            (truncate-string-to-width
             (string-join (split-string (plist-get (car samples) :completion)) " ")
             60 nil nil t))
-  (pen-job--changed))
+  (pen-redraw-changed))
 
 ;;;###autoload
 (defun pen-job (id)
@@ -304,9 +281,9 @@ L logarithm  X steps/tokens  n next section  j all jobs  g refresh  q quit"
       (unless (and (equal id pen-job--id) (not pen-job--error))
         (pen-job-mode)
         (pen-job-follow id)
-        (pen-redraw-now pen-job--redraw)))
+        (pen-redraw-now pen-redraw-here)))
     (pop-to-buffer buffer)
-    (pen-redraw-shown pen-job--redraw)  ; batch Emacs has no redisplay that would say so
+    (pen-redraw-shown pen-redraw-here)  ; batch Emacs has no redisplay that would say so
     buffer))
 
 (provide 'pen-job)

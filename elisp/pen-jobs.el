@@ -58,7 +58,6 @@
   "Ids of jobs to themselves, so that those of one job are one object.")
 (defvar-local pen-jobs--drawn nil "The jobs as they were drawn last.")
 (defvar-local pen-jobs--stream nil "The subscription to what changes.")
-(defvar-local pen-jobs--redraw nil "Draws this buffer now and then.")
 (defvar-local pen-jobs--note "Asking for the jobs…" "What stands in place of jobs, or nil.")
 
 (defconst pen-jobs--columns
@@ -103,11 +102,11 @@ d delete model  + new  g refresh  S sort"
              (setq pen-jobs--jobs (plist-get plist :value)
                    pen-jobs--note nil)
              (pen-job-activity-forget)
-             (pen-jobs--changed)))
+             (pen-redraw-changed)))
     ('error (setq pen-jobs--stream nil
                   pen-jobs--note (concat (pen-rpc-sentence plist) " g asks again."))
             (pen-job-activity-forget)
-            (pen-jobs--changed)
+            (pen-redraw-changed)
             (pen-rpc-tell plist))))
 
 (defun pen-jobs--learn (job)
@@ -120,7 +119,7 @@ d delete model  + new  g refresh  S sort"
       (setq pen-jobs--jobs (pen-jobs--with job)))
     (setq pen-jobs--note nil)
     (pen-job-activity-note (plist-get job :id) job)
-    (pen-jobs--changed)))
+    (pen-redraw-changed)))
 
 (defun pen-jobs--with (job)
   "Return the jobs with JOB among them, the newest first."
@@ -138,31 +137,18 @@ d delete model  + new  g refresh  S sort"
 
 ;;;; Functions: drawing
 
-(defun pen-jobs--changed ()
-  "Draw this buffer soon, or when somebody sees it."
-  (pen-redraw-in-sight pen-jobs--redraw))
-
-(defun pen-jobs--seen (_window)
-  "Draw this buffer, which is seen in a window now, if it must be."
-  (pen-redraw-shown pen-jobs--redraw))
-
 (defun pen-jobs--draw ()
   "Draw the list; point stays on its job, in every window."
-  (let ((places (mapcar (lambda (window)
-                          (list window (pen-jobs--anchor (window-start window) t)
-                                (pen-jobs--anchor (window-point window))))
-                        (get-buffer-window-list nil nil t)))
-        (point (pen-jobs--anchor (point))))
-    (if (pen-jobs--same-lines-p)
-        (cl-mapc #'pen-jobs--draw-line pen-jobs--drawn pen-jobs--jobs)
-      (setq tabulated-list-entries (mapcar #'pen-jobs--entry pen-jobs--jobs))
-      (tabulated-list-print)
-      (pen-jobs--foot))
-    (setq pen-jobs--drawn (copy-sequence pen-jobs--jobs))
-    (goto-char (pen-jobs--anchored point))
-    (pcase-dolist (`(,window ,start ,at) places)
-      (set-window-start window (pen-jobs--anchored start) t)
-      (set-window-point window (pen-jobs--anchored at)))))
+  (pen-redraw-in-place #'pen-jobs--draw-lines #'pen-jobs--anchor #'pen-jobs--anchored))
+
+(defun pen-jobs--draw-lines ()
+  "Draw the lines that are not as they were drawn last."
+  (if (pen-jobs--same-lines-p)
+      (cl-mapc #'pen-jobs--draw-line pen-jobs--drawn pen-jobs--jobs)
+    (setq tabulated-list-entries (mapcar #'pen-jobs--entry pen-jobs--jobs))
+    (tabulated-list-print)
+    (pen-jobs--foot))
+  (setq pen-jobs--drawn (copy-sequence pen-jobs--jobs)))
 
 (defun pen-jobs--same-lines-p ()
   "Return non-nil if the jobs drawn last are those of now, in the same order."
@@ -197,7 +183,9 @@ d delete model  + new  g refresh  S sort"
 START, of a window, stays at the top if it is there."
   (save-excursion
     (goto-char position)
-    (list (unless (and start (bobp)) (tabulated-list-get-id)) (- position (line-beginning-position)) position)))
+    (list (unless (and start (bobp)) (tabulated-list-get-id))
+          (- position (line-beginning-position))
+          position)))
 
 (defun pen-jobs--anchored (anchor)
   "Return where ANCHOR is now."
@@ -248,13 +236,13 @@ START, of a window, stays at the top if it is there."
 (defun pen-jobs--before (field)
   "Return a function that compares two lines by FIELD of their jobs."
   (lambda (one other)
-    (let ((a (plist-get (pen-jobs--job (car one)) field))
-          (b (plist-get (pen-jobs--job (car other)) field)))
+    (let ((a (plist-get (pen-jobs-job (car one)) field))
+          (b (plist-get (pen-jobs-job (car other)) field)))
       (if (and (numberp a) (numberp b))
           (< a b)
         (string< (format "%s" (or a "")) (format "%s" (or b "")))))))
 
-(defun pen-jobs--job (id)
+(defun pen-jobs-job (id)
   "Return the job ID."
   (seq-find (lambda (job) (equal (plist-get job :id) id)) pen-jobs--jobs))
 
@@ -266,17 +254,11 @@ START, of a window, stays at the top if it is there."
 \\{pen-jobs-mode-map}"
   :interactive nil
   (setq tabulated-list-format (pen-jobs--format))
-  (setq-local pen-jobs--redraw (pen-redraw-make (current-buffer) #'pen-jobs--draw)
-              revert-buffer-function (lambda (&rest _) (pen-jobs-follow)))
-  (add-hook 'window-buffer-change-functions #'pen-jobs--seen nil t)
-  (add-hook 'kill-buffer-hook #'pen-jobs--stop nil t)
+  (setq-local revert-buffer-function (lambda (&rest _) (pen-jobs-follow)))
+  (pen-redraw-this-buffer #'pen-jobs--draw)
+  (add-hook 'kill-buffer-hook #'pen-jobs--let-go nil t)
   (add-hook 'pen-job-touched-functions #'pen-jobs--touched)
   (tabulated-list-init-header))
-
-(defun pen-jobs--stop ()
-  "Let go of everything that draws or feeds this buffer."
-  (pen-jobs--let-go)
-  (pen-redraw-stop pen-jobs--redraw))
 
 ;;;###autoload
 (defun pen-jobs ()
@@ -286,7 +268,7 @@ START, of a window, stays at the top if it is there."
     (with-current-buffer buffer
       (unless (derived-mode-p 'pen-jobs-mode)
         (pen-jobs-mode)
-        (pen-redraw-now pen-jobs--redraw))
+        (pen-redraw-now pen-redraw-here))
       (unless pen-jobs--stream
         (pen-jobs-follow)))
     (pop-to-buffer buffer)

@@ -25,6 +25,10 @@
   buffer function (last 0.0) timer
   stale)                                ; it changed while no window showed it
 
+(defvar-local pen-redraw-here nil
+  "The redraw of this buffer, all of which is one screen.")
+(put 'pen-redraw-here 'permanent-local t)
+
 ;;;; Functions
 
 (defun pen-redraw-make (buffer function)
@@ -66,6 +70,43 @@
   (when (pen-redraw-timer redraw)
     (cancel-timer (pen-redraw-timer redraw))
     (setf (pen-redraw-timer redraw) nil)))
+
+;;;; Functions: a buffer that is one screen
+
+(defun pen-redraw-this-buffer (function)
+  "Have FUNCTION draw this buffer from now on, when `pen-redraw-changed' is called."
+  (pen-redraw-forget)
+  (setq pen-redraw-here (pen-redraw-make (current-buffer) function))
+  (add-hook 'window-buffer-change-functions #'pen-redraw--seen nil t)
+  (add-hook 'kill-buffer-hook #'pen-redraw-forget nil t))
+
+(defun pen-redraw-changed ()
+  "Draw this buffer soon, or when somebody sees it."
+  (pen-redraw-in-sight pen-redraw-here))
+
+(defun pen-redraw--seen (_window)
+  "Draw this buffer, which is seen in a window now, if it must be."
+  (pen-redraw-shown pen-redraw-here))
+
+(defun pen-redraw-forget ()
+  "Forget what was about to be drawn in this buffer."
+  (when pen-redraw-here
+    (pen-redraw-stop pen-redraw-here)))
+
+(defun pen-redraw-in-place (draw anchor place)
+  "Call DRAW in this buffer; point and what windows show stay where they were.
+ANCHOR is called with a position, and a second argument t if a window
+starts there; it returns what is there, and PLACE where that is now."
+  (let ((windows (mapcar (lambda (window)
+                           (list window (funcall anchor (window-start window) t)
+                                 (funcall anchor (window-point window))))
+                         (get-buffer-window-list nil nil t)))
+        (point (funcall anchor (point))))
+    (funcall draw)
+    (goto-char (funcall place point))
+    (pcase-dolist (`(,window ,start ,at) windows)
+      (set-window-start window (funcall place start) t)
+      (set-window-point window (funcall place at)))))
 
 (provide 'pen-redraw)
 ;;; pen-redraw.el ends here

@@ -35,7 +35,7 @@
 (defun pen-compare-test-done-p ()
   "Return non-nil when the newest round has ended and is drawn."
   (and (= 2 (pen-compare-round-ended (car pen-compare--rounds)))
-       (null (pen-redraw-timer pen-compare--redraw))))
+       (null (pen-redraw-timer pen-redraw-here))))
 
 (defun pen-compare-test-requests (key)
   "Return what was asked under KEY, oldest first."

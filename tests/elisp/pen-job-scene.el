@@ -43,7 +43,7 @@
                (with-current-buffer buffer
                  (pen-job-scene-wait-for
                   (lambda () (and pen-job--fields (null pen-rpc--events)
-                                  (null (pen-redraw-timer pen-job--redraw))
+                                  (null (pen-redraw-timer pen-redraw-here))
                                   (or (null (assoc "jobs-watch" pen-rpc-fake--table))
                                       pen-job--was-finished
                                       (pen-stream-id pen-job--stream)))))

@@ -32,7 +32,7 @@
                (progn
                  (pen-job-scene-wait-for
                   (lambda () (and (null pen-rpc--events)
-                                  (null (pen-redraw-timer pen-jobs--redraw))
+                                  (null (pen-redraw-timer pen-redraw-here))
                                   (or (null pen-jobs--stream)
                                       (pen-stream-id pen-jobs--stream)))))
                  ,@body)
@@ -120,7 +120,7 @@
   (pen-jobs-test-with (mapcar (lambda (number) (pen-jobs-test-told (pen-jobs-test-job number)))
                               '(1 2 3))
     (pen-job-scene-has "ftjob-3")
-    (pen-job-scene-wait-for (lambda () (null (pen-redraw-timer pen-jobs--redraw))))
+    (pen-job-scene-wait-for (lambda () (null (pen-redraw-timer pen-redraw-here))))
     (let ((drawn 0))
       (cl-letf* ((draw (symbol-function 'tabulated-list-print-entry))
                  ((symbol-function 'tabulated-list-print-entry)
@@ -140,7 +140,7 @@
 (ert-deftest pen-jobs-test-is-drawn-only-where-somebody-can-see-it ()
   (pen-jobs-test-with (list (pen-jobs-test-told (pen-jobs-test-job 1 :status "running")))
     (pen-job-scene-has "ftjob-1")
-    (pen-job-scene-wait-for (lambda () (null (pen-redraw-timer pen-jobs--redraw))))
+    (pen-job-scene-wait-for (lambda () (null (pen-redraw-timer pen-redraw-here))))
     (switch-to-buffer "*scratch*")
     (with-current-buffer "*pen-jobs*"
       (apply #'pen-rpc-fake-event "fake-1" (pen-jobs-test-told (pen-jobs-test-job 2)))

@@ -51,5 +51,33 @@
         (should (= count 1))
         (pen-redraw-stop redraw)))))
 
+(ert-deftest pen-redraw-test-a-killed-buffer-draws-no-more ()
+  (let ((count 0) redraw)
+    (with-temp-buffer
+      (pen-redraw-this-buffer (lambda () (setq count (1+ count))))
+      (setq redraw pen-redraw-here)
+      (pen-redraw-now redraw)
+      (pen-redraw-soon redraw)
+      (should (pen-redraw-timer redraw))
+      (run-hooks 'kill-buffer-hook)
+      (should-not (pen-redraw-timer redraw))
+      (should (= count 1)))))
+
+(ert-deftest pen-redraw-test-each-window-stays-at-its-line ()
+  (save-window-excursion
+    (with-temp-buffer
+      (delete-other-windows)
+      (switch-to-buffer (current-buffer))
+      (insert "a\nb\nc\n")
+      (let ((other (split-window)))
+        (set-window-point other 5)
+        (goto-char 3)
+        (pen-redraw-in-place
+         (lambda () (erase-buffer) (insert "new\na\nb\nc\n"))
+         (lambda (position &optional _start) (char-after position))
+         (lambda (char) (1+ (string-match (string char) (buffer-string)))))
+        (should (eq (char-after) ?b))
+        (should (eq (char-after (window-point other)) ?c))))))
+
 (provide 'pen-redraw-test)
 ;;; pen-redraw-test.el ends here
