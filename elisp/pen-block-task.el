@@ -22,6 +22,8 @@
 (require 'pen-stream)
 (require 'pen-prompt)
 (require 'pen-request)
+(require 'pen-answer-activity)
+(require 'pen-job-activity)
 (require 'pen-source)
 (require 'pen-dataset)
 (require 'pen-finetune)
@@ -38,8 +40,9 @@ VARS are its variables, an alist.  SOURCE is where records come from: a
 definition.  FILE is where the result goes, if it does.  TURNS are
 those of a conversation before this block, pairs of what was said and
 answered.  THEN gets the value, ELSE the plist of an error.  STREAM
-runs until CLOSED."
-  action arguments body vars source file turns then else stream closed)
+runs until CLOSED.  Of so many texts EXPECTED, nil if nobody knows,
+those with the numbers BEGUN are there in part."
+  action arguments body vars source file turns then else stream closed expected begun)
 
 ;;;; Functions: running
 
@@ -47,6 +50,7 @@ runs until CLOSED."
   "Begin TASK; THEN gets its value, ELSE the plist of an error, once and later."
   (setf (pen-block-task-then task) then
         (pen-block-task-else task) else)
+  (pen-block-task--show task)
   (funcall (pen-block-task--guarded
             task (pcase (pen-block-task-action task)
                    ('complete #'pen-block-task--complete)
@@ -57,20 +61,26 @@ runs until CLOSED."
 
 (defun pen-block-task-stop (task)
   "Stop TASK, but not a job that it has launched."
-  (setf (pen-block-task-closed task) t)
+  (pen-block-task--close task)
   (when (pen-block-task-stream task)
     (pen-stream-cancel (pen-block-task-stream task))))
+
+(defun pen-block-task--close (task)
+  "Take nothing more into account for TASK, which has ended."
+  (setf (pen-block-task-closed task) t)
+  (pen-answer-activity-forget task)
+  (pen-job-activity-forget task))
 
 (defun pen-block-task--end (task value)
   "End TASK with VALUE."
   (unless (pen-block-task-closed task)
-    (setf (pen-block-task-closed task) t)
+    (pen-block-task--close task)
     (funcall (pen-block-task-then task) value)))
 
 (defun pen-block-task--fail (task plist)
   "End TASK with the error PLIST."
   (unless (pen-block-task-closed task)
-    (setf (pen-block-task-closed task) t)
+    (pen-block-task--close task)
     (funcall (pen-block-task-else task) plist)))
 
 (defun pen-block-task--guarded (task function)
@@ -94,11 +104,37 @@ runs until CLOSED."
           (funcall start
                    (lambda (kind plist)
                      (pcase kind
+                       ('delta (pen-block-task--begin task (or (plist-get plist :index) 0)))
                        ('error (pen-block-task--fail task plist))
                        ('done (if (plist-get plist :value)
                                   (funcall done (plist-get plist :value))
                                 (pen-block-task--fail
                                  task '(:kind cancelled :message "Somebody stopped it."))))))))))
+
+;;;; Functions: the mode line
+
+(defun pen-block-task--show (task)
+  "Say in the mode line how far TASK is."
+  (unless (pen-block-task-closed task)
+    (pen-answer-activity-note task (length (pen-block-task-begun task))
+                              (pen-block-task-expected task))))
+
+(defun pen-block-task--expect (task count)
+  "Say in the mode line that TASK is to have COUNT texts."
+  (setf (pen-block-task-expected task) count)
+  (pen-block-task--show task))
+
+(defun pen-block-task--begin (task number)
+  "Note that TASK has a part of the text NUMBER."
+  (unless (memql number (pen-block-task-begun task))
+    (push number (pen-block-task-begun task))
+    (pen-block-task--show task)))
+
+(defun pen-block-task--job (task id fields)
+  "Say in the mode line that TASK waits for the job ID, which has FIELDS."
+  (unless (pen-block-task-closed task)
+    (pen-answer-activity-forget task)
+    (pen-job-activity-note id fields task)))
 
 ;;;; Functions: values of a prompt's variables
 
@@ -154,6 +190,7 @@ The body is that of the last variable."
                (request (pen-request-arguments
                          name (pen-block-task--first-values task values)
                          (append arguments options) (plist-get definition :n))))
+          (pen-block-task--expect task (plist-get request :n))
           (pen-block-task--follow task (apply-partially #'pen-request-start request)
                                   (apply-partially #'pen-block-task--completed task)))))
      (pen-block-task--else task))))
@@ -241,7 +278,8 @@ FUNCTION gets the plan."
          :then (pen-block-task--guarded
                 task (lambda (job)
                        (if (plist-get (pen-block-task-arguments task) :wait)
-                           (pen-block-task--watch task (plist-get job :id))
+                           (progn (pen-block-task--job task (plist-get job :id) nil)
+                                  (pen-block-task--watch task (plist-get job :id)))
                          (pen-block-task--end task (plist-get job :id)))))
          :else (pen-block-task--else task)
          (pen-finetune-request plan (pen-block-task-arguments task) confirmed)))
@@ -249,7 +287,13 @@ FUNCTION gets the plan."
 (defun pen-block-task--watch (task id)
   "Follow the job ID to its end, for TASK."
   (pen-block-task--follow
-   task (apply-partially #'pen-stream-start #'pen-rpc-jobs-watch (list :id id))
+   task (lambda (events)
+          (pen-stream-start #'pen-rpc-jobs-watch (list :id id)
+                            (lambda (kind plist)
+                              (when (eq kind 'progress)
+                                (pen-block-task--job task id (list :step (plist-get plist :step)
+                                                                   :total-steps (plist-get plist :steps))))
+                              (funcall events kind plist))))
    (lambda (job)
      (if (pen-job-failed-p (plist-get job :status))
          (pen-block-task--fail
@@ -354,7 +398,9 @@ the other one was made from."
                                                     '(:temperature :max-tokens :stop))))
               (lambda (result)
                 (push (pen-compare-text result) texts)
+                (pen-block-task--begin task (1- (length texts)))
                 (next (cdr left)))))))
+      (pen-block-task--expect task (* 2 (or (plist-get arguments :n) 1)))
       (next (cl-loop for one from seed repeat (or (plist-get arguments :n) 1)
                      append (mapcar (lambda (model) (cons one model)) models))))))
 

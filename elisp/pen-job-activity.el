@@ -7,7 +7,7 @@
 
 ;;; Commentary:
 
-;; Buffers that follow jobs tell here how far they are; `pen-mode' shows
+;; Buffers and org blocks that follow jobs tell here how far they are; `pen-mode' shows
 ;; `pen-job-activity', which changes with an event and never by a timer.
 
 ;;; Code:
@@ -22,30 +22,30 @@
   "How many jobs run and how far the newest is, [2 120/400], or nil.")
 
 (defvar pen-job-activity--running nil
-  "Jobs that run, newest first: lists (ID BUFFER FIELDS), BUFFER follows it.")
+  "Jobs that run, newest first: lists (ID FOLLOWER FIELDS).")
 
 ;;;; Functions
 
-(defun pen-job-activity-note (id fields)
-  "Tell the FIELDS of the job ID, followed by this buffer."
-  (let ((buffer (current-buffer)))
+(defun pen-job-activity-note (id fields &optional follower)
+  "Tell the FIELDS of the job ID, followed by FOLLOWER, by default this buffer."
+  (let ((follower (or follower (current-buffer))))
     (if (or (pen-job-finished-p (plist-get fields :status))
             (pen-job-paused-p (plist-get fields :status)))
         (setq pen-job-activity--running
               (seq-remove (lambda (one) (equal (car one) id)) pen-job-activity--running))
-      (let ((known (seq-find (lambda (one) (and (equal (car one) id) (eq (cadr one) buffer)))
+      (let ((known (seq-find (lambda (one) (and (equal (car one) id) (eq (cadr one) follower)))
                              pen-job-activity--running)))
         (if known
             (setcar (cddr known) fields)
-          (push (list id buffer fields) pen-job-activity--running))))
+          (push (list id follower fields) pen-job-activity--running))))
     (pen-job-activity--show)))
 
-(defun pen-job-activity-forget ()
-  "Tell that this buffer follows no job any more."
-  (setq pen-job-activity--running
-        (seq-remove (lambda (one) (eq (cadr one) (current-buffer)))
-                    pen-job-activity--running))
-  (pen-job-activity--show))
+(defun pen-job-activity-forget (&optional follower)
+  "Tell that FOLLOWER, by default this buffer, follows no job any more."
+  (let ((follower (or follower (current-buffer))))
+    (setq pen-job-activity--running
+          (seq-remove (lambda (one) (eq (cadr one) follower)) pen-job-activity--running))
+    (pen-job-activity--show)))
 
 (defun pen-job-activity--show ()
   "Say in the mode line how many jobs run, and how far the newest is."
