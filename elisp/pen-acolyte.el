@@ -50,11 +50,8 @@
 (defun pen-acolyte-find-prompt (name)
   "Visit the file of the prompt definition NAME."
   (interactive (list (pen-read-prompt-name pen-pun-prompt)))
-  (let* ((definition (or (pen-prompt-find name (pen-prompt-known))
-                         (pen-prompt-definition name)))
-         (path (or (plist-get definition :path)
-                   (user-error "\"%s\" is in no file, so there is none to visit" name))))
-    (find-file path)))
+  (find-file (or (plist-get (pen-prompt-lookup name) :path)
+                 (user-error "\"%s\" is in no file, so there is none to visit" name))))
 
 (provide 'pen-acolyte)
 ;;; pen-acolyte.el ends here

@@ -86,7 +86,7 @@ FIRST is that of the first one, if it is known; else it is the region."
                                 (and default (truncate-string-to-width
                                               (string-replace "\n" "⏎" default)
                                               40 nil nil "…"))))
-         (choices (pcase (format "%s" (plist-get variable :type))
+         (choices (pcase (plist-get variable :type)
                     ("bool" '("true" "false"))
                     (_ (plist-get variable :choices)))))
     (if choices

@@ -371,7 +371,7 @@ An error makes the exit code 2."
                                           :deadline 120)))
       (dolist (finding findings)
         (princ (concat (pen-rpc-sentence finding) "\n")))
-      (when (seq-some (lambda (finding) (equal "error" (format "%s" (plist-get finding :level))))
+      (when (seq-some (lambda (finding) (eq 'error (plist-get finding :level)))
                       findings)
         (throw 'pen-batch-code 2)))))
 

@@ -42,7 +42,7 @@ training set, or nil: NAME is that of a definition, or there is none."
 
 (defun pen-block-source--text (text reader line)
   "Return TEXT, which stands at LINE of this buffer, as a source for READER."
-  (let ((name (pen-source--name)))
+  (let ((name (pen-source-buffer-name)))
     (with-temp-buffer
       (insert text)
       (let ((source (pen-source-region (point-min) (point-max))))

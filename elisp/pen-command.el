@@ -209,8 +209,7 @@ With the key :show its value is the definition: show what it writes."
   "Run SLUG with ARGS and KEYS, wait, and return the text, or the texts."
   (let* ((result (apply #'pen-complete-result slug args keys))
          (before (if (plist-get keys :include-prompt) (plist-get result :prompt) ""))
-         (texts (mapcar (lambda (each) (concat before (plist-get each :text)))
-                        (plist-get result :candidates))))
+         (texts (mapcar (lambda (text) (concat before text)) (pen-request-texts result))))
     (if (plist-get keys :no-select-result)
         texts
       (car texts))))
@@ -220,28 +219,23 @@ With the key :show its value is the definition: show what it writes."
 (defun pen-command-read (name &optional use)
   "Return the arguments for the definition NAME, from a person.
 USE is what to do with the answer, by default that of the definition."
-  (let* ((definition (pen-command--definition name))
-         (use (or use (format "%s" (plist-get definition :use))))
+  (let* ((definition (pen-prompt-lookup name))
+         (use (or use (plist-get definition :use)))
          (definition (plist-put (copy-sequence definition) :use use)))
     (pcase use
-      ("filter" (unless (use-region-p)
+      ('filter (unless (use-region-p)
                   (user-error "No region is marked; mark the text that \"%s\" is to rewrite" name))
        (pen-filter-check (region-beginning) (region-end))
        (unless (pen-prompt-inputs definition)
          (user-error "The prompt \"%s\" takes no text, so it cannot rewrite any" name)))
-      ((or "point" "insertion") (pen-preview-check-buffer)))
+      ((or 'point 'insertion) (pen-preview-check-buffer)))
     (append (pen-argument-read-all definition (pen-command--first definition use))
             (list :show definition)
             (pen-command--raw definition))))
 
-(defun pen-command--definition (name)
-  "Return what is known of the definition NAME; ask the service if nothing is."
-  (or (pen-prompt-find name (pen-prompt-known))
-      (pen-prompt-definition name)))
-
 (defun pen-command--first (definition use)
   "Return the text of the first variable of DEFINITION if USE gives one, or nil."
-  (when (and (equal use "point") (pen-prompt-inputs definition))
+  (when (and (eq use 'point) (pen-prompt-inputs definition))
     (let ((text (pen-context-text (pen-context-make))))
       (and (not (string-blank-p text)) text))))
 
@@ -260,14 +254,14 @@ USE is what to do with the answer, by default that of the definition."
         (options (pen-org-arguments
                   (pen-plist-without keys '(:show))
                   '(:model :temperature :max-tokens :stop))))
-    (pcase (format "%s" (plist-get definition :use))
-      ("filter" (pen-filter-start (region-beginning) (region-end) definition values options))
-      ("point" (let ((context (pen-context-make)))
+    (pcase (plist-get definition :use)
+      ('filter (pen-filter-start (region-beginning) (region-end) definition values options))
+      ('point (let ((context (pen-context-make)))
                  (setf (pen-context-items context)
                        (and (pen-prompt-inputs definition)
                             (pen-prompt-list-p (car (pen-prompt-inputs definition)))))
                  (pen-complete-at context (plist-get definition :slug) options values)))
-      ("insertion" (pen-complete-at (pen-context-plain) (plist-get definition :slug)
+      ('insertion (pen-complete-at (pen-context-plain) (plist-get definition :slug)
                                     options values))
       (_ (pen-result-start definition values options)))))
 
@@ -303,7 +297,7 @@ From Lisp do the same as `pen-run-prompt-function' with ARGS and KEYS.
 \(fn NAME ARGS &key NO-SELECT-RESULT INCLUDE-PROMPT &allow-other-keys)"
   (interactive (progn (unless (use-region-p)
                         (user-error "No region is marked; mark the text that is to be rewritten"))
-                      (pen-command--read-any "filter")))
+                      (pen-command--read-any 'filter)))
   (pen-command-run name args keys))
 
 (defun pen-command--read-any (use)

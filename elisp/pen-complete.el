@@ -91,8 +91,7 @@ seconds.  OPTIONS are these keys and their values.
 
 \(fn NAME ARGS &key N MODEL TEMPERATURE MAX-TOKENS SEED STOP LONG WITHOUT-FILTERS DEADLINE)"
   (ignore n model temperature max-tokens seed stop long without-filters deadline)
-  (mapcar (lambda (each) (plist-get each :text))
-          (plist-get (apply #'pen-complete-result name args options) :candidates)))
+  (pen-request-texts (apply #'pen-complete-result name args options)))
 
 (cl-defun pen-complete-result (name args &rest options &key (deadline 120) &allow-other-keys)
   "Complete by NAME with ARGS like `pen-complete', but return the whole result.

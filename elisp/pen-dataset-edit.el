@@ -146,7 +146,7 @@
             (t (pen-dataset-edit--change
                 member (list :texts new :text (string-join new " ") :exclude nil
                              ;; A new text would else be put on a side by its own hash.
-                             :side (intern (format "%s" (plist-get row :side))))))))))
+                             :side (plist-get row :side))))))))
 
 ;;;; Commands
 
@@ -160,7 +160,7 @@
   "Hold the row at point out, or train on it if it is held out."
   (interactive)
   (let* ((row (pen-dataset-row))
-         (here (intern (format "%s" (plist-get row :side))))
+         (here (plist-get row :side))
          (there (if (eq here 'valid) 'train 'valid))
          (edit (pen-dataset-edit-of (plist-get (car (plist-get row :members)) :key))))
     (pen-dataset-edit--all

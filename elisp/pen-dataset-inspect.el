@@ -33,10 +33,9 @@
 
 (defun pen-dataset-inspect--source (file)
   "Return FILE, a training file or a build's directory, as a source."
-  (let ((file (expand-file-name file)))
-    (if (and (file-directory-p file) (not (file-remote-p file)))
-        (pen-source--make :name "" :path (file-name-as-directory file))
-      (pen-source-file file))))
+  (if (and (not (file-remote-p file)) (file-directory-p file))
+      (pen-source-directory file)
+    (pen-source-file file)))
 
 (defun pen-dataset-inspect--request (source arguments)
   "Return the arguments of the method datasets-check for SOURCE and ARGUMENTS."

@@ -294,7 +294,7 @@ PEN_PROMPT, PEN_MODEL, PEN_WEIGHTS and PEN_SPLIT count, too."
     (with-help-window "*pen-rendering*"
       (with-current-buffer standard-output
         (insert (format "Row %d, %s, from %s, by the definition %s.\n· is a space at an end, ↵ a line break.\n"
-                        number (if (equal "valid" (format "%s" (plist-get row :side)))
+                        number (if (eq 'valid (plist-get row :side))
                                    "held out" "trained on")
                         where (plist-get plan :prompt)))
         (cl-loop for segment in segments

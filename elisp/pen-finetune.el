@@ -55,14 +55,13 @@ would."
 
 (defun pen-finetune-check (plan)
   "Refuse to train on PLAN if one of its findings is an error."
-  (when-let ((finding (seq-find (lambda (each)
-                                  (equal "error" (format "%s" (plist-get each :level))))
+  (when-let ((finding (seq-find (lambda (each) (eq 'error (plist-get each :level)))
                                 (plist-get plan :findings))))
     (pen-rpc-signal (append '(:kind data) finding))))
 
 (defun pen-finetune--local-p (plan)
   "Return non-nil if PLAN would be trained on this machine."
-  (equal "local" (format "%s" (plist-get plan :provider))))
+  (equal "local" (plist-get plan :provider)))
 
 (defun pen-finetune--question (plan)
   "Return what to ask before the files of PLAN leave this machine."

@@ -78,6 +78,11 @@ Commands of definitions that are new are made when Emacs has a moment."
   (or (pen-prompt-find name (pen-rpc-prompts-list))
       (plist-get (pen-rpc-prompts-show :prompt name) :summary)))
 
+(defun pen-prompt-lookup (name)
+  "Return the definition called NAME as heard of last, or else wait for it."
+  (or (pen-prompt-find name (pen-prompt-known))
+      (pen-prompt-definition name)))
+
 (defun pen-prompt-with (name then else)
   "Call THEN with the definition called NAME, or ELSE with an error, later."
   (pen-prompt-list
@@ -149,7 +154,7 @@ The commands are a form of their own: pen.el reads no more than that."
 
 (defun pen-prompt-list-p (variable)
   "Return non-nil if VARIABLE is a list of items, one a line."
-  (equal "list" (format "%s" (plist-get variable :type))))
+  (equal "list" (plist-get variable :type)))
 
 (defun pen-prompt-values (definition args)
   "Return the variables of DEFINITION paired with ARGS, as the wire wants them.

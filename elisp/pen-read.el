@@ -38,10 +38,10 @@
 
 (defun pen-read--prompt-affixes (definition)
   "Return what stands before and after the name of DEFINITION in a list."
-  (list (pcase (format "%s" (plist-get definition :use))
-          ("filter" "⇄ ")
-          ("point" "⇥ ")
-          ("insertion" "+ ")
+  (list (pcase (plist-get definition :use)
+          ('filter "⇄ ")
+          ('point "⇥ ")
+          ('insertion "+ ")
           (_ "  "))
         (format "  /%s  %s  %s%s" (plist-get definition :arity)
                 (or (plist-get definition :model) "the usual model")

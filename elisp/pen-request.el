@@ -103,6 +103,10 @@ Return the stream."
        (pen-request--note data 'error (pen-rpc-error-plist err))
        (signal (car err) (cdr err))))))
 
+(defun pen-request-texts (result)
+  "Return the texts of the candidates of RESULT."
+  (mapcar (lambda (each) (plist-get each :text)) (plist-get result :candidates)))
+
 (defun pen-request--remember (arguments)
   "Remember that ARGUMENTS are asked now; return where to note the answer."
   (setq pen-last-prompt-data
@@ -118,9 +122,7 @@ Return the stream."
              (plist-put data :prompt (plist-get value :prompt))
              (plist-put data :stop (plist-get value :stop))
              (plist-put data :model (plist-get value :model))
-             (plist-put data :replies
-                        (mapcar (lambda (each) (plist-get each :text))
-                                (plist-get value :candidates)))))
+             (plist-put data :replies (pen-request-texts value))))
     ('error (plist-put data :error (pen-rpc-sentence plist)))))
 
 ;;;; Functions: showing it

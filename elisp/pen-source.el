@@ -46,7 +46,7 @@ may be an indirect buffer: the markers stand in its base."
   "Return the text from BEG to END as a source."
   (pcase-let ((`(,beg ,end) (pen-source--bounds beg end)))
     (let ((source (pen-source--make
-                   :name (pen-source--name)
+                   :name (pen-source-buffer-name)
                    :buffer (current-buffer)
                    :beg (pen-source--marker beg) :end (pen-source--marker end)
                    :line (line-number-at-pos beg t)
@@ -69,7 +69,7 @@ may be an indirect buffer: the markers stand in its base."
   "Return a marker at PLACE that outlives an indirect buffer."
   (set-marker (make-marker) place (or (buffer-base-buffer) (current-buffer))))
 
-(defun pen-source--name ()
+(defun pen-source-buffer-name ()
   "Return how people call this buffer."
   (let ((file (or buffer-file-name
                   (and (buffer-base-buffer)
@@ -89,6 +89,10 @@ may be an indirect buffer: the markers stand in its base."
       (user-error "%s is a directory; name a file in it" file))
     (pen-source--make :name (file-name-nondirectory file) :path file
                       :reader (or reader "auto"))))
+
+(defun pen-source-directory (directory)
+  "Return DIRECTORY, of a build, as a source; its own files are named in it."
+  (pen-source--make :name "" :path (file-name-as-directory (expand-file-name directory))))
 
 (defun pen-source-subtree ()
   "Return the org subtree at point as a source."
