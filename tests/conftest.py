@@ -16,7 +16,6 @@ from pen_backend.engine_process import EngineProcess, Running
 from pen_backend.service.context import Context
 from tests.engine.contract import check_answers
 
-
 IDLE_MINUTES = 60  # an engine of the whole run may wait long for its next test
 
 

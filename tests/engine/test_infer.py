@@ -99,7 +99,7 @@ def test_requests_share_steps_so_a_long_one_holds_up_no_short_one(model_folder: 
               if frame["id"] == "long"]
 
     assert ends == ["short", "long"]
-    assert len(before) < 10
+    assert len(before) < 20  # the short one may come a few steps later, never after the hundred
 
 
 def test_a_stream_goes_on_while_another_model_is_loaded(model_folder: Path, tmp_path: Path) -> None:

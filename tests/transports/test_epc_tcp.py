@@ -241,7 +241,7 @@ def test_without_a_token_one_is_made_and_written_for_the_user_alone(tmp_path: Pa
 
 @pytest.mark.parametrize(("arguments", "token", "words"), [
     (["--tcp"], None, "--token-file"), (["--tcp"], "short", "too short"), (["--keep"], None, "--tcp"),
-    (["--tcp", "--port", "99999"], TOKEN, "65535"), (["--tcp", "--token-file", "/nonexistent/x"], None, "/nonexistent"),
+    (["--tcp", "--port", "99999"], TOKEN, "65535"), (["--tcp", "--token-file", "/dev/null/x"], None, "/dev/null"),
     (["--frobnicate"], None, "--frobnicate")])
 def test_what_cannot_be_is_said_and_nothing_is_printed(arguments: list[str], token: str | None, words: str,
                                                        tmp_path: Path) -> None:
