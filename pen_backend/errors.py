@@ -29,6 +29,15 @@ from typing import ClassVar, Literal
 Level = Literal["error", "warning", "note"]
 
 
+def advised(message: str, hint: str | None) -> str:
+    """Join what is wrong and what to do: as two sentences, or as two halves of one."""
+    if not hint:
+        return message
+    if message.endswith((".", "?", "!")):
+        return f"{message} {hint[:1].upper()}{hint[1:]}"
+    return f"{message}. {hint}" if hint[:1].isupper() else f"{message}; {hint}"
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One thing wrong, or worth knowing, at one place of a definition, a data file or a build.
@@ -47,7 +56,7 @@ class Finding:
     def __str__(self) -> str:
         """Render as one line that compilation-mode and flymake can follow."""
         text = f"{self.where}: {self.message}" if self.where else self.message
-        return f"{text}; {self.hint}" if self.hint else text
+        return advised(text, self.hint)
 
 
 class PenError(Exception):
@@ -67,7 +76,7 @@ class PenError(Exception):
     def __str__(self) -> str:
         """Render as one line for a terminal: place, sentence, advice."""
         text = f"{self.where}: {self.message}" if self.where else self.message
-        return f"{text} {self.hint}" if self.hint else text
+        return advised(text, self.hint)
 
 
 class BadParamsError(PenError):

@@ -174,7 +174,7 @@ def _override(spec: TrainingSpec, name: str, value: object) -> dict[str, object]
             return {} if has else {"steps": (Step(anonymise=Anonymise()), *spec.steps)}
         case "job", Mapping():
             return {"job": {**spec.job, **{str(key).replace("_", "-"): item for key, item in value.items()}}}
-    raise BadParamsError(f"{name} cannot be {value!r}.", hint="valid_share is a share from 0 to below 1.")
+    raise BadParamsError(f"{name} cannot be {value!r}.", hint="`valid_share` is a share from 0 to below 1.")
 
 
 def _open(definition: Definition, spec: TrainingSpec, *, trusted: bool, key: _Key = _SOURCES) -> list[Opened]:

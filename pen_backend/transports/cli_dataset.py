@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pen_backend.errors import BadParamsError, DataError, Finding, NotFoundError, PromptError
+from pen_backend.errors import BadParamsError, DataError, Finding, NotFoundError, PromptError, advised
 from pen_backend.service.context import Context
 from pen_backend.transports.arguments import Parser, command, group
 from pen_backend.transports.terminal import Printed, Terminal, table
@@ -221,6 +221,6 @@ def _shown(one: "Checked | Plan", rows: int) -> str:
 
 def _findings(planned: "Plan | Checked") -> list[str]:
     """Write findings as lines that an editor can follow: place, message, what leads to it in its row, and the hint."""
-    return ["".join((f"{one.where}: " if one.where else "", f"{one.level}: {one.message}",
-                     f" (at {one.pointer})" if one.pointer else "", f"; {one.hint}" if one.hint else ""))
+    return [f"{f'{one.where}: ' if one.where else ''}{one.level}: "
+            + advised(one.message + (f" (at {one.pointer})" if one.pointer else ""), one.hint)
             for one in planned.findings]

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from pen_backend.errors import BadParamsError, DataError, PromptError
+from pen_backend.errors import BadParamsError, DataError, PromptError, advised
 from pen_backend.service.context import Context
 from pen_backend.service.prompts import PromptDetail, PromptFinding, Prompts, RenderedPrompt
 from pen_backend.transports.arguments import Parser, command, group, help_of
@@ -120,8 +120,7 @@ def _read_stdin() -> str:
 def _line(finding: PromptFinding) -> str:
     """Write a finding as compilers do: FILE:LINE:COLUMN: what; what to do."""
     level = "" if finding.level == "error" else f"{finding.level}: "
-    hint = f"; {finding.hint}" if finding.hint else ""
-    return f"{finding.where or 'pen'}: {level}{finding.message}{hint}"
+    return f"{finding.where or 'pen'}: {level}{advised(finding.message, finding.hint)}"
 
 
 def _page(one: PromptDetail) -> str:

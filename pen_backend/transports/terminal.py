@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
-from pen_backend.errors import ConfigError, Finding, PenError
+from pen_backend.errors import ConfigError, Finding, PenError, advised
 from pen_backend.secrets import redact
 
 CLEAR = "\r\x1b[K"
@@ -131,7 +131,7 @@ def _lines(error: PenError) -> list[str]:
     if len(findings) == 1 and first is not None and _says(error, first):
         where = first.where or error.where
         place = where if where and not _names(error.message, where) else "pen"
-        return [f"{place}: {_whole(error.message, error.hint or first.hint)}"]
+        return [f"{place}: {advised(error.message, error.hint or first.hint)}"]
     lines, more = [], Counter(map(_sort, findings))
     for kind in list(more)[:SHOWN_FINDINGS]:
         shown = next(finding for finding in findings if _sort(finding) == kind)
@@ -140,7 +140,7 @@ def _lines(error: PenError) -> list[str]:
     if len(more) > SHOWN_FINDINGS:
         lines.append(f"… and {len(more) - SHOWN_FINDINGS} more")
     place = f"{error.where}: " if error.where and not _names(error.message, error.where) else ""
-    whole = f"pen: {place}{_whole(_folded(error.message), error.hint)}"
+    whole = f"pen: {place}{advised(_folded(error.message), error.hint)}"
     told = error.message.partition(" (and ")[0].casefold().rstrip(".")
     return lines if told in [one.message.casefold().rstrip(".") for one in findings] else [*lines, whole]
 
@@ -159,11 +159,6 @@ def _folded(message: str) -> str:
     first = dict(zip(reversed(kinds), reversed(lines), strict=True))
     return "\n".join(first[kind] + (f" (and {times - 1} more {'line' if times == 2 else 'lines'})" if times > 1 else "")
                      for kind, times in number.items())
-
-
-def _whole(message: str, hint: str | None) -> str:
-    """Join what is wrong and what to do, as two sentences or as two halves of one."""
-    return message if not hint else f"{message} {hint}" if message.endswith((".", "?", "!")) else f"{message}; {hint}"
 
 
 def _says(error: PenError, finding: Finding) -> bool:
