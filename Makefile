@@ -9,7 +9,7 @@ RUN := $(VENV)/bin/python
 export EMACS EMACS_PACKAGE PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint stubs info bench base soak clean
+.PHONY: help setup demo test test-elisp check lint stubs info bench base soak clean
 .DELETE_ON_ERROR:
 
 help:  ## show this list
@@ -32,6 +32,10 @@ test: $(VENV)/.stamp-test  ## lint and every test but soak and ray (under 10 min
 	@$(MAKE) --no-print-directory lint
 	@$(RUN) -m pytest -n 2 --dist worksteal -m "not soak and not ray"
 
+test-elisp: $(VENV)/.stamp-test  ## lint and test the Lisp alone, with another Emacs by EMACS=/path/to/emacs
+	@$(EMACS) -Q --batch -l tests/elisp/lint.el
+	@$(RUN) -m pytest -n 2 --dist worksteal tests/elisp
+
 check: $(VENV)/.stamp-test  ## lint and the quick tests (half a minute)
 	@$(MAKE) --no-print-directory lint
 	@$(RUN) -m pytest -n 2 --dist worksteal -m "not slow and not reliability and not soak and not ray"
@@ -46,8 +50,11 @@ stubs: $(VENV)/.stamp  ## regenerate what Emacs knows of methods and definitions
 	@$(RUN) -P -m pen_backend.transports.elisp_prompts elisp/pen-prompts.eld
 	@$(RUN) -P -m pen_backend.prompts.json_schema prompts/schema.json
 
-info:  ## make docs/pen.info, the manual for Emacs; needs makeinfo (Debian: texinfo)
-	@$(EMACS) -Q --batch docs/pen.org -l ox-texinfo --eval "(org-texinfo-export-to-info)"
+info:  ## make docs/pen.info, the manual for Emacs, and docs/dir, its entry for C-h i
+	@command -v makeinfo >/dev/null && command -v install-info >/dev/null || \
+		{ echo "info: makeinfo and install-info are needed; install texinfo (so Debian calls it), then run make info again" >&2; exit 1; }
+	@$(EMACS) -Q --batch docs/pen.org -l ox-texinfo --eval "(let (make-backup-files) (org-texinfo-export-to-texinfo))"
+	@cd docs && makeinfo --no-split --output=pen.info pen.texi && install-info --quiet pen.info dir
 
 bench: $(VENV)/.stamp-test  ## measure the figures; prints a table, writes bench/results.json
 	@$(RUN) -m bench
@@ -63,6 +70,6 @@ base: $(VENV)/.stamp  ## pre-train pen-tiny again (some hours; goes on where it 
 	$(RUN) -P -m pen_backend.engine.pretrain --corpus $(PEN_CORPUS) --out build/pen-tiny
 
 clean:  ## remove everything that was made, .venv included
-	rm -rf $(VENV) build demo/state demo/report.org demo/*.svg bench/results.json *.egg-info
+	rm -rf $(VENV) build demo/state demo/report.org demo/*.svg bench/results.json *.egg-info docs/dir docs/pen.info docs/pen.texi
 	find . -name __pycache__ -prune -exec rm -rf {} +
 	find elisp tests -name '*.elc' -delete

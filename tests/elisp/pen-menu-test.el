@@ -7,15 +7,13 @@
 
 ;;; Commentary:
 
-;; With PEN_TRANSIENT, a directory, the transient in it is tested instead of
-;; the one that comes with Emacs.
+;; With EMACSLOADPATH=/directory: (and the colon), the transient in that directory
+;; is tested instead of the one that comes with Emacs.
 
 ;;; Code:
 
 (require 'ert)
 (require 'cl-lib)
-(when (getenv "PEN_TRANSIENT")
-  (add-to-list 'load-path (getenv "PEN_TRANSIENT")))
 (require 'transient)
 (require 'pen-fixture)
 (require 'pen-menu)
