@@ -180,11 +180,13 @@ as the method datasets-plan has them; :text and :where are for people.")
 (defun pen-dataset--insert-finding (finding)
   "Insert FINDING, which carries its place."
   (let* ((where (plist-get finding :where))
-         (hint (plist-get finding :hint))
          (level (plist-get finding :level))
-         (said (concat (plist-get finding :message)
-                       (and where (format " (%s)" (pen-source-place pen-dataset--source where)))
-                       (and hint (concat "; " hint))))
+         (said (pen-rpc-advised
+                (if where
+                    (format "%s (%s)" (string-remove-suffix "." (plist-get finding :message))
+                            (pen-source-place pen-dataset--source where))
+                  (plist-get finding :message))
+                (plist-get finding :hint)))
          (beg (point)))
     (insert (if (eq level 'note) "- " "! ") said "\n")
     (let ((fill-column (max 40 (pen-dataset--width))) (fill-prefix "  "))

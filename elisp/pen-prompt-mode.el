@@ -18,11 +18,9 @@
 ;;; Code:
 
 (require 'cl-lib)
-(require 'seq)
 (require 'subr-x)
 (require 'pen-rpc)
 (require 'pen-rpc-methods)
-(require 'pen-stream)
 (require 'pen-prompt)
 (require 'pen-prompt-key)
 (require 'pen-text)
@@ -143,15 +141,14 @@
   (pcase-let* ((`(,line . ,column) (pen-prompt-mode--place (plist-get finding :where)))
                (`(,beg . ,end) (save-restriction
                                  (widen)
-                                 (flymake-diag-region (current-buffer) line column)))
-               (hint (plist-get finding :hint)))
+                                 (flymake-diag-region (current-buffer) line column))))
     (flymake-make-diagnostic (current-buffer) beg (max end (min (1+ beg) (point-max)))
                              (pcase (plist-get finding :level)
                                ('error :error)
                                ('warning :warning)
                                (_ :note))
-                             (concat (plist-get finding :message)
-                                     (and hint (concat "; " hint))))))
+                             (pen-rpc-advised (plist-get finding :message)
+                                              (plist-get finding :hint)))))
 
 (defun pen-prompt-mode--place (where)
   "Return the line and the column, or nil, of WHERE: FILE:LINE:COLUMN."

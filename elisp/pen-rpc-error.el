@@ -66,9 +66,16 @@
      "[ \t]*\n[ \t\n]*" " "
      (concat (and where (not (string-match-p (regexp-quote where) message))
                   (concat where ": "))
-             message
-             (and hint (concat (unless (string-match-p "[.!?;:]\\'" message) ".")
-                               " " hint))))))
+             (pen-rpc-advised message hint)))))
+
+(defun pen-rpc-advised (message hint)
+  "Return MESSAGE with HINT, what to do, as two sentences or two halves of one."
+  (let ((case-fold-search nil))
+    (cond ((member hint '(nil "")) message)
+          ((string-match-p "[.!?]\\'" message)
+           (concat message " " (upcase (substring hint 0 1)) (substring hint 1)))
+          ((string-match-p "\\`[[:upper:]]" hint) (concat message ". " hint))
+          (t (concat message "; " hint)))))
 
 ;;;; The log
 

@@ -18,7 +18,7 @@
                      "with prompt pun-complete\n\n"
                      "      ntokens   nwords    nchars              cost/epoch  4 epochs\n"
                      "mean        3        1         5    pen-tiny        0.00      0.00\n\n"
-                     "! Weights do not fit. (puns:4); Give one each.\n"
+                     "! Weights do not fit (puns:4). Give one each.\n"
                      "! 1 duplicate\n\n")
              (pen-dataset-test-text)))
     (should (eq (pen-dataset-test-face-of "! Weights") 'pen-finding-error))

@@ -15,6 +15,16 @@
   (should (equal (pen-rpc-sentence '(:message "a.org:3 is odd." :where "a.org:3"))
                  "a.org:3 is odd.")))
 
+(ert-deftest pen-rpc-error-test-advice-is-a-sentence-or-the-second-half-of-one ()
+  (pcase-dolist (`(,message ,hint ,whole)
+                 '(("no text" nil "no text")
+                   ("no text" "add one" "no text; add one")
+                   ("There is none." "add one" "There is none. Add one")
+                   ("unknown key; is it x?" "it is read" "unknown key; is it x? It is read")
+                   ("There is none" "Add one." "There is none. Add one.")
+                   ("There is none." "`text' is it." "There is none. `text' is it.")))
+    (should (equal (pen-rpc-advised message hint) whole))))
+
 (ert-deftest pen-rpc-error-test-what-is-signalled-comes-back-whole ()
   (let ((err (should-error (pen-rpc-signal '(:kind data :message "No rows." :hint "Add some."))
                            :type 'pen-data-error)))
