@@ -20,7 +20,6 @@
 
 (require 'cl-lib)
 (require 'seq)
-(require 'subr-x)
 (require 'org)
 (require 'ob-core)
 (require 'pen-rpc-error)

@@ -26,7 +26,6 @@
 (require 'pen-plist)
 (require 'pen-rpc-error)
 (require 'pen-rpc-methods)
-(require 'pen-stream)
 (require 'pen-prompt)
 (require 'pen-argument)
 (require 'pen-request)

@@ -23,7 +23,6 @@
 (require 'cl-lib)
 (require 'pen-plist)
 (require 'pen-rpc)
-(require 'pen-stream)
 (require 'pen-prompt)
 (require 'pen-request)
 (require 'pen-answer)
@@ -93,13 +92,15 @@ seconds.  OPTIONS are these keys and their values.
   (ignore n model temperature max-tokens seed stop long without-filters deadline)
   (pen-request-texts (apply #'pen-complete-result name args options)))
 
-(cl-defun pen-complete-result (name args &rest options &key (deadline 120) &allow-other-keys)
+(cl-defun pen-complete-result (name args &rest options
+                                    &key (deadline 120) function &allow-other-keys)
   "Complete by NAME with ARGS like `pen-complete', but return the whole result.
-OPTIONS and DEADLINE are as there."
+OPTIONS and DEADLINE are as there, no DEADLINE if it is nil.  FUNCTION
+gets (KIND PLIST) of what the service tells meanwhile."
   (let ((definition (pen-prompt-definition name)))
     (pen-request-wait (pen-request-arguments name (pen-prompt-values definition args) options
                                              (plist-get definition :n))
-                      deadline)))
+                      deadline function)))
 
 ;;;; Commands
 

@@ -15,7 +15,6 @@
 ;;; Code:
 
 (require 'seq)
-(require 'pen-rpc)
 (require 'pen-rpc-methods)
 (require 'pen-source)
 (require 'pen-dataset)

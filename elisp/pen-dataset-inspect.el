@@ -13,7 +13,6 @@
 
 ;;; Code:
 
-(require 'cl-lib)
 (require 'pen-rpc)
 (require 'pen-rpc-methods)
 (require 'pen-figure)

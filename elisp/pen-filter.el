@@ -18,10 +18,7 @@
 (require 'seq)
 (require 'subr-x)
 (require 'pen-redraw)
-(require 'pen-stream)
-(require 'pen-prompt)
 (require 'pen-answer)
-(require 'pen-argument)
 
 ;;;; Faces
 

@@ -21,11 +21,11 @@
 (require 'pen-rpc)
 (require 'pen-rpc-methods)
 (require 'pen-figure)
-(require 'pen-prompt)
 (require 'pen-stream)
 (require 'pen-source)
 (require 'pen-dataset)
-(require 'pen-jobs)
+(require 'pen-request)
+(require 'pen-job)
 
 ;;;; Customization
 
@@ -79,7 +79,7 @@ Return non-nil if somebody said so, nil if they stay here and nobody
 had to.  Signal `pen-refused-error' if they may not leave or nobody
 can be asked."
   (cond ((pen-finetune--local-p plan) confirmed)
-        ((bound-and-true-p pen-libre-only)
+        (pen-libre-only
          (pen-finetune--refuse "%s is not this machine, and `pen-libre-only' keeps everything here; set it to nil to send the records."
                                (plist-get plan :provider)))
         ((or confirmed (not pen-confirm-upload)) t)

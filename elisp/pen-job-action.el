@@ -13,9 +13,7 @@
 
 ;;; Code:
 
-(require 'pen-rpc)
 (require 'pen-rpc-methods)
-(require 'pen-stream)
 (require 'pen-read)
 (require 'pen-model)
 (require 'pen-job-status)

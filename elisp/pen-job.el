@@ -16,13 +16,10 @@
 
 ;;; Code:
 
-(require 'cl-lib)
-(require 'seq)
 (require 'subr-x)
 (require 'pen-redraw)
 (require 'pen-figure)
 (require 'pen-job-status)
-(require 'pen-job-activity)
 (require 'pen-job-follow)
 (require 'pen-job-curve)
 (require 'pen-job-action)

@@ -12,7 +12,6 @@
 
 ;;; Code:
 
-(require 'cl-lib)
 (require 'json)
 (require 'seq)
 (require 'subr-x)

@@ -12,7 +12,6 @@
 
 ;;; Code:
 
-(require 'seq)
 (require 'subr-x)
 (require 'pen-rpc)
 (require 'pen-rpc-methods)

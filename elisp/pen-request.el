@@ -18,7 +18,6 @@
 (require 'pen-rpc)
 (require 'pen-rpc-methods)
 (require 'pen-stream)
-(require 'pen-prompt)
 
 ;;;; Customization
 
@@ -92,11 +91,12 @@ Return the stream."
                         (pen-request--note data kind plist)
                         (funcall function kind plist)))))
 
-(defun pen-request-wait (arguments deadline)
-  "Ask the service with ARGUMENTS and return the result, DEADLINE seconds at most."
+(defun pen-request-wait (arguments deadline &optional function)
+  "Ask the service with ARGUMENTS and return the result.
+DEADLINE and FUNCTION are as in `pen-stream-wait'."
   (let ((data (pen-request--remember arguments)))
     (condition-case err
-        (let ((result (pen-stream-wait #'pen-rpc-completions-start arguments deadline)))
+        (let ((result (pen-stream-wait #'pen-rpc-completions-start arguments deadline function)))
           (pen-request--note data 'done (list :value result))
           result)
       (pen-error

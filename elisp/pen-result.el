@@ -14,9 +14,7 @@
 
 (require 'cl-lib)
 (require 'seq)
-(require 'subr-x)
 (require 'pen-redraw)
-(require 'pen-stream)
 (require 'pen-answer)
 
 ;;;; Keymaps
