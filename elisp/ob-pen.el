@@ -281,7 +281,7 @@ this run alone, lose it."
     (pen-block-placeholder block)))
 
 (defun pen-block--start (task block params)
-  "Begin TASK, whose result goes below BLOCK as PARAMS say."
+  "Begin TASK, and put its result below BLOCK as PARAMS say."
   (pen-block-begin block (lambda () (pen-block-task-stop task)))
   (pen-block-task-start
    task

@@ -32,7 +32,7 @@ EXPECTED is nil as long as nobody knows."
   (pen-answer-activity--show))
 
 (defun pen-answer-activity-forget (request)
-  "Tell that REQUEST runs no more."
+  "Tell that REQUEST has ended."
   (setq pen-answer-activity--running (assq-delete-all request pen-answer-activity--running))
   (pen-answer-activity--show))
 

@@ -227,7 +227,7 @@ AGAIN says how to get others, when all that were asked for are there."
                  (format " %d s" seconds)))))
 
 (defun pen-answer--show-activity (answer)
-  "Say in the mode line how far ANSWER is, as long as it runs."
+  "Say in the mode line how far ANSWER is, unless it has ended."
   (if (or (pen-answer-done answer) (pen-answer-closed answer))
       (pen-answer-activity-forget answer)
     (pen-answer-activity-note answer (length (pen-answer-candidates answer))

@@ -8,22 +8,30 @@
 ;;; Commentary:
 
 ;; Emacs leaves what follows -- to the script; here it is taken apart.  An
-;; option is (KEY TYPE …) as in pen-dataset-options.el, or (KEY flag).
+;; option is (KEY TYPE MEANING) as in pen-dataset-options.el, or (KEY flag MEANING).
+;; The service stands elsewhere, so names of files are made absolute here.
 
 ;;; Code:
 
 (require 'seq)
-(require 'subr-x)
 (require 'pen-dataset-options)
 
 ;;;; Functions
 
 (defun pen-batch-arguments ()
   "Take the arguments of the command line, without the -- before them."
-  (prog1 (if (equal (car command-line-args-left) "--")
-             (cdr command-line-args-left)
-           command-line-args-left)
+  (prog1 (mapcar #'pen-batch-arguments--decoded
+                 (if (equal (car command-line-args-left) "--")
+                     (cdr command-line-args-left)
+                   command-line-args-left))
     (setq command-line-args-left nil)))
+
+(defun pen-batch-arguments--decoded (argument)
+  "Return ARGUMENT as text.
+Where no locale is set, as for cron, Emacs leaves its bytes as they are."
+  (if (string-match-p "[\x3fff80-\x3fffff]" (string-to-multibyte argument))
+      (decode-coding-string (encode-coding-string argument 'utf-8-emacs) 'utf-8)
+    argument))
 
 (defun pen-batch-arguments-parse (arguments options)
   "Return (PLIST . REST) of ARGUMENTS: the OPTIONS among them, and the others.
@@ -38,26 +46,53 @@ What follows a second -- is never an option."
                (let* ((text (match-string 2 argument))
                       (option (pen-batch-arguments--option (match-string 1 argument) options))
                       (flag (eq (cadr option) 'flag)))
-                 (unless (or flag text arguments)
-                   (user-error "%s needs a value" argument))
+                 (cond ((and flag text)
+                        (user-error "--%s takes no value; leave =%s away"
+                                    (pen-dataset-option-name option) text))
+                       ((not (or flag text arguments))
+                        (user-error "%s needs a value" argument)))
                  (setq plist
                        (plist-put plist (car option)
-                                  (or flag (pen-dataset-option-value
+                                  (or flag (pen-batch-arguments--value
                                             option (or text (pop arguments))))))))
               (t (push argument rest)))))
     (cons plist (nreverse rest))))
+
+(defun pen-batch-arguments--value (option text)
+  "Return TEXT as the value of OPTION."
+  (let ((value (pen-dataset-option-value option text)))
+    (cond ((null value) nil)
+          ((eq (cadr option) 'file) (expand-file-name value))
+          ((eq (car option) :prompt) (pen-batch-arguments-definition value))
+          (t value))))
+
+(defun pen-batch-arguments-definition (name)
+  "Return NAME of a definition, made absolute if it is that of a file."
+  (if (string-match-p "/\\|\\.ya?ml\\'" name) (expand-file-name name) name))
 
 (defun pen-batch-arguments--option (name options)
   "Return the one of OPTIONS called NAME, or say which there are."
   (or (seq-find (lambda (each) (equal (concat ":" name) (symbol-name (car each))))
                 options)
       (user-error "There is no option --%s; there are %s" name
-                  (string-trim (pen-batch-arguments-names options)))))
+                  (pen-batch-arguments-names options))))
 
 (defun pen-batch-arguments-names (options)
   "Return the names of OPTIONS."
-  (concat "  " (mapconcat (lambda (each) (concat "--" (substring (symbol-name (car each)) 1)))
-                          options " ")))
+  (mapconcat (lambda (each) (concat "--" (pen-dataset-option-name each))) options " "))
+
+(defun pen-batch-arguments-help (options)
+  "Return what OPTIONS are, one a line."
+  (mapconcat (lambda (each)
+               (format "  --%-34s %s\n"
+                       (concat (pen-dataset-option-name each) " "
+                               (pcase (cadr each)
+                                 ('flag "")
+                                 ('boolean "yes|no")
+                                 ((and (pred consp) choices) (mapconcat #'symbol-name choices "|"))
+                                 (type (upcase (symbol-name type)))))
+                       (nth 2 each)))
+             options ""))
 
 (provide 'pen-batch-arguments)
 ;;; pen-batch-arguments.el ends here

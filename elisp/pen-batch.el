@@ -19,11 +19,10 @@
 ;;
 ;; Results go to stdout, everything else to stderr.  Exit codes: 0 ok, 1 wrong
 ;; usage, 2 invalid data or definition, 3 backend or provider failed, 4 the job
-;; failed or was cancelled, 5 refused, 124 deadline passed.
+;; failed or was cancelled, 5 refused, 124 deadline passed, 130 interrupted.
 
 ;;; Code:
 
-(require 'cl-lib)
 (require 'json)
 (require 'seq)
 (require 'subr-x)
@@ -37,7 +36,7 @@
 (require 'pen-source)
 (require 'pen-dataset)
 (require 'pen-finetune)
-(require 'pen-jobs)
+(require 'pen-job-status)
 
 ;;;; Internal variables
 
@@ -50,22 +49,37 @@
   "Exit code of each condition; the first that fits counts.")
 
 (defconst pen-batch--complete-options
-  '((:n integer) (:model string) (:temperature number) (:max-tokens integer)
-    (:seed integer) (:deadline number) (:json flag) (:help flag))
+  '((:n integer "how many candidates")
+    (:model string "the model that answers")
+    (:temperature number "how far the model may stray")
+    (:max-tokens integer "longest candidate")
+    (:seed integer "the only randomness")
+    (:deadline number "seconds until it ends with code 124; 120 if not given")
+    (:json flag "a JSON object a line")
+    (:help flag "this text"))
   "Options of `pen-batch-complete'.")
 
 (defconst pen-batch--finetune-options
   (append pen-dataset-all-options
-          '((:deadline number) (:wait flag) (:yes flag) (:help flag)))
+          '((:deadline number "seconds until it ends with code 124; the job goes on")
+            (:wait flag "follow the job to its end")
+            (:yes flag "the records may go to a provider that is not this machine")
+            (:help flag "this text")))
   "Options of `pen-batch-finetune'.")
 
 (defconst pen-batch--dataset-options
-  (append pen-dataset-options '((:out file) (:help flag)))
+  (append pen-dataset-options '((:out file "directory of the training set")
+                                (:help flag "this text")))
   "Options of `pen-batch-dataset'.")
 
 (defconst pen-batch--org-options
-  '((:deadline number) (:yes flag) (:help flag))
+  '((:deadline number "seconds that a block may take; one that waits for its job has no limit")
+    (:yes flag "run blocks of pen where org would ask; their records may go to a provider")
+    (:help flag "this text"))
   "Options of `pen-batch-execute-org'.")
+
+(defconst pen-batch--interrupted 130
+  "Exit code of a script that was interrupted.")
 
 (defconst pen-batch--rest-seconds 1.0
   "Least time between two progress lines where stderr is not a terminal.")
@@ -76,18 +90,17 @@
 (defvar pen-batch--line-open nil
   "Non-nil while the terminal's cursor stands on a progress line.")
 
+(defvar pen-batch--running nil
+  "Non-nil until the exit code is known.")
+
+(defvar pen-batch--job nil
+  "Id of the job that is waited for, or nil.")
+
 ;;;; Declarations
 
-(defvar org-confirm-babel-evaluate)
 (defvar pen-block-confirmed)
 (defvar pen-block-deadline)
-(declare-function org-mode "org" ())
-(declare-function org-element-at-point "org-element" (&optional epom cached-only))
-(declare-function org-element-property "org-element" (property element))
-(declare-function org-element-type "org-element" (element))
-(declare-function org-babel-get-src-block-info "ob-core" (&optional light datum))
-(declare-function org-babel-check-confirm-evaluate "ob-core" (info))
-(declare-function org-babel-execute-src-block "ob-core" (&optional arg info params))
+(declare-function pen-batch-org-execute "pen-batch-org" (file options))
 
 ;;;; Functions: running
 
@@ -102,24 +115,55 @@ is printed for --help."
        (pcase-let ((`(,options . ,arguments)
                     (pen-batch-arguments-parse (pen-batch-arguments) ,options)))
          (if (plist-get options :help)
-             (princ (concat ,usage "\n" (pen-batch-arguments-names ,options) "\n"))
+             (princ (concat "usage: " ,usage "\n" (pen-batch-arguments-help ,options)))
            ,@body))))))
 
 (defun pen-batch--run (function)
   "Call FUNCTION and return the exit code for what happens.
 That is the one thrown to `pen-batch-code', if one is."
-  (catch 'pen-batch-code
-    (condition-case err
-        (progn (funcall function) 0)
-      ((error quit)
-       (pen-batch--say "%s" (pen-batch--sentence err))
-       (pen-batch--exit-code err)))))
+  (setq pen-batch--running t)
+  (add-hook 'kill-emacs-hook #'pen-batch--interrupt)
+  (unless locale-coding-system          ; no locale is set, as for cron
+    (setq locale-coding-system 'utf-8))
+  (prog1 (catch 'pen-batch-code
+           (condition-case err
+               (let ((pen-rpc-deadline (max 60 pen-rpc-deadline))) ; scripts have patience
+                 (funcall function)
+                 0)
+             ((error quit)
+              (pen-batch--say "%s" (pen-batch-sentence err))
+              (pen-batch-exit-code err))))
+    (setq pen-batch--running nil)))
 
-(defun pen-batch--sentence (err)
+(defun pen-batch--interrupt ()
+  "Say that a signal ends this script, and end with the code for that.
+Emacs itself would end with the number of the signal."
+  (when pen-batch--running
+    (setq pen-batch--running nil)
+    (pen-batch--say "Interrupted.%s" (pen-batch--job-goes-on))
+    (kill-emacs pen-batch--interrupted)))
+
+(defun pen-batch--job-goes-on ()
+  "Return what to do about the job that is waited for, if one is."
+  (if pen-batch--job
+      (format "  Job %s goes on.  `pen jobs watch %s' follows it, `pen jobs cancel %s' ends it."
+              pen-batch--job pen-batch--job pen-batch--job)
+    ""))
+
+(defun pen-batch--limit (seconds)
+  "End this script with the code for that after SECONDS, if not nil."
+  (when seconds
+    (run-at-time seconds nil
+                 (lambda ()
+                   (pen-batch--say "No end came within %s seconds.%s" seconds
+                                   (pen-batch--job-goes-on))
+                   (throw 'pen-batch-code (pen-batch-exit-code '(pen-deadline-error)))))))
+
+(defun pen-batch-sentence (err)
   "Return the condition ERR as one line."
   (pen-rpc-sentence (pen-rpc-error-plist err)))
 
-(defun pen-batch--exit-code (err)
+(defun pen-batch-exit-code (err)
   "Return the exit code for the condition ERR."
   (let ((conditions (get (car err) 'error-conditions)))
     (cdr (seq-find (lambda (each) (memq (car each) conditions))
@@ -218,10 +262,11 @@ refuses what --yes did not allow."
                        (what (format "%s: " what)))
                      (string-trim (or (plist-get plist :text) ""))))))
 
-(defun pen-batch--wait (id deadline)
-  "Follow the job ID until it ends, at most DEADLINE seconds; return its summary."
-  (let ((job (pen-stream-wait #'pen-rpc-jobs-watch (list :id id) deadline
-                              #'pen-batch--event)))
+(defun pen-batch--wait (id)
+  "Follow the job ID until it ends; return its summary."
+  (setq pen-batch--job id)
+  (let ((job (pen-stream-wait #'pen-rpc-jobs-watch (list :id id) nil #'pen-batch--event)))
+    (setq pen-batch--job nil)
     (when (pen-job-failed-p (plist-get job :status))
       (pen-rpc-signal (list :kind 'job :message (pen-job-ending id job))))
     job))
@@ -234,80 +279,25 @@ refuses what --yes did not allow."
                    (or (plist-get point :train-loss) "")
                    (or (plist-get point :valid-loss) "")))))
 
-;;;; Functions: org files
-
-(defun pen-batch--execute-org (file options)
-  "Run the blocks of pen in FILE as OPTIONS say; return the exit codes of failures."
-  (unless (file-regular-p file)
-    (user-error "%s is no file that can be read; give org files" file))
-  (with-current-buffer (find-file-noselect file)
-    (unless (derived-mode-p 'org-mode)
-      (org-mode))
-    (goto-char (point-min))
-    (let ((make-backup-files nil) codes)
-      (while (re-search-forward "^[ \t]*#\\+begin_src[ \t]+pen\\>" nil t)
-        (let ((element (org-element-at-point)))
-          ;; A result can be a block of pen itself.
-          (when (and (eq (org-element-type element) 'src-block)
-                     (not (org-element-property :results element)))
-            (goto-char (org-element-property :post-affiliated element))
-            (when-let ((code (pen-batch--execute-block file options)))
-              (push code codes))
-            (end-of-line))))
-      (save-buffer)
-      (nreverse codes))))
-
-(defun pen-batch--execute-block (file options)
-  "Run the block at point, in FILE, as OPTIONS say.
-If it fails, print where and why, and return the exit code."
-  (condition-case err
-      (save-excursion
-        (pen-batch--consent options)
-        (let ((org-confirm-babel-evaluate
-               (if (plist-get options :yes)
-                   (lambda (language _) (not (equal language "pen")))
-                 org-confirm-babel-evaluate)))
-          (org-babel-execute-src-block))
-        nil)
-    ((error quit)
-     (princ (format "%s:%d: %s\n" file (line-number-at-pos) (pen-batch--sentence err)))
-     (pen-batch--exit-code err))))
-
-(defun pen-batch--consent (options)
-  "Refuse to run the block at point if org would ask and OPTIONS do not answer.
---yes answers for blocks of pen alone, and not for one that has :eval query."
-  (let ((info (org-babel-get-src-block-info 'light)))
-    (when (and (eq 'query (org-babel-check-confirm-evaluate info))
-               (or (not (plist-get options :yes))
-                   (equal "query" (cdr (assq :eval (nth 2 info))))))
-      (pen-rpc-signal
-       (list :kind 'refused
-             :message (if (plist-get options :yes)
-                          "The block has :eval query, and nobody can be asked; remove that."
-                        "Nobody can be asked whether to run this block; give --yes, or set `org-confirm-babel-evaluate'."))))))
-
 ;;;; Entries
 
 ;;;###autoload
 (defun pen-batch-complete ()
   "Complete: NAME ARG… [--n N --model M --seed S --json …]."
   (pen-batch--main pen-batch--complete-options
-      "usage: emacs --batch -L elisp -l pen -f pen-batch-complete -- NAME ARG… OPTIONS"
+      "penf NAME ARG… OPTIONS, or emacs --batch -L elisp -l pen -f pen-batch-complete -- NAME ARG… OPTIONS"
     (unless arguments
       (user-error "Which prompt definition? Give its name, then the values of its variables"))
-    (let ((result (apply #'pen-complete-result (pen-batch--definition (car arguments))
-                         (cdr arguments)
-                         (pen-plist-without options '(:json)))))
+    (pen-batch--limit (or (plist-get options :deadline) 120))
+    (let ((result (apply #'pen-complete-result (pen-batch-arguments-definition (car arguments))
+                         (cdr arguments) :deadline nil :function #'pen-batch--event
+                         (pen-plist-without options '(:json :deadline)))))
       (dolist (candidate (plist-get result :candidates))
         (princ (if (plist-get options :json)
                    (pen-batch--json candidate result)
                  (replace-regexp-in-string "[ \t]*\n[ \t]*" " "
                                            (plist-get candidate :text))))
         (princ "\n")))))
-
-(defun pen-batch--definition (name)
-  "Return NAME, made absolute if it is a file name: the service stands elsewhere."
-  (if (string-match-p "/\\|\\.ya?ml\\'" name) (expand-file-name name) name))
 
 (defun pen-batch--json (candidate result)
   "Return CANDIDATE of RESULT as a JSON object in one line."
@@ -321,7 +311,7 @@ If it fails, print where and why, and return the exit code."
   "Build a training set: FILE… [--prompt P --out DIRECTORY …].
 Without a file, use the definition's own sources."
   (pen-batch--main pen-batch--dataset-options
-      "usage: emacs --batch -L elisp -l pen -f pen-batch-dataset -- FILE… OPTIONS"
+      "emacs --batch -L elisp -l pen -f pen-batch-dataset -- FILE… OPTIONS"
     (unless (or arguments (plist-get options :prompt))
       (user-error "Which file to make a training set of? Give files, or --prompt for a definition's own sources"))
     (when (and (cdr arguments) (plist-get options :out))
@@ -333,14 +323,15 @@ Without a file, use the definition's own sources."
 (defun pen-batch-finetune ()
   "Fine-tune: FILE or DIRECTORY [--prompt P --n-epochs N --wait --yes …]."
   (pen-batch--main pen-batch--finetune-options
-      "usage: emacs --batch -L elisp -l pen -f pen-batch-finetune -- FILE OPTIONS"
+      "emacs --batch -L elisp -l pen -f pen-batch-finetune -- FILE OPTIONS"
     (unless (= 1 (length arguments))
       (user-error "Which file to learn from? Give one file, or the directory of a training set"))
+    (pen-batch--limit (plist-get options :deadline))
     (let ((id (plist-get (pen-batch--launch (car arguments) options) :id)))
       (if (not (plist-get options :wait))
           (princ (concat id "\n"))
         (pen-batch--say "job %s" id)
-        (let ((job (pen-batch--wait id (plist-get options :deadline))))
+        (let ((job (pen-batch--wait id)))
           (pen-batch--say "job %s succeeded" id)
           (pen-batch--print-curve id)
           (princ (concat (plist-get job :fine-tuned-model) "\n")))))))
@@ -349,13 +340,13 @@ Without a file, use the definition's own sources."
 (defun pen-batch-execute-org ()
   "Run the blocks of pen in org files and save them: FILE… [--yes --deadline S]."
   (pen-batch--main pen-batch--org-options
-      "usage: emacs --batch -L elisp -l pen -f pen-batch-execute-org -- FILE… OPTIONS"
+      "emacs --batch -L elisp -l pen -f pen-batch-execute-org -- FILE… OPTIONS"
     (unless arguments
       (user-error "Which org file to run? Give one or more"))
-    (require 'ob-pen)
+    (require 'pen-batch-org)
     (let ((pen-block-confirmed (plist-get options :yes))
           (pen-block-deadline (or (plist-get options :deadline) pen-block-deadline)))
-      (when-let ((codes (seq-mapcat (lambda (file) (pen-batch--execute-org file options))
+      (when-let ((codes (seq-mapcat (lambda (file) (pen-batch-org-execute file options))
                                     arguments)))
         (throw 'pen-batch-code (car codes))))))
 
@@ -363,8 +354,8 @@ Without a file, use the definition's own sources."
 (defun pen-batch-lint-prompts ()
   "Print everything that is wrong with definitions: FILE or DIRECTORY….
 An error makes the exit code 2."
-  (pen-batch--main '((:help flag))
-      "usage: emacs --batch -L elisp -l pen -f pen-batch-lint-prompts -- FILE…"
+  (pen-batch--main '((:help flag "this text"))
+      "emacs --batch -L elisp -l pen -f pen-batch-lint-prompts -- FILE…"
     (unless arguments
       (user-error "Which definitions to look at? Give files or directories"))
     (let ((findings (pen-rpc-prompts-lint :paths (mapcar #'expand-file-name arguments)

@@ -24,7 +24,7 @@
   (cdr (assq key (pen-block-params block))))
 
 (defun pen-block-turn--reads-p (block other)
-  "Return non-nil if BLOCK reads what OTHER, which was begun before, is to write."
+  "Return non-nil if OTHER, begun before BLOCK, is to write what that needs."
   (and (< (pen-block-number other) (pen-block-number block))
        (eq (marker-buffer (pen-block-marker other)) (marker-buffer (pen-block-marker block)))
        (or (pen-block-turn--session-p block other)
@@ -49,7 +49,7 @@
 ;;;; Functions
 
 (defun pen-block-turn (block function)
-  "Call FUNCTION as soon as no other block is to write what BLOCK reads.
+  "Call FUNCTION as soon as no other block is to write what BLOCK needs.
 That is at once, or where BLOCK is by then; what goes wrong then is
 said below it."
   (setf (pen-block-awaited block)

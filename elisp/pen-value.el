@@ -27,7 +27,7 @@
   "Return TEXT as a value of TYPE, or say what to write for NAME instead."
   (pcase type
     ((or 'string 'file) text)
-    ('integer (if (string-match-p "\\`[0-9]+\\'" text)
+    ('integer (if (string-match-p "\\`[-+]?[0-9]+\\'" text)
                   (string-to-number text)
                 (pen-value--refuse name text "a whole number, such as 60")))
     ('number (pen-value--number text name))

@@ -26,13 +26,38 @@
                  '(nil "puns" "--n" "x"))))
 
 (ert-deftest pen-batch-arguments-test-wrong-options-are-refused ()
-  (dolist (arguments '(("--nn" "3") ("--n" "three") ("--n") ("--temperature" "hot")))
+  (dolist (arguments '(("--nn" "3") ("--n" "three") ("--n") ("--temperature" "hot")
+                       ("--json=no") ("--json=")))
     (should-error (pen-batch-arguments-parse arguments pen-batch--complete-options)
                   :type 'user-error)))
 
 (ert-deftest pen-batch-arguments-test-a-choice-is-a-symbol ()
   (should (equal (pen-batch-arguments-parse '("--tune" "lora") pen-batch--finetune-options)
                  '((:tune lora)))))
+
+(ert-deftest pen-batch-arguments-test-without-a-locale-arguments-are-utf-8 ()
+  (let ((command-line-args-left (list "--" "\303\274n\303\257" (string-to-multibyte "a\303\244")
+                                      "pl\u00e4in" "ascii")))
+    (should (equal (pen-batch-arguments) '("\u00fcn\u00ef" "a\u00e4" "pl\u00e4in" "ascii")))))
+
+(ert-deftest pen-batch-arguments-test-files-are-found-from-where-the-script-stands ()
+  (let ((default-directory "/tmp/"))
+    (should (equal (pen-batch-arguments-parse '("--valid" "v.jsonl" "--prompt" "mine.yaml" "f")
+                                              pen-batch--finetune-options)
+                   '((:valid "/tmp/v.jsonl" :prompt "/tmp/mine.yaml") "f")))
+    (should (equal (pen-batch-arguments-definition "prompts/mine") "/tmp/prompts/mine"))
+    (should (equal (pen-batch-arguments-definition "pun-complete") "pun-complete"))))
+
+(ert-deftest pen-batch-arguments-test-a-number-below-zero-is-one ()
+  (should (equal (pen-batch-arguments-parse '("--seed" "-3" "--temperature=-1") pen-batch--complete-options)
+                 '((:seed -3 :temperature -1)))))
+
+(ert-deftest pen-batch-arguments-test-help-says-what-each-option-is ()
+  (dolist (options (list pen-batch--complete-options pen-batch--finetune-options
+                         pen-batch--dataset-options pen-batch--org-options))
+    (dolist (line (split-string (pen-batch-arguments-help options) "\n" t))
+      (should (string-match-p "\\`  --[a-z-]+ .*[a-z]\\{3\\}" line))
+      (should-not (string-match-p "nil" line)))))
 
 (provide 'pen-batch-arguments-test)
 ;;; pen-batch-arguments-test.el ends here

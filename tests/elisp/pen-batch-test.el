@@ -12,9 +12,6 @@
 (require 'pen-rpc-fake)
 (require 'pen-batch)
 
-(defvar org-confirm-babel-evaluate)
-(declare-function org-mode "org" ())
-
 (defun pen-batch-test--code (condition)
   "Return the exit code when CONDITION is signalled."
   (cl-letf (((symbol-function 'pen-batch--say) #'ignore))
@@ -37,7 +34,7 @@
   (should (= 3 (pen-batch-test--code '(void-variable x)))))
 
 (ert-deftest pen-batch-test-error-is-one-line-with-its-place-and-advice ()
-  (should (equal (pen-batch--sentence
+  (should (equal (pen-batch-sentence
                   (pen-rpc-error '(:kind data :message "The weights\n do not fit."
                                          :where "train.jsonl:17" :hint "Give one each.")))
                  "train.jsonl:17: The weights do not fit. Give one each.")))
@@ -63,46 +60,28 @@
       (should (equal (pen-rpc-fake-last "jobs-launch")
                      (list :plan directory :confirmed t))))))
 
-(ert-deftest pen-batch-test-a-definition-s-file-is-found-from-where-the-script-stands ()
-  (let ((default-directory "/tmp/"))
-    (should (equal (pen-batch--definition "mine.yaml") "/tmp/mine.yaml"))
-    (should (equal (pen-batch--definition "prompts/mine") "/tmp/prompts/mine"))
-    (should (equal (pen-batch--definition "pun-complete") "pun-complete"))))
+(ert-deftest pen-batch-test-what-the-service-tells-goes-to-stderr ()
+  (let (said)
+    (pen-rpc-fake-with
+        '(("prompts-list" value ((:slug "greet" :arity 0 :n 1)))
+          ("completions-start" events (log :what text :text "starting engine…")
+           (done :value (:model "m" :candidates ((:text "one") (:text "two\n three"))))))
+      (cl-letf (((symbol-function 'pen-batch--say)
+                 (lambda (&rest arguments) (push (apply #'format arguments) said)))
+                ((symbol-function 'kill-emacs) #'identity)
+                (command-line-args-left '("--" "greet")))
+        (let ((out (with-output-to-string (should (= 0 (pen-batch-complete))))))
+          (should (equal out "one\ntwo three\n")))
+        (should (equal said '("starting engine…")))))))
 
-(defun pen-batch-test--consent (header options)
-  "Return whether a block with HEADER may run with OPTIONS."
-  (with-temp-buffer
-    (delay-mode-hooks (org-mode))
-    (insert "#+begin_src pen " header "\n#+end_src\n")
-    (goto-char (point-min))
-    (condition-case nil
-        (progn (pen-batch--consent options) t)
-      (pen-refused-error nil))))
-
-(ert-deftest pen-batch-test-a-block-runs-if-org-would-not-ask-or-somebody-said-yes ()
-  (require 'ob-pen)
-  (let ((org-confirm-babel-evaluate t))
-    (should-not (pen-batch-test--consent "" nil))
-    (should (pen-batch-test--consent "" '(:yes t)))
-    (should-not (pen-batch-test--consent ":eval query" '(:yes t)))
-    (should (pen-batch-test--consent ":eval no" nil)))
-  (let ((org-confirm-babel-evaluate (lambda (language _) (equal language "sh"))))
-    (should (pen-batch-test--consent "" nil))))
-
-(ert-deftest pen-batch-test-yes-answers-for-no-other-language ()
-  (require 'ob-pen)
-  (let ((org-confirm-babel-evaluate t) asked)
-    (cl-letf (((symbol-function 'org-babel-execute-src-block)
-               (lambda () (setq asked (mapcar (lambda (language)
-                                                (funcall org-confirm-babel-evaluate language ""))
-                                              '("pen" "sh"))))))
-      (with-temp-buffer
-        (delay-mode-hooks (org-mode))
-        (insert "#+begin_src pen\n#+end_src\n")
-        (goto-char (point-min))
-        (should-not (pen-batch--execute-block "f.org" '(:yes t)))))
-    (should (equal asked '(nil t)))
-    (should (eq t org-confirm-babel-evaluate))))
+(ert-deftest pen-batch-test-the-deadline-is-that-of-the-whole-script ()
+  (dolist (table '((("prompts-list" hang))
+                   (("prompts-list" value ((:slug "greet" :arity 0 :n 1))) ("completions-start" hang))))
+    (pen-rpc-fake-with table
+      (cl-letf (((symbol-function 'pen-batch--say) #'ignore)
+                ((symbol-function 'kill-emacs) #'identity)
+                (command-line-args-left '("--" "greet" "--deadline" "0.05")))
+        (should (= 124 (pen-batch-complete)))))))
 
 (ert-deftest pen-batch-test-a-code-can-be-thrown-after-everything-was-said ()
   (should (= 2 (pen-batch--run (lambda () (throw 'pen-batch-code 2))))))

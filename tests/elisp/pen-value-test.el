@@ -12,7 +12,7 @@
 
 (ert-deftest pen-value-test-a-text-becomes-what-its-type-says ()
   (pcase-dolist (`(,text ,type ,value)
-                 '(("a b" string "a b") ("60" integer 60) (".5" number 0.5) ("1e-4" number 1e-4)
+                 '(("a b" string "a b") ("60" integer 60) ("-3" integer -3) (".5" number 0.5) ("1e-4" number 1e-4)
                    ("0.3, 0.7" numbers (0.3 0.7)) ("[1 2]" numbers (1 2))
                    ("Why not?" texts ("Why not?"))
                    ("\"Why?\" \"How \\\"so\\\"?\"" texts ("Why?" "How \"so\"?"))
