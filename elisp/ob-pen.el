@@ -82,6 +82,7 @@
 
 ;;;; Declarations
 
+(declare-function org-element-property "org-element" (property element))
 (declare-function org-element-type "org-element" (element))
 (declare-function org-element-context "org-element" (&optional element))
 (defvar org-export-current-backend)
@@ -127,7 +128,8 @@ Org gives every block the session \"none\"."
       ('boolean (or (null value) (pen-dataset-option-value argument (format "%s" value))))
       ((guard (null value))
        (user-error "The header argument :%s has no value; give it one or remove it" name))
-      ('texts (cond ((consp value) (mapcar (lambda (each) (format "%s" each)) value))
+      ('texts (cond ((pen-block--several name value))
+                    ((consp value) (mapcar (lambda (each) (format "%s" each)) value))
                     ((eq (car argument) :models) (split-string (format "%s" value) "[ ,]+" t))
                     ((string-prefix-p "\"" (format "%s" value)) ; several: org read none
                      (pen-value value 'texts (concat ":" name)))
@@ -137,13 +139,52 @@ Org gives every block the session \"none\"."
       ('file (expand-file-name value))
       (_ (pen-dataset-option-value argument (format "%s" value))))))
 
+(defun pen-block--several (name value)
+  "Return the texts of the header argument NAME of the block to be run.
+Org reads VALUE, the first of several in double quotes, and drops
+the others.  Nil if there are no others."
+  (when (and (stringp value) org-babel-current-src-block-location)
+    (save-excursion
+      (goto-char org-babel-current-src-block-location)
+      (let* ((element (org-element-context))
+             (headers (string-join (cons (or (org-element-property :parameters element) "")
+                                         (org-element-property :header element))
+                                   " "))
+             (texts (and (string-match (concat "\\(?:\\`\\|[ \t]\\):" (regexp-quote name)
+                                               "[ \t]+\\(\"\\(?:[^\\\"]\\|\\\\.\\)*\""
+                                               "\\(?:[ \t,]+\"\\(?:[^\\\"]\\|\\\\.\\)*\"\\)+\\)")
+                                       headers)
+                         (pen-value (match-string 1 headers) 'texts (concat ":" name)))))
+        texts))))
+
+(defun pen-block--file (params)
+  "Return the full name of the file of PARAMS, nil if there is none.
+Whatever is written there comes last, so what is wrong with it is
+said first."
+  (let* ((results (cdr (assq :result-params params)))
+         (name (cdr (assq :file params)))
+         (file (and name (expand-file-name name)))
+         (directory (and file (file-name-directory file))))
+    (when (and file (equal "yes" (cdr (assq :mkdirp params))))
+      (make-directory directory t))
+    (cond ((and (not file) (member "file" results) (not (member "link" results)))
+           (user-error "No name for :results file; give :file, too"))
+          ((null file))
+          ((file-directory-p file)
+           (user-error "The :file %s is a directory; name a file in it" name))
+          ((not (file-directory-p directory))
+           (user-error "The :file %s has no directory; make %s, or give :mkdirp yes" name directory))
+          ((not (file-writable-p file))
+           (user-error "The :file %s cannot be written; name another, or change its modes" name)))
+    file))
+
 (defun pen-block--task (body params)
   "Return the task of the block at point with BODY and PARAMS."
   (let* ((arguments (pen-block--arguments params))
          (action (or (plist-get arguments :action) 'complete))
          (learns (memq action '(dataset finetune)))
          (session (cdr (pen-block--given params :session)))
-         (file (cdr (assq :file params)))
+         (file (pen-block--file params))
          (source (and learns
                       (pen-block-source (plist-get arguments :dataset) body
                                         (1+ (line-number-at-pos (point) t))))))
@@ -154,7 +195,7 @@ Org gives every block the session \"none\"."
      :body (string-trim-right (or body "") "\n+")
      :vars (org-babel--get-vars params)
      :source source
-     :file (and file (expand-file-name file))
+     :file file
      :turns (and session (eq action 'complete)
                  (pen-block-source-turns session (cdr (assq :prompt params)))))))
 

@@ -59,13 +59,18 @@ training set, or nil: NAME is that of a definition, or there is none."
      (let ((line (line-number-at-pos)))
        (pcase (org-element-type element)
          ('table (pen-block-source--text
-                  (orgtbl-to-csv (remq 'hline (org-table-to-lisp)) nil) "table" line))
+                  (pen-block-source--bars (orgtbl-to-csv (remq 'hline (org-table-to-lisp)) nil))
+                  "table" line))
          ('src-block (pen-block-source--block element (1+ line)))
          ('example-block (pen-block-source--text (org-element-property :value element)
                                                  "auto" (1+ line)))
          (_ (pen-block-source--text
              (buffer-substring-no-properties (point) (org-element-property :end element))
              "org" line)))))))
+
+(defun pen-block-source--bars (text)
+  "Return TEXT of a table with the bars that org has no other way to write."
+  (replace-regexp-in-string "\\\\vert\\(?:{}\\|\\>\\)" "|" text t t))
 
 (defun pen-block-source--element (name)
   "Return the element with #+name: NAME of this buffer, or nil."
@@ -119,28 +124,44 @@ nil is that of blocks that name none."
   (when-let ((place (org-babel-where-is-src-block-result nil info)))
     (goto-char place)
     (forward-line)
-    (let* ((start (point))
-           (end (org-babel-result-end))
-           (text (pen-block-source--plain (buffer-substring-no-properties start end))))
+    (let ((text (if-let ((file (cdr (assq :file (nth 2 info)))))
+                    (pen-block-source--read (expand-file-name file (cdr (assq :dir (nth 2 info)))))
+                  (pen-block-source--plain
+                   (buffer-substring-no-properties (point) (org-babel-result-end))
+                   (seq-intersection (cdr (assq :result-params (nth 2 info)))
+                                     '("list" "table" "vector"))))))
       (unless (or (string-blank-p text) (string-prefix-p "pen: " text))
         text))))
 
-(defun pen-block-source--plain (result)
-  "Return the first text in RESULT as the model wrote it."
+(defun pen-block-source--read (file)
+  "Return the text of FILE, nothing if it is no more."
+  (if (file-regular-p file)
+      (with-temp-buffer
+        (insert-file-contents file)
+        (string-trim (buffer-string) "\n+" "\n+"))
+    ""))
+
+(defun pen-block-source--plain (result lines-p)
+  "Return the first text in RESULT as the model wrote it.
+LINES-P says that each text is a line, of a list or a table."
   (let* ((case-fold-search t)
          (lines (seq-remove
                  (lambda (line)
                    (string-match-p "\\`[ \t]*\\(?::\\(?:results\\|end\\):\\|#\\+\\(?:begin\\|end\\)_.*\\)[ \t]*\\'"
                                    line))
                  (split-string (string-replace "\u200b" "" result) "\n")))
-         (lines (if (string-prefix-p "- " (or (car lines) "")) (list (car lines)) lines)))
+         (mark (cond (lines-p "\\`- \\|\\`| +\\| +|\\'")
+                     ((seq-every-p (lambda (line) (string-match-p "\\`\\(?::\\|\\'\\)" line)) lines)
+                      "\\`: ?")
+                     (t regexp-unmatchable))))
     (string-trim
      (mapconcat (lambda (line)
                   (thread-last line
-                               (replace-regexp-in-string "\\`\\(?:- \\|: ?\\)" "")
+                               (replace-regexp-in-string mark "")
+                               (funcall (if lines-p #'pen-block-source--bars #'identity))
                                (replace-regexp-in-string
                                 "\\`\\([ \t]*\\),\\(,*\\(?:\\*\\|#\\+\\|:end:\\)\\)" "\\1\\2")))
-                lines "\n")
+                (if lines-p (list (car lines)) lines) "\n")
      "\n+" "\n+")))
 
 (provide 'pen-block-source)

@@ -104,12 +104,19 @@ those with the numbers BEGUN are there in part."
           (funcall start
                    (lambda (kind plist)
                      (pcase kind
+                       ('log (pen-block-task--hear plist))
                        ('delta (pen-block-task--begin task (or (plist-get plist :index) 0)))
                        ('error (pen-block-task--fail task plist))
                        ('done (if (plist-get plist :value)
                                   (funcall done (plist-get plist :value))
                                 (pen-block-task--fail
                                  task '(:kind cancelled :message "Somebody stopped it."))))))))))
+
+(defun pen-block-task--hear (plist)
+  "Say what the service warns of in the log event PLIST."
+  (when (eq (plist-get plist :what) 'warning)
+    (pen-rpc-log "%s" (plist-get plist :text))
+    (message "%s" (plist-get plist :text))))
 
 ;;;; Functions: the mode line
 

@@ -84,7 +84,8 @@ TABLE answers before the fixture's definitions do."
                            :seed 4 :stop ("END")))))
 
 (ert-deftest ob-pen-test-texts-to-stop-at-are-one-or-several ()
-  (pcase-dolist (`(,header . ,texts) '(("\"\\n\"" "\n") ("END" "END") ("'(\"a\" \"\\n\")" "a" "\n")))
+  (pcase-dolist (`(,header . ,texts) '(("\"\\n\"" "\n") ("END" "END") ("'(\"a\" \"\\n\")" "a" "\n")
+                                    ("\"a\" \"\\n\"" "a" "\n") ("\"a\", \"b c\" :n 2" "a" "b c")))
     (should (equal (plist-get (ob-pen-test-asked (concat ":prompt greet :stop " header) "") :stop)
                    texts))))
 
@@ -263,6 +264,36 @@ TABLE answers before the fixture's definitions do."
         (should (string-match-p (regexp-quote (format "[[file:%s]]" file)) (ob-pen-test-result)))
         (should-not (string-match-p "running" (buffer-string)))))
     (delete-file file)))
+
+(ert-deftest ob-pen-test-a-file-that-cannot-be-written-is-said-before-anything-is-asked ()
+  (let ((directory (make-temp-file "ob-pen-test-" t)))
+    (unwind-protect
+        (progn
+          (pcase-dolist (`(,header . ,words)
+                         `((,(format ":file %s/no/x.txt" directory) . "has no directory")
+                           (,(format ":file %s" directory) . "is a directory")
+                           (":results file" . "give :file")))
+            (ob-pen-test-with (ob-pen-test-block (concat ":prompt old " header)) nil
+              (let ((err (should-error (org-babel-execute-src-block) :type 'user-error)))
+                (should (string-match-p words (cadr err))))
+              (should (eq 'none (pen-rpc-fake-last "completions-start")))))
+          (ob-pen-test-with (ob-pen-test-block (format ":prompt old :mkdirp yes :file %s/new/x.txt" directory))
+              nil
+            (org-babel-execute-src-block)
+            (should (equal "a pun\n" (ob-pen-test-read (expand-file-name "new/x.txt" directory))))))
+      (delete-directory directory t))))
+
+(ert-deftest ob-pen-test-a-warning-of-the-service-is-said-and-logged ()
+  (ignore-errors (kill-buffer "*pen-log*"))
+  (ob-pen-test-with (ob-pen-test-block ":prompt old")
+      (list (list "completions-start" 'events '(log :what warning :text "The model is old.")
+                  (pen-fixture-done "a pun")))
+    (let (said)
+      (cl-letf (((symbol-function 'message)
+                 (lambda (format &rest args) (push (apply #'format-message format args) said))))
+        (org-babel-execute-src-block))
+      (should (member "The model is old." said)))
+    (should (string-match-p "The model is old" (with-current-buffer "*pen-log*" (buffer-string))))))
 
 (ert-deftest ob-pen-test-it-waits-in-batch-in-an-export-for-others-and-if-told ()
   (let ((noninteractive nil) (block (ob-pen-test-block ":prompt old")))

@@ -78,11 +78,34 @@ two
     (should (equal (pen-source-place (pen-block-source nil "one\ntwo" 7) "notes:2") "notes:8"))))
 
 (ert-deftest pen-block-source-test-a-result-is-read-as-it-was-written ()
-  (pcase-dolist (`(,result . ,text)
-                 '((":results:\n,* a\nb\n:end:\n" . "* a\nb") ("- one\n- two\n" . "one")
-                   (": one\n: two\n" . "one\ntwo") ("#+begin_src pen\n,#+x\n#+end_src\n" . "#+x")
-                   ("<\u200b<a>>\n" . "<<a>>") (":results:\n,:end:\n:end:\n" . ":end:")))
-    (should (equal (pen-block-source--plain result) text))))
+  (pcase-dolist (`(,result ,text ,lines-p)
+                 '((":results:\n,* a\nb\n:end:\n" "* a\nb") ("- one\n- two\n" "one" t)
+                   ("- one\n- two\n" "- one\n- two") (": one\n: two\n" "one\ntwo")
+                   (":results:\n: one\ntwo\n:end:\n" ": one\ntwo")
+                   ("#+begin_src pen\n,#+x\n#+end_src\n" "#+x")
+                   ("| one \\vert{} 1 |\n| two |\n" "one | 1" t) ("| \u200b=1 |\n" "=1" t)
+                   ("<\u200b<a>>\n" "<<a>>") (":results:\n,:end:\n:end:\n" ":end:")))
+    (should (equal (pen-block-source--plain result lines-p) text))))
+
+(ert-deftest pen-block-source-test-what-was-answered-into-a-file-is-read-there ()
+  (let ((file (make-temp-file "pen-block-source-" nil ".txt" "an answer\n")))
+    (unwind-protect
+        (with-temp-buffer
+          (insert (format "#+begin_src pen :session s :file %s\none\n#+end_src\n\n#+RESULTS:\n:results:\n[[file:%s]]\n:end:\n\n"
+                          file file))
+          (let ((org-inhibit-startup t))
+            (delay-mode-hooks (org-mode)))
+          (should (equal (pen-block-source-turns "s" nil) '(("one" "an answer"))))
+          (delete-file file)
+          (should-not (pen-block-source-turns "s" nil)))
+      (ignore-errors (delete-file file)))))
+
+(ert-deftest pen-block-source-test-a-bar-in-a-cell-is-one ()
+  (with-temp-buffer
+    (insert "#+name: t\n| a \\vert{} b | c \\vert d |\n")
+    (delay-mode-hooks (org-mode))
+    (should (equal (plist-get (pen-source-request (pen-block-source "t" "" 1)) :text)
+                   "a | b,c | d"))))
 
 (provide 'pen-block-source-test)
 ;;; pen-block-source-test.el ends here
