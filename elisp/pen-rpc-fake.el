@@ -33,6 +33,7 @@
   "What was called, newest first: lists (METHOD . PLIST).")
 (defvar pen-rpc-fake--table nil "Alist of a method's name to its answer.")
 (defvar pen-rpc-fake--count 0 "Number of the last request.")
+(defvar pen-rpc-fake--due 0 "How many calls are to be answered.")
 (defvar pen-rpc-fake--sequence nil "Alist of a request's id to its next event's number.")
 
 (defmacro pen-rpc-fake-with (table &rest body)
@@ -42,6 +43,7 @@
          (pen-rpc-fake--table ,table)
          (pen-rpc-fake-calls nil)
          (pen-rpc-fake--count 0)
+         (pen-rpc-fake--due 0)
          (pen-rpc-fake--sequence nil)
          (pen-rpc--state 'ready)
          (pen-rpc--process nil)
@@ -62,19 +64,22 @@
   (pen-rpc--deliver))
 
 (defun pen-rpc-fake-settle (&optional seconds)
-  "Let everything happen that is due, SECONDS (0.05) at most."
+  "Let everything happen that is due for SECONDS (0.05), and until all is answered."
   (let ((until (+ (float-time) (or seconds 0.05))))
-    (while (< (float-time) until)
+    (while (or (< (float-time) until)
+               (and (> pen-rpc-fake--due 0) (< (float-time) (+ until 2))))
       (accept-process-output nil 0.005))))
 
 (defun pen-rpc-fake--call (method plist then else)
   "Answer a call of METHOD with PLIST by THEN or ELSE, a moment later."
   (push (cons method plist) pen-rpc-fake-calls)
+  (cl-incf pen-rpc-fake--due)
   (run-at-time 0 nil #'pen-rpc-fake--answer method plist then else)
   (cl-incf pen-rpc-fake--count))
 
 (defun pen-rpc-fake--answer (method plist then else)
   "Call THEN or ELSE with what the table has for METHOD, called with PLIST."
+  (cl-decf pen-rpc-fake--due)
   (pcase (cdr (assoc method pen-rpc-fake--table))
     (`(value ,value) (pen-rpc--guard then value))
     (`(error ,kind ,message . ,rest)

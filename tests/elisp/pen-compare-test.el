@@ -27,7 +27,7 @@
      (save-window-excursion
        (with-current-buffer (pen-compare--show "p" '(("text" "x")) '("base-1" "ft:tuned-1"))
          (unwind-protect
-             (progn (pen-job-scene-wait-for #'pen-compare-test-done-p) ,@body)
+             (progn (pen-fixture-until #'pen-compare-test-done-p) ,@body)
            (when (get-buffer "*pen-compare*")
              (kill-buffer "*pen-compare*"))
            (pen-rpc-fake-settle 0.02))))))
@@ -46,7 +46,7 @@
 (defun pen-compare-test-vote (key)
   "Press KEY, a character."
   (let ((last-command-event key))
-    (pen-job-scene-press (string key))))
+    (pen-fixture-press (string key))))
 
 (ert-deftest pen-compare-test-both-get-the-same-prompt-and-seed ()
   (pen-compare-test-with "ha"
@@ -63,7 +63,7 @@
 (ert-deftest pen-compare-test-long-lines-stay-on-their-side ()
   (pen-compare-test-with (make-string 500 ?w)
     (pen-job-scene-has "Which is better?")
-    (dolist (line (split-string (pen-job-scene-text) "\n"))
+    (dolist (line (split-string (pen-fixture-text) "\n"))
       (when (string-match-p "w" line)
         (should (<= (string-width line) (window-width)))))))
 
@@ -71,8 +71,8 @@
   (pen-compare-test-with "ha"
     (pen-compare-test-vote ?2)
     (pen-job-scene-has "Your vote: tuned is better.")
-    (pen-job-scene-press "RET")
-    (pen-job-scene-wait-for #'pen-compare-test-done-p)
+    (pen-fixture-press "RET")
+    (pen-fixture-until #'pen-compare-test-done-p)
     (pen-compare-test-vote ?1)
     (should (equal (pen-compare-test-requests :seed) '(1 1 2 2)))
     (should (equal (pen-compare-score pen-compare--rounds)
@@ -82,8 +82,8 @@
   (dolist (swapped '(t nil))
     (pen-compare-test-with "ha"
       (cl-letf (((symbol-function 'random) (lambda (_) (if swapped 0 1))))
-        (pen-job-scene-press "b"))
-      (should-not (string-match-p "base-1\\|tuned-1" (pen-job-scene-text)))
+        (pen-fixture-press "b"))
+      (should-not (string-match-p "base-1\\|tuned-1" (pen-fixture-text)))
       (pen-job-scene-matches "^left +│ right$")
       (pen-compare-test-vote ?1)
       (should (eq (pen-compare-round-vote (car pen-compare--rounds))
@@ -111,7 +111,7 @@
   (pen-compare-test-with "a | b\nc"
     (let (kill-ring)
       (pen-compare-test-vote ?2)
-      (pen-job-scene-press "q")
+      (pen-fixture-press "q")
       (should (equal (car kill-ring)
                      (concat "| round | seed | base-1 | ft:tuned-1 | better |\n|-\n"
                              "| 1 | 1 | a \\vert{} b c | a \\vert{} b c | tuned |\n|-\n"

@@ -9,7 +9,7 @@
 
 (require 'ert)
 (require 'cl-lib)
-(require 'pen-rpc-fake)
+(require 'pen-fixture)
 (require 'pen-complete)
 
 (defconst pen-complete-test-prompts
@@ -17,43 +17,16 @@
            :variables ((:name "jokes" :type "list") (:name "more" :type "list"))))
   "What the service says of its definitions.")
 
-(defun pen-complete-test-done (&rest texts)
-  "Return the event that ends a request with TEXTS."
-  `(done :reason finished
-         :value (:candidates ,(mapcar (lambda (text) (list :text text :finish-reason "stop"))
-                                      texts)
-                             :model "ft:tiny:puns")))
-
-(defmacro pen-complete-test-in-buffer (&rest body)
-  "Run BODY in a new buffer, whose hooks run, unlike a temporary one's."
-  `(let ((buffer (generate-new-buffer "pen-complete-test")))
-     (unwind-protect (with-current-buffer buffer ,@body)
-       (when (buffer-live-p buffer)
-         (with-current-buffer buffer
-           (set-buffer-modified-p nil))
-         (kill-buffer buffer)))))
-
 (defmacro pen-complete-test-with (events &rest body)
   "Run BODY after \\[pen-pun-complete] behind two puns, answered by EVENTS."
   (declare (indent 1))
   `(pen-rpc-fake-with (list (list "prompts-list" 'value pen-complete-test-prompts)
                             (append (list "completions-start" 'events) ,events))
      (save-window-excursion
-       (pen-complete-test-in-buffer
-         (switch-to-buffer (current-buffer))
-         (insert "one\ntwo")
-         (set-buffer-modified-p nil)
-         (setq buffer-undo-list nil)
+       (pen-fixture-in-buffer "one\ntwo"
          (pen-pun-complete)
          (unwind-protect (progn ,@body)
            (pen-abort t))))))
-
-(defun pen-complete-test-until (condition)
-  "Wait until CONDITION returns non-nil, two seconds at most."
-  (let ((until (+ (float-time) 2)))
-    (while (not (funcall condition))
-      (should (< (float-time) until))
-      (accept-process-output nil 0.005))))
 
 (defun pen-complete-test-shown ()
   "Return the text of the preview of this buffer, or nil.
@@ -66,20 +39,12 @@ The blank that the cursor stands on before a line break is left out."
 
 (defun pen-complete-test-see (text)
   "Wait until the preview shows TEXT."
-  (pen-complete-test-until (lambda () (equal text (pen-complete-test-shown)))))
-
-(defun pen-complete-test-press (keys)
-  "Do what KEYS do in this buffer, and what follows any command."
-  (let ((command (key-binding (kbd keys))))
-    (should (commandp command))
-    (let ((this-command command))
-      (call-interactively command)
-      (run-hooks 'post-command-hook))))
+  (pen-fixture-until (lambda () (equal text (pen-complete-test-shown)))))
 
 ;;;; The request
 
 (ert-deftest pen-complete-test-asks-with-the-lines-before-point ()
-  (pen-complete-test-with (list (pen-complete-test-done "three"))
+  (pen-complete-test-with (list (pen-fixture-done "three"))
     (pen-complete-test-see "\nthree [1/1]")
     (should (equal (pen-rpc-fake-last "completions-start")
                    '(:prompt "pun-complete" :values (("jokes" "one\ntwo")))))))
@@ -87,7 +52,7 @@ The blank that the cursor stands on before a line break is left out."
 (ert-deftest pen-complete-test-options-are-sent-if-set ()
   (let ((pen-candidates 2)
         (pen-default-model "mine"))
-    (pen-complete-test-with (list (pen-complete-test-done "three"))
+    (pen-complete-test-with (list (pen-fixture-done "three"))
       (pen-complete-test-see "\nthree [1/1]")
       (should (equal (cddddr (pen-rpc-fake-last "completions-start"))
                      '(:model "mine" :n 2))))))
@@ -95,8 +60,7 @@ The blank that the cursor stands on before a line break is left out."
 (ert-deftest pen-complete-test-cold-start-is-said-at-once ()
   (pen-rpc-fake-with '(("prompts-list" hang))
     (let ((pen-rpc--state 'stopped))
-      (pen-complete-test-in-buffer
-        (insert "one")
+      (pen-fixture-in-buffer "one"
         (pen-pun-complete)
         (should (equal (pen-complete-test-shown) " [starting pen…]"))))))
 
@@ -106,8 +70,7 @@ The blank that the cursor stands on before a line break is left out."
 
 (ert-deftest pen-complete-test-does-not-wait ()
   (pen-rpc-fake-with '(("prompts-list" hang))
-    (pen-complete-test-in-buffer
-      (insert "one")
+    (pen-fixture-in-buffer "one"
       (let ((before (float-time)))
         (pen-pun-complete)
         (should (< (- (float-time) before) 0.1))))))
@@ -118,16 +81,14 @@ The blank that the cursor stands on before a line break is left out."
     (let (said)
       (cl-letf (((symbol-function 'message)
                  (lambda (format &rest args) (setq said (apply #'format format args)))))
-        (pen-complete-test-in-buffer
-          (insert "one")
+        (pen-fixture-in-buffer "one"
           (pen-pun-complete)
-          (pen-complete-test-until (lambda () said))
+          (pen-fixture-until (lambda () said))
           (should (equal said "There is no prompt x. Is it pun-complete?"))
           (should-not (pen-complete-test-shown)))))))
 
 (ert-deftest pen-complete-test-read-only-buffer-is-refused ()
-  (pen-complete-test-in-buffer
-    (insert "one")
+  (pen-fixture-in-buffer "one"
     (setq buffer-read-only t)
     (should-error (pen-pun-complete) :type 'user-error)))
 
@@ -141,7 +102,7 @@ The blank that the cursor stands on before a line break is left out."
     (should (equal (buffer-string) "one\ntwo"))))
 
 (ert-deftest pen-complete-test-text-is-in-its-own-face ()
-  (pen-complete-test-with (list (pen-complete-test-done "three"))
+  (pen-complete-test-with (list (pen-fixture-done "three"))
     (pen-complete-test-see "\nthree [1/1]")
     (let ((shown (overlay-get (pen-preview-overlay pen-preview-current) 'after-string)))
       (should (eq (get-text-property 2 'face shown) 'pen-ghost))
@@ -151,13 +112,13 @@ The blank that the cursor stands on before a line break is left out."
   (pen-complete-test-with '((delta :index 0 :text "thr"))
     (pen-complete-test-see "\nthr [1/1…]")
     (pen-rpc-fake-event "fake-1" 'delta :index 0 :text "ee  ")
-    (apply #'pen-rpc-fake-event "fake-1" (pen-complete-test-done "three" "drei"))
+    (apply #'pen-rpc-fake-event "fake-1" (pen-fixture-done "three" "drei"))
     (should (equal (pen-complete-test-shown) "\nthree [1/2]"))))
 
 (ert-deftest pen-complete-test-accept-is-one-undo ()
-  (pen-complete-test-with (list (pen-complete-test-done "three\nfour"))
+  (pen-complete-test-with (list (pen-fixture-done "three\nfour"))
     (pen-complete-test-see "\nthree\nfour [1/1]")
-    (pen-complete-test-press "TAB")
+    (pen-fixture-press "TAB")
     (should (equal (buffer-string) "one\ntwo\nthree\nfour"))
     (should-not (pen-complete-test-shown))
     (let ((last-command nil))
@@ -167,20 +128,20 @@ The blank that the cursor stands on before a line break is left out."
 (ert-deftest pen-complete-test-accept-while-streaming-takes-what-is-there ()
   (pen-complete-test-with '((delta :index 0 :text "thr"))
     (pen-complete-test-see "\nthr [1/1…]")
-    (pen-complete-test-press "RET")
+    (pen-fixture-press "RET")
     (should (equal (buffer-string) "one\ntwo\nthr"))
     (pen-rpc-fake-settle)
     (should (equal (pen-rpc-fake-last "pen-cancel") '(:id "fake-1")))))
 
 (ert-deftest pen-complete-test-other-candidates-go-round ()
-  (pen-complete-test-with (list (pen-complete-test-done "a" "b" "c"))
+  (pen-complete-test-with (list (pen-fixture-done "a" "b" "c"))
     (pen-complete-test-see "\na [1/3]")
-    (pen-complete-test-press "M-n")
+    (pen-fixture-press "M-n")
     (should (equal (pen-complete-test-shown) "\nb [2/3]"))
-    (pen-complete-test-press "M-p")
-    (pen-complete-test-press "M-p")
+    (pen-fixture-press "M-p")
+    (pen-fixture-press "M-p")
     (should (equal (pen-complete-test-shown) "\nc [3/3]"))
-    (pen-complete-test-press "RET")
+    (pen-fixture-press "RET")
     (should (equal (buffer-string) "one\ntwo\nc"))))
 
 (ert-deftest pen-complete-test-candidate-that-comes-first-is-shown-and-stays ()
@@ -188,32 +149,32 @@ The blank that the cursor stands on before a line break is left out."
     (pen-complete-test-with '((delta :index 0 :text "") (delta :index 1 :text "b"))
       (pen-complete-test-see "\nb [1/3…]")
       (pen-rpc-fake-event "fake-1" 'delta :index 2 :text "c")
-      (pen-complete-test-press "M-n")
+      (pen-fixture-press "M-n")
       (should (equal (pen-complete-test-shown) "\nc [2/3…]"))
-      (pen-complete-test-press "M-n")
+      (pen-fixture-press "M-n")
       (should (equal (pen-complete-test-shown) "\nb [1/3…]"))
       (pen-rpc-fake-event "fake-1" 'delta :index 0 :text "a")
       (pen-complete-test-see "\nb [2/3…]")
-      (apply #'pen-rpc-fake-event "fake-1" (pen-complete-test-done "a" "bb" "c"))
+      (apply #'pen-rpc-fake-event "fake-1" (pen-fixture-done "a" "bb" "c"))
       (should (equal (pen-complete-test-shown) "\nbb [2/3]"))
-      (pen-complete-test-press "M-p")
+      (pen-fixture-press "M-p")
       (should (equal (pen-complete-test-shown) "\na [1/3]")))))
 
 (ert-deftest pen-complete-test-words-are-taken-one-by-one ()
-  (pen-complete-test-with (list (pen-complete-test-done "three blind mice"))
+  (pen-complete-test-with (list (pen-fixture-done "three blind mice"))
     (pen-complete-test-see "\nthree blind mice [1/1]")
-    (pen-complete-test-press "M-RET")
+    (pen-fixture-press "M-RET")
     (should (equal (buffer-string) "one\ntwo\nthree"))
     (should (equal (pen-complete-test-shown) " blind mice [1/1]"))
-    (pen-complete-test-press "M-RET")
-    (pen-complete-test-press "M-RET")
+    (pen-fixture-press "M-RET")
+    (pen-fixture-press "M-RET")
     (should (equal (buffer-string) "one\ntwo\nthree blind mice"))
     (should-not (pen-complete-test-shown))))
 
 (ert-deftest pen-complete-test-reject-cancels ()
   (pen-complete-test-with '((delta :index 0 :text "thr"))
     (pen-complete-test-see "\nthr [1/1…]")
-    (pen-complete-test-press "C-g")
+    (pen-fixture-press "C-g")
     (should-not (pen-complete-test-shown))
     (should (equal (buffer-string) "one\ntwo"))
     (pen-rpc-fake-settle)
@@ -221,21 +182,21 @@ The blank that the cursor stands on before a line break is left out."
 
 (ert-deftest pen-complete-test-request-rejected-before-its-id-came-is-cancelled ()
   (pen-complete-test-with nil
-    (pen-complete-test-until
+    (pen-fixture-until
      (lambda () (and pen-preview-current (pen-preview-stream pen-preview-current))))
-    (pen-complete-test-press "C-g")
+    (pen-fixture-press "C-g")
     (pen-rpc-fake-settle)
     (should (equal (pen-rpc-fake-last "pen-cancel") '(:id "fake-1")))))
 
 (ert-deftest pen-complete-test-moving-away-closes ()
-  (pen-complete-test-with (list (pen-complete-test-done "three"))
+  (pen-complete-test-with (list (pen-fixture-done "three"))
     (pen-complete-test-see "\nthree [1/1]")
-    (pen-complete-test-press "C-b")
+    (pen-fixture-press "C-b")
     (should-not (pen-complete-test-shown))
     (should-not (overlays-in (point-min) (point-max)))))
 
 (ert-deftest pen-complete-test-typing-closes ()
-  (pen-complete-test-with (list (pen-complete-test-done "three"))
+  (pen-complete-test-with (list (pen-fixture-done "three"))
     (pen-complete-test-see "\nthree [1/1]")
     (insert "x")
     (run-hooks 'post-command-hook)
@@ -244,8 +205,7 @@ The blank that the cursor stands on before a line break is left out."
 (ert-deftest pen-complete-test-killing-the-buffer-mid-stream-cancels ()
   (pen-complete-test-with '((delta :index 0 :text "thr"))
     (pen-complete-test-see "\nthr [1/1…]")
-    (pen-complete-test-in-buffer
-      (insert "one")
+    (pen-fixture-in-buffer "one"
       (pen-pun-complete)
       (pen-complete-test-see "\nthr [1/1…]")
       (set-buffer-modified-p nil)
@@ -261,8 +221,8 @@ The blank that the cursor stands on before a line break is left out."
     (should (equal (pen-complete-test-shown) "\nthr [1/1]"))))
 
 (ert-deftest pen-complete-test-empty-answer-is-said ()
-  (pen-complete-test-with (list (pen-complete-test-done "" " "))
-    (pen-complete-test-until (lambda () (not (pen-complete-test-shown))))
+  (pen-complete-test-with (list (pen-fixture-done "" " "))
+    (pen-fixture-until (lambda () (not (pen-complete-test-shown))))
     (should (equal (buffer-string) "one\ntwo"))))
 
 (ert-deftest pen-complete-test-2000-deltas-are-drawn-20-times-a-second ()
@@ -278,26 +238,26 @@ The blank that the cursor stands on before a line break is left out."
         (pen-complete-test-see (concat "\nx" (make-string 2000 ?y) " [1/1…]"))))))
 
 (ert-deftest pen-complete-test-again-asks-once-more ()
-  (pen-complete-test-with (list (pen-complete-test-done "three"))
+  (pen-complete-test-with (list (pen-fixture-done "three"))
     (pen-complete-test-see "\nthree [1/1]")
-    (pen-complete-test-press "C-c ; g")
+    (pen-fixture-press "C-c ; g")
     (pen-complete-test-see "\nthree [1/1]")
     (should (= 2 (cl-count "completions-start" pen-rpc-fake-calls
                            :key #'car :test #'equal)))))
 
 (ert-deftest pen-complete-test-candidates-stay-in-reach ()
-  (pen-complete-test-with (list (pen-complete-test-done "a" "b"))
+  (pen-complete-test-with (list (pen-fixture-done "a" "b"))
     (pen-complete-test-see "\na [1/2]")
-    (pen-complete-test-press "C-g")
+    (pen-fixture-press "C-g")
     (cl-letf (((symbol-function 'completing-read)
                (lambda (_ texts &rest _) (should (equal texts '("a" "b"))) "b")))
       (pen-preview-list))
     (should (equal (buffer-string) "one\ntwo\nb"))))
 
 (ert-deftest pen-complete-test-candidates-go-to-the-end-of-the-region ()
-  (pen-complete-test-with (list (pen-complete-test-done "a" "b"))
+  (pen-complete-test-with (list (pen-fixture-done "a" "b"))
     (pen-complete-test-see "\na [1/2]")
-    (pen-complete-test-press "C-g")
+    (pen-fixture-press "C-g")
     (let ((transient-mark-mode t))
       (push-mark (point-max) t t)
       (goto-char (point-min))
@@ -325,7 +285,7 @@ The blank that the cursor stands on before a line break is left out."
 (ert-deftest pen-complete-test-lisp-form-waits-and-returns-strings ()
   (pen-rpc-fake-with (list (list "prompts-list" 'value pen-complete-test-prompts)
                            (list "completions-start" 'events
-                                 (pen-complete-test-done "a" "b")))
+                                 (pen-fixture-done "a" "b")))
     (should (equal (pen-complete "pun-complete" '("one\ntwo") :n 2 :seed 7) '("a" "b")))
     (should (equal (pen-rpc-fake-last "completions-start")
                    '(:prompt "pun-complete" :values (("jokes" "one\ntwo")) :n 2 :seed 7)))))

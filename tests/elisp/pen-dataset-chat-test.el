@@ -36,7 +36,7 @@
    (should (equal (pen-rpc-fake-last "datasets-plan")
                   (list :path file :source (file-name-nondirectory file) :reader "whatsapp"
                         :prompt "reply" :author "Ben" :anonymise t)))
-   (should (string-match-p "^with prompt reply, author Ben, anonymise yes$" (pen-dataset-test-text)))
+   (should (string-match-p "^with prompt reply, author Ben, anonymise yes$" (pen-fixture-text)))
    (should (string-prefix-p "C-c C-c launch" header-line-format))
    (kill-buffer)))
 

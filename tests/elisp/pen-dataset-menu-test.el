@@ -33,13 +33,13 @@
     (cl-letf (((symbol-function 'completing-read) (lambda (&rest _) "linear")))
       (pen-dataset-menu-schedule))
     (should (string-match-p "^with prompt pun-complete, learning-rate-multiplier 0.1, schedule linear$"
-                            (pen-dataset-test-text)))
+                            (pen-fixture-text)))
     (should (equal (substring-no-properties (pen-dataset-menu--describe :schedule)) "schedule linear"))
     (should (= 1 (cl-count "datasets-plan" pen-rpc-fake-calls :key #'car :test #'equal)))
     (pen-dataset-menu-done)
     (pen-rpc-fake-settle)
     (should (equal (plist-get (pen-rpc-fake-last "datasets-plan") :learning-rate-multiplier) 0.1))
-    (pen-dataset-test-press "C-c C-c")
+    (pen-fixture-press "C-c C-c")
     (pen-rpc-fake-settle)
     (should (equal (pen-rpc-fake-last "jobs-launch")
                    '(:plan "plan-1" :learning-rate-multiplier 0.1 :schedule linear)))
@@ -69,9 +69,9 @@
   (pen-dataset-test-with (pen-dataset-test-answer (pen-dataset-test-good-plan))
     (unwind-protect
         (progn
-          (pen-dataset-test-press "C-c C-o")
+          (pen-fixture-press "C-c C-o")
           (should (string-match-p "-n n-epochs"
-                                  (with-current-buffer transient--buffer-name (pen-dataset-test-text)))))
+                                  (with-current-buffer transient--buffer-name (pen-fixture-text)))))
       (transient-quit-one)
       (transient--emergency-exit))))
 

@@ -27,7 +27,7 @@
           (pen-finetune-region 1 4 :show 'preview)
           (should (< (- (float-time) before) 0.1))
           (should (equal (buffer-name) "*pen-dataset*"))
-          (should (equal (pen-dataset-test-text) "Building the training set…\n"))
+          (should (equal (pen-fixture-text) "Building the training set…\n"))
           (kill-buffer))))))
 
 (ert-deftest pen-dataset-test-no-region-is-said ()
@@ -37,7 +37,7 @@
 
 (ert-deftest pen-dataset-test-progress-is-shown ()
   (pen-dataset-test-with '(("datasets-plan" events (progress :done 40 :total 128 :unit "texts compared")))
-    (should (equal (pen-dataset-test-text)
+    (should (equal (pen-fixture-text)
                    "Building the training set… 40 of 128 texts compared\n"))))
 
 (ert-deftest pen-dataset-test-error-is-one-sentence-and-what-to-do ()
@@ -45,7 +45,7 @@
                             (error :kind data :message "The region holds one joke."
                                    :hint "Mark two or more.")))
     (should (string-prefix-p "The region holds one joke. Mark two or more.\n"
-                             (pen-dataset-test-text)))))
+                             (pen-fixture-text)))))
 
 
 ;;;; The screen
@@ -54,7 +54,7 @@
   (pen-dataset-test-with (list (list "datasets-plan" 'events
                                      (list 'error :kind 'data :hint "Do this."
                                            :message (string-join (make-list 60 "words") " "))))
-    (should (string-match-p "words\\.[ \n]Do[ \n]this\\." (pen-dataset-test-text)))
+    (should (string-match-p "words\\.[ \n]Do[ \n]this\\." (pen-fixture-text)))
     (goto-char (point-min))
     (while (not (eobp))
       (should (<= (- (line-end-position) (point)) (pen-dataset--width)))
@@ -63,23 +63,23 @@
 (ert-deftest pen-dataset-test-n-and-p-walk-the-findings ()
   (pen-dataset-test-with (pen-dataset-test-answer (pen-dataset-test-plan))
     (pen-dataset-to-row 1)              ; below them all
-    (pen-dataset-test-press "n")
+    (pen-fixture-press "n")
     (should (looking-at-p "! Weights"))
-    (pen-dataset-test-press "n")
+    (pen-fixture-press "n")
     (should (looking-at-p "! 1 dup"))
-    (should-error (pen-dataset-test-press "n") :type 'user-error)
-    (pen-dataset-test-press "p")
+    (should-error (pen-fixture-press "n") :type 'user-error)
+    (pen-fixture-press "p")
     (should (looking-at-p "! Weights"))
-    (should-error (pen-dataset-test-press "p") :type 'user-error)
+    (should-error (pen-fixture-press "p") :type 'user-error)
     (goto-char (point-min))
-    (pen-dataset-test-press "p")
+    (pen-fixture-press "p")
     (should (looking-at-p "! 1 dup"))))
 
 (ert-deftest pen-dataset-test-point-starts-at-the-first-row ()
   (pen-dataset-test-with (pen-dataset-test-answer (pen-dataset-test-good-plan))
     (should (equal (get-text-property (point) 'pen-row) 1))
     (should (= (window-point) (point)))
-    (pen-dataset-test-press "d")
+    (pen-fixture-press "d")
     (should pen-dataset--edits)))
 
 (ert-deftest pen-dataset-test-a-row-out-of-sight-does-not-scroll-the-summary-away ()
@@ -98,13 +98,13 @@
     (let (said)
       (cl-letf (((symbol-function 'message)
                  (lambda (format &rest args) (push (apply #'format format args) said))))
-        (pen-dataset-test-press "g")
+        (pen-fixture-press "g")
         (should (string-match-p "not ready yet; "
-                                (cadr (should-error (pen-dataset-test-press "C-c C-c")
+                                (cadr (should-error (pen-fixture-press "C-c C-c")
                                                     :type 'user-error))))
         (pen-rpc-fake-settle)
         (should (equal said '("The training set is ready now")))
-        (pen-dataset-test-press "g")    ; nobody waits for this one
+        (pen-fixture-press "g")    ; nobody waits for this one
         (pen-rpc-fake-settle)
         (should (equal said '("The training set is ready now")))))))
 
@@ -112,7 +112,7 @@
   (pen-dataset-test-with (pen-dataset-test-answer (pen-dataset-test-plan))
     (goto-char (point-min))
     (search-forward "valid <joke>")
-    (pen-dataset-test-press "RET")
+    (pen-fixture-press "RET")
     (should (equal (buffer-name (window-buffer)) "puns"))
     (with-current-buffer "puns"
       (should (= (line-number-at-pos) 4)))))
@@ -121,10 +121,10 @@
   (pen-dataset-test-with (pen-dataset-test-answer (pen-dataset-test-plan))
     (cl-letf (((symbol-function 'completing-read) (lambda (&rest _) "n-epochs"))
               ((symbol-function 'read-string) (lambda (&rest _) "2")))
-      (pen-dataset-test-press "o"))
+      (pen-fixture-press "o"))
     (pen-rpc-fake-settle)
     (should (equal (plist-get (pen-rpc-fake-last "datasets-plan") :n-epochs) 2))
-    (should (string-match-p "^with prompt pun-complete, n-epochs 2$" (pen-dataset-test-text)))))
+    (should (string-match-p "^with prompt pun-complete, n-epochs 2$" (pen-fixture-text)))))
 
 (ert-deftest pen-dataset-test-looking-returns-the-plan-and-launches-nothing ()
   (pen-rpc-fake-with (pen-dataset-test-answer (pen-dataset-test-plan))
@@ -134,7 +134,7 @@
         (should (equal (plist-get (pen-dataset-region 1 8 :seed 3) :id) "plan-1"))
         (pen-dataset-region 1 8 :show t)
         (pen-rpc-fake-settle)
-        (should-error (pen-dataset-test-press "C-c C-c") :type 'user-error)
+        (should-error (pen-fixture-press "C-c C-c") :type 'user-error)
         (kill-buffer)))))
 
 (ert-deftest pen-dataset-test-killing-the-preview-stops-the-build ()
@@ -152,25 +152,25 @@
 
 (ert-deftest pen-dataset-test-abort-stops-the-build-and-leaves ()
   (pen-dataset-test-with '(("datasets-plan" events (progress :done 1 :unit "records read")))
-    (pen-dataset-test-press "C-c C-k")
+    (pen-fixture-press "C-c C-k")
     (pen-rpc-fake-settle)
     (should (equal (pen-rpc-fake-last "pen-cancel") '(:id "fake-1")))
     (should-not (get-buffer-window "*pen-dataset*"))))
 
 (ert-deftest pen-dataset-test-a-second-build-takes-the-place-of-the-first ()
   (pen-dataset-test-with '(("datasets-plan" events (progress :done 1 :unit "records read")))
-    (pen-dataset-test-press "g")
+    (pen-fixture-press "g")
     (pen-rpc-fake-settle)
     (should (equal (pen-rpc-fake-last "pen-cancel") '(:id "fake-1")))
     (pen-rpc-fake-event "fake-2" 'progress :done 7 :unit "rows written")
-    (should (equal (pen-dataset-test-text) "Building the training set… 7 rows written\n"))))
+    (should (equal (pen-fixture-text) "Building the training set… 7 rows written\n"))))
 
 (ert-deftest pen-dataset-test-an-option-can-be-set-after-an-error ()
   (pen-dataset-test-with '(("datasets-plan" error data "There is no reader 'xml'." :hint "There are auto, org."))
-    (should (string-prefix-p "There is no reader 'xml'. There are auto, org.\n" (pen-dataset-test-text)))
+    (should (string-prefix-p "There is no reader 'xml'. There are auto, org.\n" (pen-fixture-text)))
     (cl-letf (((symbol-function 'completing-read)
                (lambda (prompt &rest _) (if (string-prefix-p "Option" prompt) "reader" "org"))))
-      (pen-dataset-test-press "o"))
+      (pen-fixture-press "o"))
     (pen-rpc-fake-settle)
     (should (equal (plist-get (pen-rpc-fake-last "datasets-plan") :reader) "org"))))
 
@@ -178,11 +178,11 @@
   (pen-dataset-test-with (pen-dataset-test-answer (pen-dataset-test-plan))
     (goto-char (point-min))
     (search-forward "one↵")
-    (pen-dataset-test-press "P")
+    (pen-fixture-press "P")
     (with-current-buffer "*pen-rendering*"
       (should (string-prefix-p "Row 1, trained on, from puns:3, by the definition pun-complete.\n"
-                               (pen-dataset-test-text)))
-      (should (string-match-p "^text 1: weight 0.3, 4 tokens\none↵\ntwo↵\n" (pen-dataset-test-text)))
+                               (pen-fixture-text)))
+      (should (string-match-p "^text 1: weight 0.3, 4 tokens\none↵\ntwo↵\n" (pen-fixture-text)))
       (should (eq (pen-dataset-test-face-of "three") 'pen-weight-full))
       (kill-buffer))
     (should (equal (pen-dataset--visible "  a \n b ") "··a ↵\n b·"))))

@@ -9,7 +9,7 @@
 
 (require 'ert)
 (require 'cl-lib)
-(require 'pen-rpc-fake)
+(require 'pen-fixture)
 (require 'pen-finetune)
 
 (defun pen-dataset-test-plan (&rest fields)
@@ -71,21 +71,11 @@
         (list "jobs-launch" 'value '(:id "ftjob-1" :status "queued"))
         (list "jobs-show" 'hang) (list "jobs-watch" 'hang)))
 
-(defun pen-dataset-test-text ()
-  "Return the text of this buffer."
-  (buffer-substring-no-properties (point-min) (point-max)))
-
 (defun pen-dataset-test-face-of (text)
   "Return the face of TEXT in this buffer."
   (goto-char (point-min))
   (search-forward text)
   (get-text-property (match-beginning 0) 'face))
-
-(defun pen-dataset-test-press (keys)
-  "Do what KEYS do in this buffer."
-  (let ((command (key-binding (kbd keys))))
-    (should (commandp command))
-    (call-interactively command)))
 
 (provide 'pen-dataset-testing)
 ;;; pen-dataset-testing.el ends here

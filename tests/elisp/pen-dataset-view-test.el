@@ -20,16 +20,16 @@
                      "mean        3        1         5    pen-tiny        0.00      0.00\n\n"
                      "! Weights do not fit (puns:4). Give one each.\n"
                      "! 1 duplicate\n\n")
-             (pen-dataset-test-text)))
+             (pen-fixture-text)))
     (should (eq (pen-dataset-test-face-of "! Weights") 'pen-finding-error))
     (should (eq (pen-dataset-test-face-of "! 1 dup") 'pen-finding-warning))))
 
 (ert-deftest pen-dataset-view-test-rows-show-text-weights-and-place-in-a-line ()
   (pen-dataset-test-with (pen-dataset-test-answer (pen-dataset-test-plan))
     (should (string-match-p "^  1         one↵two↵│three↵ +w 0.3/0.7  puns:3$"
-                            (pen-dataset-test-text)))
-    (should (string-match-p "^  2   valid <joke>│four +w 0/1  puns:4$" (pen-dataset-test-text)))
-    (should (string-match-p "^… and 1 more in /tmp/plan-1$" (pen-dataset-test-text)))))
+                            (pen-fixture-text)))
+    (should (string-match-p "^  2   valid <joke>│four +w 0/1  puns:4$" (pen-fixture-text)))
+    (should (string-match-p "^… and 1 more in /tmp/plan-1$" (pen-fixture-text)))))
 
 (ert-deftest pen-dataset-view-test-rows-begin-in-one-column ()
   (cl-flet ((columns ()
@@ -57,11 +57,11 @@
   (pen-dataset-test-with (pen-dataset-test-answer (pen-dataset-test-plan))
     (goto-char (point-min))
     (search-forward "one↵")
-    (pen-dataset-test-press "TAB")
-    (should (string-match-p "puns:3\n      one\n      two\n      three\n" (pen-dataset-test-text)))
+    (pen-fixture-press "TAB")
+    (should (string-match-p "puns:3\n      one\n      two\n      three\n" (pen-fixture-text)))
     (should (looking-at-p "  1         one"))
-    (pen-dataset-test-press "TAB")
-    (should-not (string-match-p "^      two" (pen-dataset-test-text)))))
+    (pen-fixture-press "TAB")
+    (should-not (string-match-p "^      two" (pen-fixture-text)))))
 
 (ert-deftest pen-dataset-view-test-the-way-to-launch-is-seen-wherever-one-scrolls ()
   (pen-dataset-test-with (pen-dataset-test-answer (pen-dataset-test-plan))

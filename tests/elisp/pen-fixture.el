@@ -1,4 +1,4 @@
-;;; pen-fixture.el --- What the tests of prompts share -*- lexical-binding: t; -*-
+;;; pen-fixture.el --- What the tests share -*- lexical-binding: t; -*-
 
 ;; Copyright (C) 2026 The pen maintainers
 ;; SPDX-License-Identifier: GPL-3.0-or-later
@@ -84,16 +84,23 @@
   (goto-char beg)
   (push-mark end t t))
 
-(defun pen-fixture-until (condition)
-  "Wait until CONDITION returns non-nil, two seconds at most; return that."
-  (let ((until (+ (float-time) 2)) value)
+(defun pen-fixture-until (condition &optional seconds)
+  "Wait until CONDITION returns non-nil, SECONDS (5) at most; return that."
+  (let ((until (+ (float-time) (or seconds 5))) value)
     (while (not (setq value (funcall condition)))
-      (should (< (float-time) until))
+      (when (> (float-time) until)
+        (ert-fail (list 'never condition)))
       (accept-process-output nil 0.005))
     value))
 
+(defun pen-fixture-text ()
+  "Return the text of this buffer."
+  (buffer-substring-no-properties (point-min) (point-max)))
+
 (defun pen-fixture-press (keys)
-  "Do what KEYS do in this buffer, and what follows any command."
+  "Do what KEYS do in this buffer, in a window, and what follows any command."
+  (unless (eq (current-buffer) (window-buffer))
+    (set-window-buffer nil (current-buffer)))
   (let ((command (key-binding (kbd keys))))
     (should (commandp command))
     (let ((this-command command))

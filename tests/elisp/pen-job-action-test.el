@@ -24,32 +24,32 @@
 (ert-deftest pen-job-action-test-cancelling-asks-first ()
   (pen-job-scene pen-job-scene-detail nil
     (cl-letf (((symbol-function 'y-or-n-p) #'ignore))
-      (pen-job-scene-press "c"))
+      (pen-fixture-press "c"))
     (should (eq (pen-rpc-fake-last "jobs-cancel") 'none))
     (cl-letf (((symbol-function 'y-or-n-p) #'always))
-      (pen-job-scene-press "c"))
+      (pen-fixture-press "c"))
     (should (equal (pen-rpc-fake-last "jobs-cancel") '(:id "ftjob-1")))))
 
 (ert-deftest pen-job-action-test-p-pauses-what-runs-and-resumes-what-is-paused ()
   (pen-job-scene pen-job-scene-detail nil
     (push '("jobs-pause" hang) pen-rpc-fake--table)
-    (pen-job-scene-press "p")
+    (pen-fixture-press "p")
     (should (equal (pen-rpc-fake-last "jobs-pause") '(:id "ftjob-1")))
     (should (eq (pen-rpc-fake-last "jobs-resume") 'none)))
   (pen-job-scene (pen-job-scene-detail :status "paused") nil
     (push '("jobs-resume" hang) pen-rpc-fake--table)
-    (pen-job-scene-press "p")
+    (pen-fixture-press "p")
     (should (equal (pen-rpc-fake-last "jobs-resume") '(:id "ftjob-1")))))
 
 (ert-deftest pen-job-action-test-a-job-that-ended-cannot-be-paused ()
   (pen-job-scene (pen-job-scene-detail :status "succeeded") nil
-    (let ((err (should-error (pen-job-scene-press "p") :type 'user-error)))
+    (let ((err (should-error (pen-fixture-press "p") :type 'user-error)))
       (should (equal (cadr err) "This job has ended: it succeeded")))))
 
 (ert-deftest pen-job-action-test-no-model-yet-is-said ()
   (pen-job-scene pen-job-scene-detail nil
-    (should-error (pen-job-scene-press "m") :type 'user-error)
-    (should-error (pen-job-scene-press "x") :type 'user-error)))
+    (should-error (pen-fixture-press "m") :type 'user-error)
+    (should-error (pen-fixture-press "x") :type 'user-error)))
 
 (ert-deftest pen-job-action-test-what-was-done-is-told ()
   (let* ((touched nil)

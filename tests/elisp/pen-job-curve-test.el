@@ -33,38 +33,38 @@
 (ert-deftest pen-job-curve-test-l-draws-the-logarithm-and-back ()
   (pen-job-curve-test-with nil
     (pen-job-scene-has "steps 1 to 8\n")
-    (pen-job-scene-press "L")
+    (pen-fixture-press "L")
     (pen-job-scene-has "steps 1 to 8, loss logarithmic\n")
-    (pen-job-scene-press "L")
+    (pen-fixture-press "L")
     (pen-job-scene-has "steps 1 to 8\n")))
 
 (ert-deftest pen-job-curve-test-x-wants-tokens ()
   (pen-job-curve-test-with nil
-    (pen-job-scene-press "X")
+    (pen-fixture-press "X")
     (should (eq pen-job-curve-by :tokens))
-    (pen-job-scene-press "X")
+    (pen-fixture-press "X")
     (should (eq pen-job-curve-by :step)))
   (pen-job-scene (pen-job-scene-detail :curve '((:step 1 :train-loss 3.0))) nil
-    (should-error (pen-job-scene-press "X") :type 'user-error)
+    (should-error (pen-fixture-press "X") :type 'user-error)
     (should (eq pen-job-curve-by :step))))
 
 (ert-deftest pen-job-curve-test-ret-goes-to-the-nearest-checkpoint ()
   (pen-job-curve-test-with nil
     (goto-char (point-min))
     (search-forward "train   3.700 ")
-    (pen-job-scene-press "RET")
+    (pen-fixture-press "RET")
     (should (equal (get-text-property (point) 'pen-job-checkpoint) "ft:x:ckpt-step-4"))
     (goto-char (point-min))
     (search-forward "▁ 1.600")
     (goto-char (match-beginning 0))
-    (pen-job-scene-press "RET")
+    (pen-fixture-press "RET")
     (should (equal (get-text-property (point) 'pen-job-checkpoint) "ft:x"))))
 
 (ert-deftest pen-job-curve-test-ret-without-a-checkpoint-says-so ()
   (pen-job-scene (pen-job-scene-detail :curve pen-job-curve-test-curve) nil
     (goto-char (point-min))
     (search-forward "train   3.700 ")
-    (should-error (pen-job-scene-press "RET") :type 'user-error)))
+    (should-error (pen-fixture-press "RET") :type 'user-error)))
 
 (ert-deftest pen-job-curve-test-a-loss-that-diverged-is-a-cross ()
   (pen-job-curve-test-with '((progress :step 9 :steps 9 :loss 0.0e+NaN))

@@ -66,7 +66,7 @@
         (pen-job-scene-has "Status  succeeded")
         (pen-job-scene-has "pen-tiny → ft:pen-tiny::1")
         (pen-job-scene-has "5,000 tokens")
-        (should-not (string-match-p "^Left" (pen-job-scene-text)))
+        (should-not (string-match-p "^Left" (pen-fixture-text)))
         (should-not pen-job-activity)
         (should (equal said
                        "Job ftjob-1 is done; \"pun-complete\" now answers with ft:pen-tiny::1."))))))
@@ -76,7 +76,7 @@
     (pen-job-scene-has "The service ended. g follows it again.")
     (should-not pen-job-activity)
     (revert-buffer)
-    (should (pen-job-scene-wait-for
+    (should (pen-fixture-until
              (lambda () (= 2 (cl-count "jobs-watch" pen-rpc-fake-calls
                                        :key #'car :test #'equal)))))))
 

@@ -13,7 +13,7 @@
 
 (require 'ert)
 (require 'cl-lib)
-(require 'pen-rpc-fake)
+(require 'pen-fixture)
 (require 'pen-job)
 (require 'pen-jobs)
 
@@ -41,7 +41,7 @@
          (let ((buffer (pen-job "ftjob-1")))
            (unwind-protect
                (with-current-buffer buffer
-                 (pen-job-scene-wait-for
+                 (pen-fixture-until
                   (lambda () (and pen-job--fields (null pen-rpc--events)
                                   (null (pen-redraw-timer pen-redraw-here))
                                   (or (null (assoc "jobs-watch" pen-rpc-fake--table))
@@ -52,31 +52,13 @@
                (kill-buffer buffer))
              (pen-rpc-fake-settle 0.02))))))) ; what was asked last is answered here
 
-(defun pen-job-scene-text ()
-  "Return the text of this buffer."
-  (buffer-substring-no-properties (point-min) (point-max)))
-
-(defun pen-job-scene-wait-for (condition)
-  "Wait until CONDITION returns non-nil and return that; nil after 5 seconds."
-  (let ((until (+ (float-time) 5)) value)
-    (while (not (or (setq value (funcall condition)) (> (float-time) until)))
-      (accept-process-output nil 0.005))
-    value))
-
 (defun pen-job-scene-matches (regexp)
   "Check that this buffer comes to match REGEXP."
-  (unless (pen-job-scene-wait-for (lambda () (string-match-p regexp (pen-job-scene-text))))
-    (should (string-match-p regexp (pen-job-scene-text)))))
+  (pen-fixture-until (lambda () (string-match-p regexp (pen-fixture-text)))))
 
 (defun pen-job-scene-has (text)
   "Check that this buffer comes to have TEXT."
   (pen-job-scene-matches (regexp-quote text)))
-
-(defun pen-job-scene-press (key)
-  "Press KEY in this buffer, in a window."
-  (set-window-buffer nil (current-buffer))
-  (let ((command (key-binding (kbd key))))
-    (call-interactively command)))
 
 (provide 'pen-job-scene)
 ;;; pen-job-scene.el ends here

@@ -35,7 +35,7 @@
   (pen-job-scene (pen-job-scene-detail :checkpoints pen-job-test-checkpoints) nil
     (pen-job-scene-has "step-8")
     (should (string-match-p "\\`RET use checkpoint .* c cancel\nL logarithm .* q quit\n\nStatus"
-                            (pen-job-scene-text)))
+                            (pen-fixture-text)))
     (goto-char 5)                       ; point stays there, too
     (pen-job--draw)
     (should (= (point) 5))
@@ -73,7 +73,7 @@
     (let ((pen-default-model nil))
       (goto-char (point-min))
       (search-forward "train 2.500")
-      (pen-job-scene-press "RET")
+      (pen-fixture-press "RET")
       (should (equal pen-default-model "ft:x:ckpt-step-4")))))
 
 (ert-deftest pen-job-test-a-checkpoint-is-meant-at-the-end-of-its-line-too ()
@@ -83,19 +83,19 @@
         (goto-char (point-min))
         (search-forward "step-4")
         (should (eolp))
-        (pen-job-scene-press key)
+        (pen-fixture-press key)
         (should (equal pen-default-model "ft:x:ckpt-step-4"))))))
 
 (ert-deftest pen-job-test-ret-elsewhere-says-what-to-do ()
   (pen-job-scene pen-job-scene-detail nil
     (goto-char (point-min))
-    (should-error (pen-job-scene-press "RET") :type 'user-error)))
+    (should-error (pen-fixture-press "RET") :type 'user-error)))
 
 (ert-deftest pen-job-test-samples-now-from-the-newest-checkpoint ()
   (pen-job-scene (pen-job-scene-detail :checkpoints pen-job-test-checkpoints) nil
     (push '("jobs-sample" value ((:step 8 :prompt "Why?" :completion " Because.")))
           pen-rpc-fake--table)
-    (pen-job-scene-press "s")
+    (pen-fixture-press "s")
     (should (equal (pen-rpc-fake-last "jobs-sample") '(:id "ftjob-1" :n 1)))
     (pen-job-scene-has "     8  …Why?\n        Because.\n")
     (pen-job-follow "ftjob-1")          ; what was written is not lost
@@ -106,7 +106,7 @@
 
 (ert-deftest pen-job-test-sampling-without-a-checkpoint-says-so ()
   (pen-job-scene pen-job-scene-detail nil
-    (let ((err (should-error (pen-job-scene-press "s") :type 'user-error)))
+    (let ((err (should-error (pen-fixture-press "s") :type 'user-error)))
       (should (string-match-p "no checkpoint yet" (cadr err))))
     (should (eq (pen-rpc-fake-last "jobs-sample") 'none))))
 
@@ -146,7 +146,7 @@
       (with-current-buffer buffer
         (pen-rpc-fake-event "fake-1" 'progress :step 77 :steps 100 :loss 2.0)
         (pen-rpc-fake-settle 0.1)
-        (should-not (string-match-p "77/100" (pen-job-scene-text)))
+        (should-not (string-match-p "77/100" (pen-fixture-text)))
         (switch-to-buffer buffer)
         (run-hook-with-args 'window-buffer-change-functions (selected-window))
         (pen-job-scene-has "77/100")))))
@@ -170,7 +170,7 @@
     (goto-char (point-min))
     (let (titles)
       (dotimes (_ 6)
-        (pen-job-scene-press "n")
+        (pen-fixture-press "n")
         (push (buffer-substring-no-properties (point) (line-end-position)) titles))
       (should (equal (nreverse titles)
                      '("Curve" "Samples, newest first" "Checkpoints, newest first"

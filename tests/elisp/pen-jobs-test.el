@@ -30,7 +30,7 @@
          (with-current-buffer (pen-jobs)
            (unwind-protect
                (progn
-                 (pen-job-scene-wait-for
+                 (pen-fixture-until
                   (lambda () (and (null pen-rpc--events)
                                   (null (pen-redraw-timer pen-redraw-here))
                                   (or (null pen-jobs--stream)
@@ -81,7 +81,7 @@
   (pen-jobs-test-with '((error :kind connection-lost :message "The service ended."))
     (pen-job-scene-has "The service ended. g asks again.")
     (revert-buffer)
-    (should (pen-job-scene-wait-for
+    (should (pen-fixture-until
              (lambda () (= 2 (cl-count "jobs-watch-all" pen-rpc-fake-calls
                                        :key #'car :test #'equal)))))))
 
@@ -89,7 +89,7 @@
   (pen-jobs-test-with (list (list 'error :kind 'connection-lost
                                   :message (string-join (make-list 40 "words") " ")))
     (pen-job-scene-matches "words[ \n]g[ \n]asks[ \n]again")
-    (should-not (string-match-p "words.\\{80\\}" (pen-job-scene-text)))))
+    (should-not (string-match-p "words.\\{80\\}" (pen-fixture-text)))))
 
 (ert-deftest pen-jobs-test-point-stays-on-its-job-in-every-window ()
   (pen-jobs-test-with (mapcar (lambda (number) (pen-jobs-test-told (pen-jobs-test-job number)))
@@ -120,7 +120,7 @@
   (pen-jobs-test-with (mapcar (lambda (number) (pen-jobs-test-told (pen-jobs-test-job number)))
                               '(1 2 3))
     (pen-job-scene-has "ftjob-3")
-    (pen-job-scene-wait-for (lambda () (null (pen-redraw-timer pen-redraw-here))))
+    (pen-fixture-until (lambda () (null (pen-redraw-timer pen-redraw-here))))
     (let ((drawn 0))
       (cl-letf* ((draw (symbol-function 'tabulated-list-print-entry))
                  ((symbol-function 'tabulated-list-print-entry)
@@ -140,12 +140,12 @@
 (ert-deftest pen-jobs-test-is-drawn-only-where-somebody-can-see-it ()
   (pen-jobs-test-with (list (pen-jobs-test-told (pen-jobs-test-job 1 :status "running")))
     (pen-job-scene-has "ftjob-1")
-    (pen-job-scene-wait-for (lambda () (null (pen-redraw-timer pen-redraw-here))))
+    (pen-fixture-until (lambda () (null (pen-redraw-timer pen-redraw-here))))
     (switch-to-buffer "*scratch*")
     (with-current-buffer "*pen-jobs*"
       (apply #'pen-rpc-fake-event "fake-1" (pen-jobs-test-told (pen-jobs-test-job 2)))
       (pen-rpc-fake-settle 0.1)
-      (should-not (string-match-p "ftjob-2" (pen-job-scene-text)))
+      (should-not (string-match-p "ftjob-2" (pen-fixture-text)))
       (switch-to-buffer "*pen-jobs*")
       (run-hook-with-args 'window-buffer-change-functions (selected-window))
       (pen-job-scene-has "ftjob-2"))))
@@ -167,9 +167,9 @@
     (let ((pen-default-model nil))
       (goto-char (point-min))
       (search-forward "ftjob-1")
-      (pen-job-scene-press "m")
+      (pen-fixture-press "m")
       (should (equal pen-default-model "ft:x:1"))
-      (should-error (pen-job-scene-press "p") :type 'user-error))
+      (should-error (pen-fixture-press "p") :type 'user-error))
     (should (equal (mapcar (lambda (key) (key-binding (kbd key)))
                            '("RET" "c" "p" "x" "m" "d" "+" "g" "S"))
                    '(pen-job pen-job-cancel pen-job-pause-or-resume pen-job-compare

@@ -8,6 +8,7 @@
 ;;; Code:
 
 (require 'ert)
+(require 'pen-fixture)
 (require 'pen-redraw)
 
 (ert-deftest pen-redraw-test-first-change-is-drawn-at-once ()
@@ -22,10 +23,7 @@
     (dotimes (_ 1000)
       (pen-redraw-soon redraw))
     (should (= count 1))
-    (let ((until (+ (float-time) 2)))
-      (while (and (< count 2) (< (float-time) until))
-        (accept-process-output nil 0.01)))
-    (should (= count 2))))
+    (pen-fixture-until (lambda () (= count 2)))))
 
 (ert-deftest pen-redraw-test-nothing-is-drawn-after-a-stop-or-in-a-killed-buffer ()
   (let* ((count 0)

@@ -12,6 +12,7 @@
 
 (require 'ert)
 (require 'cl-lib)
+(require 'pen-fixture)
 (require 'pen-rpc)
 
 (defconst pen-rpc-test-peer
@@ -36,11 +37,7 @@
 (defmacro pen-rpc-test-until (condition &optional seconds)
   "Wait until CONDITION holds, SECONDS at most (10), or fail."
   (declare (debug t))
-  `(let ((until (+ (float-time) ,(or seconds 10))))
-     (while (not ,condition)
-       (when (> (float-time) until)
-         (ert-fail '(never ,condition)))
-       (accept-process-output nil 0.005))))
+  `(pen-fixture-until (lambda () ,condition) ,(or seconds 10)))
 
 (defun pen-rpc-test-kind (form)
   "Call FORM and return the kind and the message of its error."

@@ -13,6 +13,7 @@
 ;;; Code:
 
 (require 'ert)
+(require 'whole-fixture)
 (require 'cl-lib)
 (require 'org)
 (require 'pen-dataset)
@@ -20,8 +21,6 @@
 (require 'pen-dataset-inspect)
 
 (defconst whole-dataset-test-seconds 90 "How long anything here may take.")
-
-(setq pen-python-command (or (getenv "PEN_PYTHON") pen-python-command))
 
 (defun whole-dataset-test-text (count)
   "Return an org file with COUNT puns that are not alike, each below a heading."
@@ -33,10 +32,7 @@
 (defun whole-dataset-test-plan ()
   "Wait for the plan of *pen-dataset* and return it."
   (with-current-buffer "*pen-dataset*"
-    (let ((until (+ (float-time) whole-dataset-test-seconds)))
-      (while pen-dataset--stream
-        (should (< (float-time) until))
-        (accept-process-output nil 0.01)))
+    (pen-fixture-until (lambda () (null pen-dataset--stream)) whole-dataset-test-seconds)
     (or pen-dataset--plan (ert-fail (buffer-string)))))
 
 (defun whole-dataset-test-rows (plan)

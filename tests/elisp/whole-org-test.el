@@ -14,27 +14,19 @@
 ;;; Code:
 
 (require 'ert)
+(require 'whole-fixture)
 (require 'cl-lib)
 (require 'json)
 (require 'org)
 (require 'ob-pen)
 (require 'ob-shell)
 
-(defconst whole-org-test-root
-  (expand-file-name "../../" (file-name-directory (or load-file-name buffer-file-name)))
-  "The top of the checkout.")
-
 (defconst whole-org-test-seconds 150 "How long anything here may take.")
 
 (defconst whole-org-test-notes
   (expand-file-name "data/seeds/000-pun-readme.org"
-                    (or (getenv "PEN_SHARED") (expand-file-name "../shared" whole-org-test-root)))
+                    (or (getenv "PEN_SHARED") (expand-file-name "../shared" whole-fixture-root)))
   "The notes with the block that calls openai-ft.")
-
-(setq pen-python-command (or (getenv "PEN_PYTHON") pen-python-command))
-(setenv "PEN_ENGINE_IDLE_MINUTES" "1")
-(add-hook 'kill-emacs-hook
-          (lambda () (ignore-errors (pen-rpc-engine-stop :deadline 20))))
 
 (defmacro whole-org-test-in-directory (&rest body)
   "Run BODY in a directory of its own."
@@ -52,44 +44,11 @@
   (write-region (concat (string-join lines "\n") "\n") nil name nil 'silent)
   (expand-file-name name))
 
-(defun whole-org-test-read (file)
-  "Return the text of FILE."
-  (with-temp-buffer (insert-file-contents file) (buffer-string)))
-
-(defun whole-org-test-until (condition)
-  "Wait until CONDITION returns non-nil; return that."
-  (let ((until (+ (float-time) whole-org-test-seconds)) value)
-    (while (not (setq value (funcall condition)))
-      (should (< (float-time) until))
-      (accept-process-output nil 0.05))
-    value))
-
-(defun whole-org-test-command (program &rest arguments)
-  "Run PROGRAM with ARGUMENTS; return (CODE STDOUT STDERR)."
-  (let ((errors (make-temp-file "whole-org-")))
-    (unwind-protect
-        (with-temp-buffer
-          (let ((code (apply #'call-process program nil (list t errors) nil arguments)))
-            (list code (buffer-string) (whole-org-test-read errors))))
-      (delete-file errors))))
-
-(defun whole-org-test-arguments (entry &rest arguments)
-  "Return the arguments of an Emacs that runs the batch ENTRY with ARGUMENTS."
-  (append (list "-Q" "--batch" "-L" (expand-file-name "elisp" whole-org-test-root) "-l" "pen"
-                "--eval" (format "(setq pen-python-command %S)" pen-python-command)
-                "-f" entry "--")
-          arguments))
-
-(defun whole-org-test-batch (entry &rest arguments)
-  "Run the batch ENTRY with ARGUMENTS; return (CODE STDOUT STDERR)."
-  (apply #'whole-org-test-command (expand-file-name invocation-name invocation-directory)
-         (apply #'whole-org-test-arguments entry arguments)))
-
 (defun whole-org-test-puns (count)
   "Return COUNT lines of the shipped puns."
   (seq-take (seq-filter (lambda (line) (string-prefix-p "- " line))
-                        (split-string (whole-org-test-read
-                                       (expand-file-name "prompts/puns.org" whole-org-test-root))
+                        (split-string (whole-fixture-read
+                                       (expand-file-name "prompts/puns.org" whole-fixture-root))
                                       "\n"))
             count))
 
@@ -107,7 +66,7 @@
         (goto-char (point-min))
         (insert "typed meanwhile\n")
         (search-forward "#+begin_src")
-        (whole-org-test-until (lambda () (null pen-block--running)))
+        (pen-fixture-until (lambda () (null pen-block--running)) whole-org-test-seconds)
         (goto-char (point-max))
         (re-search-backward "^#\\+RESULTS:")
         (push (buffer-substring (point) (point-max)) results)
@@ -131,16 +90,16 @@
                          "#+end_src" ""
                          "#+begin_src pen :action compare :models \"pen-tiny base\" :prompt continue :max-tokens 3"
                          "Once" "#+end_src")))))
-     (pcase-let ((`(,code ,out ,_) (whole-org-test-batch "pen-batch-execute-org" file "--yes")))
+     (pcase-let ((`(,code ,out ,_) (whole-fixture-batch "pen-batch-execute-org" file "--yes")))
        (should (= code 1))
        (should (string-match-p (concat "\\`" (regexp-quote file) ":[0-9]+: There is no prompt 'no-such'.*\n\\'")
                                out)))
      (should (assq 'data (json-read-from-string
-                            (car (split-string (whole-org-test-read "puns_train.jsonl") "\n")))))
-     (should (string-prefix-p "<svg" (whole-org-test-read "loss.svg")))
-     (should (string-match-p "^\\[\\[file:loss\\.svg\\]\\]$" (whole-org-test-read file)))
-     (should (string-match-p "^| *seed *| pen-tiny *| pen-tiny *|$" (whole-org-test-read file)))
-     (should (string-match-p "^\\[\\[file:puns_train\\.jsonl\\]\\]$" (whole-org-test-read file))))))
+                            (car (split-string (whole-fixture-read "puns_train.jsonl") "\n")))))
+     (should (string-prefix-p "<svg" (whole-fixture-read "loss.svg")))
+     (should (string-match-p "^\\[\\[file:loss\\.svg\\]\\]$" (whole-fixture-read file)))
+     (should (string-match-p "^| *seed *| pen-tiny *| pen-tiny *|$" (whole-fixture-read file)))
+     (should (string-match-p "^\\[\\[file:puns_train\\.jsonl\\]\\]$" (whole-fixture-read file))))))
 
 (ert-deftest whole-org-test-3-the-notes-own-block-runs-as-it-stands ()
   (unless (file-readable-p whole-org-test-notes)
@@ -187,7 +146,7 @@
                       (1 "pen-batch-lint-prompts")
                       (2 "pen-batch-lint-prompts" ,bad)
                       (124 "pen-batch-complete" "continue" "x" "--deadline" "0.001")))
-       (pcase-let ((`(,got ,out ,said) (apply #'whole-org-test-batch entry arguments)))
+       (pcase-let ((`(,got ,out ,said) (apply #'whole-fixture-batch entry arguments)))
          (should (equal (list got entry arguments said) (list code entry arguments said)))
          (pcase entry
            ("pen-batch-lint-prompts"
@@ -202,7 +161,7 @@
 
 (ert-deftest whole-org-test-5-without-a-backend-the-exit-code-is-3 ()
   (let ((pen-python-command "/no/such/python"))
-    (pcase-let ((`(,code ,out ,said) (whole-org-test-batch "pen-batch-complete" "continue" "x")))
+    (pcase-let ((`(,code ,out ,said) (whole-fixture-batch "pen-batch-complete" "continue" "x")))
       (should (equal (list code out) '(3 "")))
       (should (string-match-p "/no/such/python" said)))))
 
@@ -210,17 +169,18 @@
   (whole-org-test-in-directory
    (let* ((puns (apply #'whole-org-test-write "puns.org" (whole-org-test-puns 60)))
           (emacs (apply #'start-process "whole-org" (generate-new-buffer "whole-org")
-                        (expand-file-name invocation-name invocation-directory)
-                        (whole-org-test-arguments "pen-batch-finetune" puns "--wait"
+                        whole-fixture-emacs
+                        (whole-fixture-arguments "pen-batch-finetune" puns "--wait"
                                                   "--n-epochs" "50" "--seed" "3"))))
      (unwind-protect
-         (let ((id (whole-org-test-until
+         (let ((id (pen-fixture-until
                     (lambda () (with-current-buffer (process-buffer emacs)
                                  (goto-char (point-min))
                                  (and (re-search-forward "job \\(ftjob-[[:alnum:]]+\\)$" nil t)
-                                      (match-string 1)))))))
+                                      (match-string 1))))
+                    whole-org-test-seconds)))
            (pen-rpc-jobs-cancel :id id :deadline 60)
-           (whole-org-test-until (lambda () (not (process-live-p emacs))))
+           (pen-fixture-until (lambda () (not (process-live-p emacs))) whole-org-test-seconds)
            (should (= 4 (process-exit-status emacs)))
            (should (string-match-p (concat "Job " id " was cancelled")
                                    (with-current-buffer (process-buffer emacs) (buffer-string)))))
@@ -229,11 +189,11 @@
 
 (ert-deftest whole-org-test-7-penf-works-through-a-link ()
   (whole-org-test-in-directory
-   (make-symbolic-link (expand-file-name "bin/penf" whole-org-test-root) "penf")
+   (make-symbolic-link (expand-file-name "bin/penf" whole-fixture-root) "penf")
    (let ((process-environment
-          (cons (concat "EMACS=" (expand-file-name invocation-name invocation-directory))
+          (cons (concat "EMACS=" whole-fixture-emacs)
                 process-environment)))
-     (pcase-let ((`(,code ,out ,_) (whole-org-test-command
+     (pcase-let ((`(,code ,out ,_) (whole-fixture-command
                                     (expand-file-name "penf") "continue" "Once upon"
                                     "--n=2" "--max-tokens" "4" "--seed=1" "--model" "pen-tiny" "--json")))
        (should (= code 0))

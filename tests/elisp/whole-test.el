@@ -13,6 +13,7 @@
 ;;; Code:
 
 (require 'ert)
+(require 'whole-fixture)
 (require 'pen)
 (require 'pen-batch)
 (require 'pen-command)
@@ -20,23 +21,14 @@
 
 (declare-function pf-pun-complete/1 "pen-command")
 
-(defconst whole-test-root
-  (expand-file-name "../../" (file-name-directory (or load-file-name buffer-file-name)))
-  "The top of the checkout.")
-
 (defconst whole-test-seconds 240 "How long anything here may take.")
 
 (defvar whole-test-job nil "The job that all tests look at, once it has ended.")
 
-(setq pen-python-command (or (getenv "PEN_PYTHON") pen-python-command))
-(setenv "PEN_ENGINE_IDLE_MINUTES" "1")
-(add-hook 'kill-emacs-hook
-          (lambda () (ignore-errors (pen-rpc-engine-stop :deadline 20))))
-
 (defmacro whole-test-with-puns (&rest body)
   "Run BODY in a buffer with twenty puns."
   `(with-temp-buffer
-     (insert-file-contents (expand-file-name "prompts/puns.org" whole-test-root))
+     (insert-file-contents (expand-file-name "prompts/puns.org" whole-fixture-root))
      (search-forward "\n- ")
      (delete-region (point-min) (match-beginning 0))
      (forward-line 20)
@@ -57,9 +49,9 @@
      (pen-finetune-region (point-min) (point-max) :n-epochs 1 :num-completions 1 :seed 1
                           :show 'preview)
      (with-current-buffer "*pen-dataset*"
-       (whole-test-until (lambda () pen-dataset--plan))
+       (pen-fixture-until (lambda () pen-dataset--plan) whole-test-seconds)
        (call-interactively (key-binding (kbd "C-c C-c"))))
-     (whole-test-until (lambda () (seq-find #'whole-test-job-of (buffer-list))))
+     (pen-fixture-until (lambda () (seq-find #'whole-test-job-of (buffer-list))) whole-test-seconds)
      (whole-test-job-of (seq-find #'whole-test-job-of (buffer-list))))))
 
 (defun whole-test-job-of (buffer)
@@ -67,32 +59,9 @@
   (and (string-match "\\`\\*pen-job \\(.+\\)\\*\\'" (buffer-name buffer))
        (match-string 1 (buffer-name buffer))))
 
-(defun whole-test-until (condition)
-  "Wait until CONDITION returns non-nil."
-  (let ((until (+ (float-time) whole-test-seconds)))
-    (while (not (funcall condition))
-      (should (< (float-time) until))
-      (accept-process-output nil 0.05))))
-
-(defun whole-test-batch (entry &rest arguments)
-  "Run the batch ENTRY with ARGUMENTS; return (CODE STDOUT STDERR)."
-  (let ((errors (make-temp-file "whole-test-")))
-    (unwind-protect
-        (with-temp-buffer
-          (let ((code (apply #'call-process
-                             (expand-file-name invocation-name invocation-directory)
-                             nil (list t errors) nil
-                             "-Q" "--batch" "-L" (expand-file-name "elisp" whole-test-root)
-                             "-l" "pen" "--eval"
-                             (format "(setq pen-python-command %S)" pen-python-command)
-                             "-f" entry "--" arguments)))
-            (list code (buffer-string)
-                  (with-temp-buffer (insert-file-contents errors) (buffer-string)))))
-      (delete-file errors))))
-
 (ert-deftest whole-test-1-a-region-becomes-a-model ()
   (let ((job (whole-test-job)))
-    (should (equal (format "%s" (plist-get job :status)) "succeeded"))
+    (should (equal (plist-get job :status) "succeeded"))
     (should (equal (plist-get job :prompt) "pun-complete"))
     (should (string-prefix-p "ft:" (plist-get job :fine-tuned-model)))))
 
@@ -112,10 +81,11 @@
    (set-buffer-modified-p nil)
    (let ((before (buffer-string)) (pen-candidates 1))
      (pen-pun-complete)
-     (whole-test-until (lambda () (and pen-preview-current
+     (pen-fixture-until (lambda () (and pen-preview-current
                                        (pen-preview-candidates pen-preview-current)
                                        (not (string-empty-p
-                                             (pen-preview-insertion pen-preview-current))))))
+                                             (pen-preview-insertion pen-preview-current)))))
+                        whole-test-seconds)
      (should-not (buffer-modified-p))
      (pen-preview-accept)
      (should (string-prefix-p (concat before "\n- ") (buffer-string)))
@@ -141,7 +111,7 @@
                                     (pen-prompt-definition "pun-complete")
                                     '(("jokes" "What do you call a test? A pass."))
                                     '(:n 1 :max-tokens 8 :seed 3))))
-     (whole-test-until (lambda () (pen-filter-done filter)))
+     (pen-fixture-until (lambda () (pen-filter-done filter)) whole-test-seconds)
      (should (equal (buffer-string) before))
      (unless (pen-filter-closed filter)  ; it may have written nothing
        (pen-filter-accept)
@@ -166,9 +136,10 @@
   (let* ((id (plist-get (whole-test-job) :id))
          (buffer (pen-job id)))
     (with-current-buffer buffer
-      (whole-test-until
+      (pen-fixture-until
        (lambda () (string-match-p (regexp-quote (plist-get (whole-test-job) :fine-tuned-model))
-                                  (buffer-string))))
+                                  (buffer-string)))
+       whole-test-seconds)
       (should (equal "succeeded" (format "%s" (plist-get pen-job--fields :status))))
       (kill-buffer))))
 
@@ -176,16 +147,16 @@
   (let ((id (plist-get (whole-test-job) :id))
         (pid (pen-rpc-pid)))
     (signal-process pid 'SIGKILL)
-    (whole-test-until (lambda () (not (eql pid (pen-rpc-pid)))))
+    (pen-fixture-until (lambda () (not (eql pid (pen-rpc-pid)))) whole-test-seconds)
     (with-current-buffer (pen-jobs)
-      (whole-test-until (lambda () (pen-jobs-job id)))
+      (pen-fixture-until (lambda () (pen-jobs-job id)) whole-test-seconds)
       (should-not (eql pid (pen-rpc-pid)))
       (let ((job (pen-jobs-job id)))
         (should (equal "succeeded" (format "%s" (plist-get job :status))))
         (should (plist-get job :losses)))
       (kill-buffer))
     (with-current-buffer (pen-job id)
-      (whole-test-until (lambda () pen-job--curve))
+      (pen-fixture-until (lambda () pen-job--curve) whole-test-seconds)
       (should pen-job--checkpoints)
       (should (equal (plist-get pen-job--fields :cost) 0.0))
       (kill-buffer))))
@@ -208,7 +179,7 @@
 
 (ert-deftest whole-test-7-batch-completes-to-stdout ()
   (whole-test-job)
-  (pcase-let ((`(,code ,out ,_) (whole-test-batch "pen-batch-complete" "pun-complete"
+  (pcase-let ((`(,code ,out ,_) (whole-fixture-batch "pen-batch-complete" "pun-complete"
                                                   "What do you call a test? A pass."
                                                   "--n=2" "--max-tokens" "4" "--json")))
     (should (equal code 0))
@@ -223,7 +194,7 @@
                    (1 "pen-batch-finetune" "/no/such/file")
                    (1 "pen-batch-finetune" "x" "--n-epochs" "many")
                    (2 "pen-batch-finetune" "/dev/null")))
-    (pcase-let ((`(,got ,_ ,said) (apply #'whole-test-batch entry arguments)))
+    (pcase-let ((`(,got ,_ ,said) (apply #'whole-fixture-batch entry arguments)))
       (should (equal (list got entry arguments) (list code entry arguments)))
       (unless (= code 0)
         (should (= 1 (length (split-string said "\n" t))))))))
@@ -236,7 +207,7 @@
           (whole-test-with-puns
            (write-region (point-min) (point-max) file nil 'silent))
           (pcase-let* ((`(,code ,out ,said)
-                        (whole-test-batch "pen-batch-finetune" file "--wait"
+                        (whole-fixture-batch "pen-batch-finetune" file "--wait"
                                           "--n-epochs" "1" "--batch-size" "4" "--seed=2"
                                           "--valid-share" "0.2" "--completions-every" "100"
                                           "--deadline" (number-to-string whole-test-seconds)))
