@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from pen_backend.errors import DataError
 from pen_backend.records import bad
+from pen_backend.words import count
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ def fields_of(names: Sequence[str], cells: Sequence[str], where: str) -> dict[st
     """Put a row's cells under their names, with the whole row as `text`; DataError if it is too short or too long."""
     if len(cells) != len(names):
         short = len(cells) < len(names)
-        counts = f"the row has {len(cells)} {'cell' if len(cells) == 1 else 'cells'} for {len(names)} columns"
+        counts = f"the row has {count(len(cells), 'cell')} for {count(len(names), 'column')}"
         raise bad("row-short" if short else "row-long", counts, where=where,
                   hint="add what is missing" if short else "put a cell that holds the separator into quotes")
     return {"text": " ".join(cell for cell in cells if cell), **dict(zip(names, cells, strict=True))}

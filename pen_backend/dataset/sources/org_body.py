@@ -13,13 +13,14 @@ _SKIPPED = re.compile(r"[ \t]*(#\+|#( |$)|-{5,}[ \t]*$|(SCHEDULED|DEADLINE|CLOSE
 _KEYWORD = re.compile(r"[ \t]*#\+\w")
 _BULLET = re.compile(r"([ \t]*)(?:[-+]|\d{1,9}[.)]|(?<=[ \t])\*)(?:[ \t]+(.*)|[ \t]*$)")
 _BOX = re.compile(r"(?:\[@\d+\][ \t]*)?(?:\[[ xX-]\][ \t]+)?")
+_PLAIN = re.compile(r"[ \t]*+(?![:#|+*\d-]|SCHEDULED:|DEADLINE:|CLOSED:|CLOCK:)\S")  # most lines: only text begins so
 _LINK = re.compile(r"\[\[[^\[\]\n]*\](?:\[([^\[\]\n]*)\])?\]")
 _UNKEPT = ("comment", "export")
 _VERBATIM = ("src", "example", "verse")  # blocks whose indentation means something
 _ALIGNMENT = re.compile(r"<[lcr]?\d*>")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: a file can have a hundred thousand
 class Block:
     """A paragraph, a list item, or a table with its rows and their lines.
 
@@ -54,6 +55,10 @@ def blocks(lines: Sequence[str], first: int) -> Iterator[Block]:
         if not line or line.isspace():
             apart = True
             at += 1
+        elif _PLAIN.match(line):
+            at = _paragraph_end(lines, at)
+            if text := _text([each.lstrip().removeprefix(": ") for each in lines[start:at]]):
+                block = Block("text", first + start, text, text, apart)
         elif _DRAWER.match(line) and (end := _closing(lines, at)):
             at = end
         elif begin := _BEGIN.match(line):
@@ -75,10 +80,8 @@ def blocks(lines: Sequence[str], first: int) -> Iterator[Block]:
             if text := _item(inner):
                 block = Block("item", first + start, text, _dedented(inner), apart)
         else:
-            while at < len(lines) and (at == start or not _ends_paragraph(lines[at])):
-                at += 1
-            if text := _text([each.lstrip()[2:] if each.lstrip().startswith(": ") else each
-                              for each in lines[start:at]]):
+            at = _paragraph_end(lines, at)
+            if text := _text([each.lstrip().removeprefix(": ") for each in lines[start:at]]):
                 block = Block("text", first + start, text, text, apart)
         if block is not None:
             yield block
@@ -87,10 +90,10 @@ def blocks(lines: Sequence[str], first: int) -> Iterator[Block]:
 
 def whole(body: Sequence[Block]) -> str:
     """Put blocks together as they stand, without drawers, keywords and links."""
-    text = ""
+    parts: list[str] = []
     for block in body:
-        text += (("\n\n" if block.apart else "\n") if text else "") + block.whole
-    return text
+        parts += ("\n\n" if block.apart else "\n", block.whole)
+    return "".join(parts[1:])
 
 
 def _closing(lines: Sequence[str], at: int) -> int | None:
@@ -141,6 +144,14 @@ def _item(lines: Sequence[str]) -> str:
     return _text(texts)
 
 
+def _paragraph_end(lines: Sequence[str], at: int) -> int:
+    """Find the line after a paragraph that begins here."""
+    at += 1
+    while at < len(lines) and (_PLAIN.match(lines[at]) or not _ends_paragraph(lines[at])):
+        at += 1
+    return at
+
+
 def _ends_paragraph(line: str) -> bool:
     return not line or line.isspace() or bool(
         line.lstrip().startswith("|") or _BULLET.match(line) or _SKIPPED.match(line) or _BEGIN.match(line)
@@ -170,13 +181,20 @@ def _cell(cell: str) -> str:
 
 
 def _text(lines: Sequence[str]) -> str:
+    if len(lines) == 1:
+        return unlinked(lines[0].strip())
     return unlinked("\n".join(line.strip() for line in lines)).strip()
 
 
 def _dedented(lines: Sequence[str]) -> str:
     """Take off the indentation that all lines share, and the white space at their ends."""
+    if len(lines) == 1:
+        return unlinked(lines[0].expandtabs(8).rstrip().lstrip(" "))
     return unlinked(textwrap.dedent("\n".join(line.expandtabs(8).rstrip() for line in lines))).strip("\n")
 
 
 def _indent(line: str) -> int:
-    return len(line.expandtabs(8)) - len(line.expandtabs(8).lstrip())
+    if not line[:1].isspace():
+        return 0
+    wide = line.expandtabs(8)
+    return len(wide) - len(wide.lstrip())

@@ -96,6 +96,7 @@ GARBAGE = [
     b"\x00", b"[", b"{", b'"', b"* ", b"*", b"::", b"#+begin_abcdefghijklmno\n", b":abcdefghijklmn:\n",
     b"- \n  some text\n\n\n\n", b"|", b"\n", b'[{"a":', b'["\\\\', b"[[a", b"* [[a][b : c]] : \t : x" * 40 + b"\n",
     b" ", b"#+todo: a | b\n", b'","', b"12/11/20, 1:55 - ", b"\xe2\x80\x8e[", b"00:00:01,000 --> ", b"<v ", b"\r",
+    b"a\n\n", b"* a\n:PROPERTIES:\n:a: b\n:END:\n", b"* a:b:c: x:\n", b"* [#A] :\n",
 ]
 
 

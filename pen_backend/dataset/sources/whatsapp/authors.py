@@ -14,6 +14,7 @@ from pen_backend.dataset.sources.whatsapp.headers import Style
 from pen_backend.dataset.sources.whatsapp.strings import Strings, unmarked
 
 _LONGEST = 120  # signs of a name
+_REMEMBERED = 4_096  # names that were judged
 _MOST = 100_000  # names that are counted: a file has at most a few thousand
 _COLON = re.compile(r"\s?:(?:\s|$)")
 _UNSAVED = re.compile("^~[ \u00a0\u202f]*(?=\\S)")
@@ -53,6 +54,7 @@ class Authors:
     _lines: int = 0
     _known: frozenset[str] = frozenset()
     _chats: frozenset[str] = frozenset()
+    _judged: dict[str, bool] = field(default_factory=dict)  # names, lately, and whether they are about the chat
 
     def add(self, rest: str) -> None:
         """Take a header's line into account; REST is what follows date and time."""
@@ -141,7 +143,13 @@ class Authors:
 
     def _about_chat(self, name: str) -> bool:
         """Say whether what looks like an author is the beginning of a line that has none."""
-        return _unclosed(name) or self.strings.mentions("system", name) or self._notice(name)
+        judged = self._judged.get(name)
+        if judged is None:
+            if len(self._judged) >= _REMEMBERED:
+                self._judged.clear()
+            judged = self._judged[name] = (
+                _unclosed(name) or self.strings.mentions("system", name) or self._notice(name))
+        return judged
 
     def _is_word(self, name: str) -> bool:
         """Say whether the second half of a name is a word that WhatsApp puts before texts, as in `location: …`."""

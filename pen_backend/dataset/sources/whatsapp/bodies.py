@@ -20,7 +20,7 @@ _LONGEST = 400  # signs of a line that may stand for something else
 _CALL_END = re.compile(r"[,.(،。]")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, which would double what one costs: every message has one
 class Body:
     """A message's text and what it is; MEDIA and FILE only where something was attached or left out."""
 
@@ -83,10 +83,10 @@ def _media(line: str, marked: bool, strings: Strings) -> Body | None:
         return Body("media", "", None if kind == "media" else kind)
     if len(line) > _LONGEST:
         return None
-    found = _ATTACHED.fullmatch(line)
+    found = _ATTACHED.fullmatch(line) if line.startswith("<") else None
     if found and (marked or "." in found["file"] or strings.has("attached", found["word"])):
         return Body("media", "", "attachment", found["file"])
-    found = _NAMED.fullmatch(line)
+    found = _NAMED.fullmatch(line) if line.endswith(")") else None
     if found and (strings.has("attached", found["words"]) or _OWN_NAME.match(found["file"])):
         return Body("media", "", "attachment", found["file"])
     if (marked or " • " in line) and strings.document(line):

@@ -19,7 +19,7 @@ _LONGEST = 1_000_000  # signs of one message
 _NUMBERS: Mapping[str, str] = {"d": "day", "m": "month", "y": "year"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, which would double what one costs
 class Message:
     """One message: where its first line stands, when it was written (ISO 8601, no zone), by whom, and what it is."""
 
@@ -121,17 +121,19 @@ def look(document: Document, strings: Strings, names: tuple[str, ...] = (), orde
     dates: dict[Form, Dates] = {}
     people: dict[Form, Authors] = {}
     asked = frozenset(map(plain_name, names))
-    number = 0
+    number, form = 0, None
     for line in lines(document):
         number = line.number
         header = headers.find(line.text)
         if header is None:
             continue
-        form = header.form
-        if form not in dates:
-            dates[form], people[form] = Dates(form), Authors(strings, form.style, asked)
-        dates[form].add(header)
-        people[form].add(line.text[header.rest:])
+        if header.form is not form:  # of most lines it is that of the line before
+            form = header.form
+            if form not in dates:
+                dates[form], people[form] = Dates(form), Authors(strings, form.style, asked)
+            days, authors = dates[form], people[form]
+        days.add(header)
+        authors.add(line.text[header.rest:])
     if not dates:
         raise _no_chat(document, number)
     form = max(dates, key=lambda form: dates[form].count)  # of equally frequent ones the first

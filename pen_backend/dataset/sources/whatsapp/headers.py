@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pen_backend.dataset.sources.whatsapp.strings import MARKS, Strings, alternatives, bare, has_marks, unmarked
 
@@ -18,6 +18,7 @@ Style = Literal["bracket", "dash", "colon", "plain"]
 YearPlace = Literal["first", "middle", "last", "short"]
 Order = Literal["dmy", "mdy", "ymd", "ydm", "dym", "myd"]
 
+_REMEMBERED = 4_096  # headers
 _LONGEST = 160  # signs of date and time with all that stands around them
 _ERAS = {"r": 2018, "令和": 2018, "h": 1988, "平成": 1988, "s": 1925, "昭和": 1925, "be": -543, "พศ": -543}
 _YEAR_DIGITS = 3
@@ -36,8 +37,7 @@ class Form:
     time_first: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(NamedTuple):  # no dataclass: a file can have a hundred thousand
     """A line's date as three numbers in the order written, its time, and the index of the text behind it."""
 
     form: Form
@@ -54,10 +54,15 @@ class Header:
 
     def timestamp(self, order: Order) -> str | None:
         """Write date and time as ISO 8601; None if there is no such moment."""
-        date = self.date(order)
-        if date is None or self.time is None:
-            return None
-        return "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}".format(*date, *self.time)
+        return _timestamp(self, order)
+
+
+@lru_cache(maxsize=1024)  # what is said within a minute has one header
+def _timestamp(header: Header, order: Order) -> str | None:
+    date = header.date(order)
+    if date is None or header.time is None:
+        return None
+    return "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}".format(*date, *header.time)
 
 
 _STARTS = frozenset(("[", *"RHSrhs令平昭", *MARKS, ""))
@@ -80,6 +85,7 @@ class Headers:
                 r"|(?:(?P<dash>\s?[-–—](?:\s|$))|(?P<colon>:\s)|\s(?=\S[^:\n]*:\s)))")
         self._patterns = [(re.compile(rf"(?P<open>\[\s?)?{one}{gap}{other}{tail}", re.IGNORECASE), one is time)
                           for one, other in ((date, time), (time, date))]
+        self._read: dict[str, Header] = {}  # lately
 
     def find(self, line: str) -> Header | None:
         """Return the header that a line begins with; None if it begins with none."""
@@ -89,10 +95,15 @@ class Headers:
         for pattern, time_first in self._patterns:
             found = pattern.match(clean)
             if found is not None:
-                return self._header(line, found, time_first)
+                header = self._read.get(found[0])
+                if header is None:
+                    if len(self._read) >= _REMEMBERED:
+                        self._read.clear()
+                    header = self._read[found[0]] = self._header(found, time_first)
+                return header if clean is line else header._replace(rest=_index(line, header.rest))
         return None
 
-    def _header(self, line: str, found: re.Match[str], time_first: bool) -> Header:
+    def _header(self, found: re.Match[str], time_first: bool) -> Header:
         separator, second, before, after, era, era2, era3 = found.group(
             "sep", "second", "before", "after", "era", "era2", "era3")
         place, numbers = _years((found["one"], found["two"], found["three"]), (era, None, era2 or era3))
@@ -100,7 +111,7 @@ class Headers:
         form = _form(_style(found), separator, second is not None, half is not None, place, time_first)
         time = _time(int(found["hour"]), int(found["minute"]), int(second or 0),
                      None if half is None else self._meridiem.get(bare(half), False))
-        return Header(form, numbers, time, _index(line, found.end()))
+        return Header(form, numbers, time, found.end())
 
 
 # One object a form: a file has few, and each of its headers is compared with them.

@@ -30,13 +30,14 @@ def test_capitals_spaces_brackets_and_the_full_stop_do_not_matter() -> None:
 
 def test_a_user_adds_a_language(tmp_path: Path) -> None:
     path = tmp_path / "whatsapp.yaml"
-    path.write_text("image: [bildo forlasita]\npm: [ptm.]\nbetween: [je]\n", encoding="utf-8")
+    path.write_text("image: [bildo forlasita]\npm: [ptm., .vesp, ' nok ']\nbetween: [je]\n", encoding="utf-8")
     strings = load(path)
     assert read("bildo forlasita", strings).media == "image"
     assert read("image omitted", strings).media == "image"
-    header = Headers(strings).find("13.06.18 je 9:25 ptm - a: m")
-    assert header is not None
-    assert header.timestamp("dmy") == "2018-06-13T21:25:00"
+    for half in ("ptm", ".vesp", "vesp", "nok", "pm"):
+        header = Headers(strings).find(f"13.06.18 je 9:25 {half} - a: m")
+        assert header is not None
+        assert header.timestamp("dmy") == "2018-06-13T21:25:00"
 
 
 def test_what_a_user_adds_decides_a_build(tmp_path: Path) -> None:
