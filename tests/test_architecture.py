@@ -12,9 +12,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "pen_backend"
 
-SHARED = ["errors", "files", "records", "secrets", "tokens"]
+SHARED = ["errors", "files", "records", "secrets", "tokens", "words"]
 CLIENT_FLOORS = [
-    ["errors"],
+    ["errors", "words"],
     ["files", "records", "secrets"],
     ["config", "prices", "tokens"],
     ["prompts", "client", "engine_process"],
@@ -27,10 +27,10 @@ CLIENT_FLOORS = [
 ENGINE_FLOORS = [
     ["nn", "wire", "store"],
     ["jobs", "models"],
-    ["scheduler", "runners", "worker", "export"],
+    ["scheduler", "runners", "worker", "export", "backup"],
     ["routes"],
     ["server"],
-    ["__main__", "train", "infer", "pretrain", "merge"],
+    ["__main__", "train", "infer", "pretrain", "merge", "restore"],
 ]
 FOREIGN = {
     "openai": {"client"},
