@@ -35,7 +35,7 @@ ENGINE_FLOORS = [
 FOREIGN = {
     "openai": {"client"},
     "epc": {"transports.epc_server", "transports.epc_tcp"},
-    "orgparse": {"dataset.sources.org"},
+    "orgparse": {"dataset.sources.org_headings"},
     "python_calamine": {"dataset.sources.workbook"},
     "torch": {"engine.nn"},
     "transformers": {"engine.nn"},
