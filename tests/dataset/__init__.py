@@ -1,6 +1,7 @@
 """Helpers of the data set tests: a vocabulary of bytes, definitions from text, builds in a temporary directory."""
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pen_backend.dataset.build import Build, build
@@ -32,6 +33,15 @@ completion: <answer>
 vars: [question: {type: text, example: Why}, answer: {type: text, example: So}]
 format: {prompt-end: "\\nA:", completion-start: " ", completion-end: "\\n"}
 """
+REPLY = """\
+pen: 1
+title: Reply
+messages:
+- {role: system, content: Be short.}
+- {role: user, content: "<question>"}
+- {role: assistant, content: "<answer>"}
+vars: [question: {type: text}, answer: {type: text}]
+"""
 
 
 class Bytes:
@@ -60,6 +70,16 @@ def definition(directory: Path, text: str = CONTINUATION, training: str = "") ->
 def puns(count: int, kind: str = "What do you call") -> list[str]:
     """Invent texts that are neither equal nor near."""
     return [f"{kind} number {index * 7919} over {index ** 3}? Answer {index * 104729} it is." for index in range(count)]
+
+
+def questions(count: int) -> list[dict[str, str]]:
+    """Invent questions, each with its answer."""
+    return [{"question": text, "answer": f"answer {number}"} for number, text in enumerate(puns(count))]
+
+
+def jsonl(given: Iterable[object]) -> str:
+    """Write rows as JSONL."""
+    return "\n".join(json.dumps(row) for row in given)
 
 
 def run(where: Path, text: str | bytes, *, prompt: str = CONTINUATION, training: str = "", source: str = "region",

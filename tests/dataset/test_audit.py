@@ -8,7 +8,7 @@ import pytest
 
 from pen_backend.dataset.build import Build
 from pen_backend.errors import DataError, RefusedError
-from tests.dataset import CONTINUATION, ROWS, definition, puns, run
+from tests.dataset import CONTINUATION, ROWS, definition, jsonl, puns, questions, run
 
 # A preprocessor that makes texts alike after the split: what a split by the records cannot see.
 CUT = ROWS.replace("question: {type: text,", "question: {type: text, preprocessor: [{first: 1}],")
@@ -70,8 +70,7 @@ def test_tests_of_the_prompt_that_are_in_the_training_set_are_named(prompt: str,
     unknown = ["Quite another.", "And one more."] if listed else "Quite another one"
     tests = [{"vars": {variable: unknown}}, {"vars": {variable: value}}]
     text = f"{prompt}tests: {json.dumps(tests)}\n"
-    content = "\n".join(puns(40)) if listed else "\n".join(
-        json.dumps({"question": one, "answer": f"answer {number}"}) for number, one in enumerate(puns(40)))
+    content = "\n".join(puns(40)) if listed else jsonl(questions(40))
     build = ", example: {build: continuation}" if listed else ""
     done = run(tmp_path / "a", content, prompt=text, training=f"{{split: {{valid: 0}}{build}}}")
     (finding,) = [one for one in done.report.findings if one.code == "contamination"]
@@ -87,7 +86,7 @@ def test_tests_of_the_prompt_that_are_in_the_training_set_are_named(prompt: str,
 
 
 def test_evaluation_rows_that_are_in_the_training_set_are_counted(tmp_path: Path) -> None:
-    rows = [{"question": text, "answer": f"answer {number}"} for number, text in enumerate(puns(40))]
+    rows = questions(40)
     (tmp_path / "definition").mkdir()
     rendered = {"prompt": f"Q: {rows[9]['question']}\nA:", "completion": " answer 9\n"}
     held = [rows[3], {**rows[5], "answer": "answer  5!"}, {"question": "Quite another one", "answer": "no"}, rendered]

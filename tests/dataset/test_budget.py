@@ -17,11 +17,10 @@ from pen_backend.dataset.build import Build, build
 from pen_backend.errors import DataError, PromptError
 from pen_backend.prices import load
 from pen_backend.prompts.sources import Source
-from tests.dataset import CONTINUATION, ROWS, Bytes, accounted, definition, files, puns
+from tests.dataset import CONTINUATION, ROWS, Bytes, accounted, definition, files, jsonl, puns, questions
 
 TOKENS = 4_818_101
-QUESTIONS = "\n".join(json.dumps({"question": text, "answer": f"answer {number}"})
-                      for number, text in enumerate(puns(60)))
+QUESTIONS = jsonl(questions(60))
 CHAT = "\n".join(json.dumps({"messages": [{"role": "user", "content": text}, {"role": "assistant", "content": "So."}]})
                  for text in puns(40))
 

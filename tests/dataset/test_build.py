@@ -12,12 +12,11 @@ from pen_backend.dataset.near import Shingles, pairs
 from pen_backend.errors import DataError, PenError, PromptError, RefusedError
 from pen_backend.prompts import library, loader
 from pen_backend.prompts.sources import Source
-from tests.dataset import CONTINUATION, ROWS, Bytes, accounted, definition, puns, rows, run
+from tests.dataset import CONTINUATION, ROWS, Bytes, accounted, definition, jsonl, puns, questions, rows, run
 from tests.shared import shared
 
 PUNS = "\n".join(puns(40))
-QUESTIONS = "\n".join(json.dumps({"question": text, "answer": f"answer {number}"})
-                      for number, text in enumerate(puns(40)))
+QUESTIONS = jsonl(questions(40))
 FOLD = "steps: [{normalise: {newlines: space}}, {dedupe: {exact: casefold, near: 0.7}}]"
 
 

@@ -9,9 +9,9 @@ from pen_backend.dataset.build import Build, build
 from pen_backend.errors import DataError
 from pen_backend.prompts.sources import Source
 from pen_backend.tokens import encoding
-from tests.dataset import ROWS, accounted, definition, puns, rows, run
+from tests.dataset import ROWS, accounted, definition, puns, questions, rows, run
 
-GOOD = [{"question": text, "answer": f"answer {number}"} for number, text in enumerate(puns(20))]
+GOOD = questions(20)
 SEGMENTS = """\
 pen: 1
 title: Two answers

@@ -7,18 +7,9 @@ import pytest
 
 from pen_backend.dataset.build import Build
 from pen_backend.errors import DataError
-from tests.dataset import CONTINUATION, ROWS, accounted, puns, run
+from tests.dataset import CONTINUATION, REPLY, ROWS, accounted, puns, questions, run
 
-CHAT = """\
-pen: 1
-title: Reply
-messages:
-- {role: system, content: Be short.}
-- {role: user, content: "<question>"}
-- {role: assistant, content: "<answer>"}
-vars: [question: {type: text}, answer: {type: text}]
-"""
-RECORDS = [{"question": text, "answer": f"answer {number}"} for number, text in enumerate(puns(20))]
+RECORDS = questions(20)
 MESSAGES = [{"messages": [{"role": "user", "content": text}, {"role": "assistant", "content": "so", "weight": 0.5}]}
             for text in puns(20)]
 PAIRS = [{"prompt": text, "chosen": f"good {number}", "rejected": "bad"} for number, text in enumerate(puns(20))]
@@ -42,8 +33,8 @@ def first(done: Build) -> dict[str, object]:
 @pytest.mark.parametrize(("entries", "prompt", "output", "keys"), [
     (RECORDS, ROWS, "format: text-list", ["data"]),
     (RECORDS, ROWS, "format: prompt-completion", ["prompt", "completion"]),
-    (RECORDS, ROWS, "format: chat, lossy: zero-one", ["messages"]), (RECORDS, CHAT, "format: chat", ["messages"]),
-    (RECORDS, CHAT, "shard-mb: 1", ["messages"]), (MESSAGES, ROWS, "shard-mb: 1", ["messages"]),
+    (RECORDS, ROWS, "format: chat, lossy: zero-one", ["messages"]), (RECORDS, REPLY, "format: chat", ["messages"]),
+    (RECORDS, REPLY, "shard-mb: 1", ["messages"]), (MESSAGES, ROWS, "shard-mb: 1", ["messages"]),
     (PAIRS, ROWS, "format: preference", ["prompt", "chosen", "rejected"]),
     (PAIRS, ROWS, "shard-mb: 1", ["prompt", "chosen", "rejected"])])
 def test_what_loses_nothing_is_written(entries: object, prompt: str, output: str, keys: list[str],
@@ -54,7 +45,7 @@ def test_what_loses_nothing_is_written(entries: object, prompt: str, output: str
 @pytest.mark.parametrize(("entries", "prompt", "output", "example"), [
     (RECORDS, ROWS, "format: chat", "boundary: keep"), (RECORDS, ROWS, "format: preference", "boundary: keep"),
     (RECORDS, ROWS, "format: prompt-completion", "loss-weights: [0.1, 0.9]"),
-    (RECORDS, CHAT, "format: text-list", "boundary: keep"), (PAIRS, ROWS, "format: text-list", "boundary: keep"),
+    (RECORDS, REPLY, "format: text-list", "boundary: keep"), (PAIRS, ROWS, "format: text-list", "boundary: keep"),
     (PAIRS, ROWS, "format: prompt-completion, lossy: zero-one", "boundary: keep"),
     (MESSAGES, ROWS, "format: prompt-completion, lossy: zero-one", "boundary: keep")])
 def test_what_would_lose_something_is_refused_with_its_first_example(entries: object, prompt: str, output: str,

@@ -17,11 +17,10 @@ from pen_backend.errors import BusyError, CancelledError, DataError
 from pen_backend.files import Disk
 from pen_backend.prompts import library
 from pen_backend.prompts.sources import Source
-from tests.dataset import CONTINUATION, ROWS, Bytes, definition, files, puns, rows, run
+from tests.dataset import CONTINUATION, ROWS, Bytes, definition, files, jsonl, puns, questions, rows, run
 
 PUNS = "\n".join(puns(40))
-QUESTIONS = "\n".join(json.dumps({"question": text, "answer": f"answer {number}"})
-                      for number, text in enumerate(puns(40)))
+QUESTIONS = jsonl(questions(40))
 
 
 def test_the_same_build_is_up_to_date(tmp_path: Path) -> None:

@@ -168,6 +168,16 @@ def engine(state: Path, bases: Path, **settings: Any) -> Iterator[EngineProcess]
     contract.check_answers(state / "answers.jsonl")
 
 
+@contextlib.contextmanager
+def real_engine(directory: Path, **settings: Any) -> Iterator[EngineProcess]:
+    """Run an engine with the real programs on a two-layer random model, on one thread."""
+    from tests.engine.nn.tiny import make_model  # imports torch
+
+    make_model(directory / "bases" / "tiny")
+    with engine(directory / "state", directory / "bases", threads=1, **settings) as running:
+        yield running
+
+
 def processes_in(state: Path) -> list[int]:
     """List the processes whose arguments name a directory below STATE: this test's own trainers."""
     found = []

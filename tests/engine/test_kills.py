@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from pen_backend.files import process_start_time
-from tests.engine.harness import EngineProcess, engine
-from tests.engine.nn.tiny import LINES, make_model
+from tests.engine.harness import EngineProcess, real_engine
+from tests.engine.nn.tiny import LINES
 
 pytestmark = [pytest.mark.slow, pytest.mark.reliability, pytest.mark.timeout(400)]
 
@@ -30,9 +30,7 @@ KINDS = {"metrics", "sample", "checkpoint"}
 
 @pytest.fixture(scope="module")
 def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineProcess]:
-    directory = tmp_path_factory.mktemp("kills")
-    make_model(directory / "bases" / "tiny")
-    with engine(directory / "state", directory / "bases", threads=1) as running:
+    with real_engine(tmp_path_factory.mktemp("kills")) as running:
         yield running
 
 

@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from tests.engine.harness import EngineProcess, engine
-from tests.engine.nn.tiny import LINES, LORA, make_model
+from tests.engine.harness import EngineProcess, real_engine
+from tests.engine.nn.tiny import LINES, LORA
 
 pytestmark = [pytest.mark.slow, pytest.mark.reliability, pytest.mark.timeout(600)]
 
@@ -34,9 +34,7 @@ DEATHS = 3  # of a trainer, that a job outlives
 
 @pytest.fixture(scope="module")
 def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineProcess]:
-    directory = tmp_path_factory.mktemp("random-kills")
-    make_model(directory / "bases" / "tiny")
-    with engine(directory / "state", directory / "bases", threads=1, grace=60.0) as running:
+    with real_engine(tmp_path_factory.mktemp("random-kills"), grace=60.0) as running:
         yield running
 
 

@@ -14,17 +14,15 @@ from openai.types.chat import ChatCompletionMessageParam
 from openai.types.fine_tuning import FineTuningJob
 
 from tests.engine import contract
-from tests.engine.harness import EngineProcess, engine
-from tests.engine.nn.tiny import LINES, make_model
+from tests.engine.harness import EngineProcess, real_engine
+from tests.engine.nn.tiny import LINES
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]  # a trainer loads torch first, on a busy machine for long
 
 
 @pytest.fixture(scope="module")
 def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineProcess]:
-    directory = tmp_path_factory.mktemp("real")
-    make_model(directory / "bases" / "tiny")
-    with engine(directory / "state", directory / "bases", threads=1) as running:
+    with real_engine(tmp_path_factory.mktemp("real")) as running:
         yield running
 
 
