@@ -6,14 +6,11 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import IO, TYPE_CHECKING, BinaryIO
+from typing import IO, BinaryIO
 
 from pen_backend.dataset.sources.document import Document
-from pen_backend.dataset.sources.streams import bomb, fault, most_unpacked
+from pen_backend.dataset.sources.streams import Raw, bomb, fault, most_unpacked
 from pen_backend.errors import DataError
-
-if TYPE_CHECKING:
-    from typing_extensions import Buffer
 
 LIMIT = 200_000_000  # unpacked bytes of a member: 190 KB of zip can be as much
 _DIRECTORY_LIMIT = 16_000_000  # bytes of a zip's own list of members: 160,000 of them and more
@@ -116,7 +113,7 @@ def _directory_size(tail: bytes) -> int:
     return size
 
 
-class _Unpacked(io.RawIOBase):
+class _Unpacked(Raw):
     """A member's bytes; faults of the archive are DataErrors."""
 
     def __init__(self, member: IO[bytes], archive: BinaryIO, document: Document) -> None:
@@ -124,17 +121,11 @@ class _Unpacked(io.RawIOBase):
         self._archive = archive
         self._document = document
 
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: "Buffer") -> int:
-        view = memoryview(buffer).cast("B")
+    def take(self, most: int) -> bytes:
         try:
-            data = self._member.read(len(view))
+            return self._member.read(most)
         except _BROKEN as error:
             raise _unusable(self._document, f"{self._document.name} cannot be unpacked: {_reason(error)}") from error
-        view[:len(data)] = data
-        return len(data)
 
     def close(self) -> None:
         super().close()

@@ -4,6 +4,7 @@ import codecs
 import gzip
 import io
 import zlib
+from abc import abstractmethod
 from typing import TYPE_CHECKING, BinaryIO
 
 from pen_backend.errors import DataError, Finding
@@ -19,7 +20,26 @@ _NO_TEXT = {b"\x1f\x8b": "It is gzipped: let its name end in .gz.", b"PK": "It i
             b"%P": "It may be a PDF: export its text."}
 
 
-class Unpacked(io.RawIOBase):
+class Raw(io.RawIOBase):
+    """A stream of whatever `take` has next."""
+
+    @abstractmethod
+    def take(self, most: int) -> bytes:
+        """Return the next bytes, MOST at most, none at the end; DataError if they are not what they should be."""
+
+    def readable(self) -> bool:
+        """Say that it can be read."""
+        return True
+
+    def readinto(self, buffer: "Buffer") -> int:
+        """Fill BUFFER with what is next."""
+        view = memoryview(buffer).cast("B")
+        data = self.take(len(view))
+        view[:len(data)] = data
+        return len(data)
+
+
+class Unpacked(Raw):
     """A gzipped file's content, as long as it does not unpack to an unreasonable size."""
 
     def __init__(self, file: BinaryIO, name: str, size: int) -> None:
@@ -29,23 +49,17 @@ class Unpacked(io.RawIOBase):
         self._most = most_unpacked(size)
         self._read = 0
 
-    def readable(self) -> bool:
-        """Say that it can be read."""
-        return True
-
-    def readinto(self, buffer: "Buffer") -> int:
-        """Fill BUFFER; DataError if the bytes are not what they should be."""
-        view = memoryview(buffer).cast("B")
+    def take(self, most: int) -> bytes:
+        """Unpack the next bytes."""
         try:
-            data = self._gzip.read(len(view))
+            data = self._gzip.read(most)
         except (OSError, EOFError, zlib.error) as error:
             raise fault("unknown-format", f"{self._name} is not a whole gzip file: {error}", self._name,
                         "Fetch it again.") from error
         self._read += len(data)
         if self._read > self._most:
             raise bomb(self._name)
-        view[:len(data)] = data
-        return len(data)
+        return data
 
     def close(self) -> None:
         """Close it, and the file below it."""
@@ -63,7 +77,7 @@ def bomb(name: str, hint: str = "Unpack it yourself if you know what it holds.")
     return fault("bomb", f"{name} unpacks to more than {_BOMB_RATIO} times its size", name, hint)
 
 
-class Recoded(io.RawIOBase):
+class Recoded(Raw):
     """A stream of another encoding as UTF-8; strict, and the first byte that does not fit is named."""
 
     def __init__(self, stream: BinaryIO, name: str, encoding: str) -> None:
@@ -76,13 +90,8 @@ class Recoded(io.RawIOBase):
         self._line = 1
         self._ended = False
 
-    def readable(self) -> bool:
-        """Say that it can be read."""
-        return True
-
-    def readinto(self, buffer: "Buffer") -> int:
-        """Fill BUFFER; DataError if the bytes are not what they should be."""
-        view = memoryview(buffer).cast("B")
+    def take(self, most: int) -> bytes:
+        """Recode the next bytes."""
         while not self._ready and not self._ended:
             chunk = self._stream.read(CHUNK)
             self._ended = not chunk
@@ -95,9 +104,8 @@ class Recoded(io.RawIOBase):
                 line = self._line - text.count("\n", error.start)
                 raise fault("surrogate", f"line {line} holds half of a surrogate pair, which no text can hold",
                             f"{self._name}:{line}", "Write the whole character, or remove it.") from None
-        data, self._ready = self._ready[:len(view)], self._ready[len(view):]
-        view[:len(data)] = data
-        return len(data)
+        data, self._ready = self._ready[:most], self._ready[most:]
+        return data
 
     def _decoded(self, chunk: bytes) -> str:
         before = self._decoder.getstate()

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Any
 
 from starlette.requests import Request
@@ -10,6 +11,7 @@ from starlette.responses import Response
 from pen_backend.engine.jobs import events, state
 from pen_backend.engine.jobs.state import Job, no_such_page
 from pen_backend.engine.routes.http import Engine, answer, engine_of, in_thread, limit_of, no_body, query
+from pen_backend.engine.store.store import Store
 from pen_backend.engine.wire.errors import ApiError
 
 PAUSE_SECONDS, PAUSE_LOOK_SECONDS = 2.0, 0.05
@@ -48,21 +50,13 @@ async def retrieve(request: Request) -> Response:
 
 async def cancel(request: Request) -> Response:
     """Cancel a job at once."""
-    query(request)
-    await no_body(request)
-    engine = engine_of(request)
-    job = await in_thread(state.cancel, engine.store, request.path_params["job"])
-    engine.scheduler.wake()
+    engine, job = await _turn(request, state.cancel)
     return answer(await in_thread(_object, engine, job))
 
 
 async def pause(request: Request) -> Response:
     """Pause a job; wait a little for its checkpoint, else say with `want` what is under way."""
-    query(request)
-    await no_body(request)
-    engine = engine_of(request)
-    job = await in_thread(state.pause, engine.store, request.path_params["job"])
-    engine.scheduler.wake()
+    engine, job = await _turn(request, state.pause)
     deadline = time.monotonic() + PAUSE_SECONDS
     while job.state == "running" and job.want == "pause" and time.monotonic() < deadline:
         await asyncio.sleep(PAUSE_LOOK_SECONDS)
@@ -72,12 +66,18 @@ async def pause(request: Request) -> Response:
 
 async def resume(request: Request) -> Response:
     """Let a paused job go on."""
+    engine, job = await _turn(request, state.resume)
+    return answer(await in_thread(_object, engine, job))
+
+
+async def _turn(request: Request, ask: Callable[[Store, str], Job]) -> tuple[Engine, Job]:
+    """Ask something of the job that a request names, and let the scheduler know."""
     query(request)
     await no_body(request)
     engine = engine_of(request)
-    job = await in_thread(state.resume, engine.store, request.path_params["job"])
+    job = await in_thread(ask, engine.store, request.path_params["job"])
     engine.scheduler.wake()
-    return answer(await in_thread(_object, engine, job))
+    return engine, job
 
 
 async def list_events(request: Request) -> Response:
