@@ -31,7 +31,7 @@ def test_every_file_is_without_findings_and_found_by_its_name(stem: str) -> None
 def test_a_definition_shows_each_variable_and_what_its_answers_are_tested_for(definition: Definition) -> None:
     assert all(one.example is not None and one.description for one in definition.vars)
     assert any(test.expect for test in definition.tests)
-    assert definition.format.completion_end
+    assert definition.format.completion_end or definition.messages  # a chat's template ends its turns
     assert "source" in definition.meta, "say where its texts come from"
 
 
@@ -47,6 +47,11 @@ def test_every_definition_has_sources_that_lie_beside_it(name: str) -> None:
     assert TRAINED[name].sources
     for source in TRAINED[name].sources:
         assert list(PROMPTS.glob(source.path or "")), source.path
+
+
+def test_every_form_of_a_prompt_has_a_worked_example() -> None:
+    forms = {form for one in ONES for form in ("prompt", "segments", "messages") if getattr(one, form) is not None}
+    assert forms == {"prompt", "segments", "messages"}
 
 
 def test_a_text_is_continued_as_it_stands() -> None:
@@ -65,7 +70,7 @@ def test_the_cases_that_pen_was_made_for_are_all_there() -> None:
     assert set(FILES) >= {
         "pun-complete", "pun-speak", "joke-token", "puns-from-everywhere", "jokes-by-hand", "fable", "question-answer",
         "answer-question", "question-answer-flipped", "pun-explained", "tag-ticket", "entities", "reply",
-        "podcast-host"}
+        "podcast-host", "kindly"}
 
 
 def test_flipping_the_weights_changes_nothing_else() -> None:

@@ -1,5 +1,6 @@
 """The definitions that come with pen, at work: each builds its training set and passes its own tests on the engine."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from pen_backend.prompts.variables import text_of
 from pen_backend.service.completions import Completions
 from pen_backend.service.context import Context
 from pen_backend.service.datasets import Datasets
+from pen_backend.service.jobs import Jobs
 from tests.conftest import LiveEngine
 from tests.service.context import Kept
 
@@ -42,3 +44,16 @@ def test_its_own_tests_pass_with_the_base_in_the_package(definition: Definition,
         done = completions.start(definition.name, values, model="pen-tiny", n=1, seed=1, events=Kept())
         answer, = done.candidates
         assert list(unmet(test.expect, answer.text, stopped=answer.finish_reason == "stop")) == []
+
+
+@pytest.mark.slow
+def test_the_chat_is_trained_on_by_its_messages_and_answers(engine: LiveEngine) -> None:
+    context = engine.context()
+    plan = Datasets(context).plan("kindly", model="two-layer", events=Kept())
+    assert "messages" in json.loads(plan.train_path.read_bytes().splitlines()[0])
+    launched = Jobs(context).launch(plan.id, model="two-layer", n_epochs=1, batch_size=16, seed=1, tune="full")
+    ended = Jobs(context).watch(launched.id, events=Kept())
+    assert (ended.status, ended.error) == ("succeeded", None)
+    done = Completions(context).start("kindly", {"note": "No."}, n=1, max_tokens=4, events=Kept())
+    assert done.model == ended.fine_tuned_model
+    assert len(done.candidates) == 1
