@@ -20,6 +20,7 @@ from pen_backend.errors import (
     UpstreamError,
 )
 from pen_backend.secrets import redact
+from pen_backend.words import count
 
 LONGEST_WAIT = 300.0  # seconds a provider may ask us to wait
 
@@ -88,7 +89,9 @@ def _from_status(error: Any, host: str, local: bool) -> PenError:
         return TooLargeError(message)
     if status == 429 and error.code != "insufficient_quota":
         wait = error.response.headers.get("retry-after")
-        return BusyError(message, hint=f"Try again in {wait} seconds." if wait else "Try again later.")
+        # It may be a date, too.
+        soon = f"Try again in {count(int(wait), 'second')}." if wait and wait.isdecimal() else "Try again later."
+        return BusyError(message, hint=soon)
     return UpstreamError(message, hint="Look at the account's quota." if status == 429 else None)
 
 

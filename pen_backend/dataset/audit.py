@@ -9,12 +9,12 @@ from pen_backend.dataset.checks import Checks
 from pen_backend.dataset.items import plain_text
 from pen_backend.dataset.overlap import Collection
 from pen_backend.dataset.record import SYSTEM, Item, Pulse, Side
-from pen_backend.dataset.report import count
 from pen_backend.dataset.written import Values
 from pen_backend.errors import Finding
 from pen_backend.prompts.definition import Definition
 from pen_backend.prompts.training import TrainingSpec
 from pen_backend.tokens import Encoder
+from pen_backend.words import count
 
 Pairs = Iterator[tuple[str, str]]
 

@@ -12,6 +12,7 @@ from pen_backend.errors import Finding, PromptError
 from pen_backend.prices import Price, Prices, load
 from pen_backend.prompts.training import Budget
 from pen_backend.tokens import Encoder, fingerprint
+from pen_backend.words import count
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +77,9 @@ class Chosen:
         """Say what the budget pays for."""
         budget, price = self.purse.budget, self.purse.price
         spent = cents(amount(self.used * budget.epochs, self.purse.train) or Decimal(0))
-        return Finding("budget", f"{budget.amount:.2f} {price.currency} for {budget.epochs} epochs of {budget.model} "
-                       f"keep {self.examples_kept} of {self.examples} examples, {self.used} of {self.tokens} tokens, "
+        return Finding("budget", f"{budget.amount:.2f} {price.currency} for {count(budget.epochs, 'epoch')} of "
+                       f"{budget.model} keep {self.examples_kept} of {count(self.examples, 'example')}, {self.used:,} "
+                       f"of {count(self.tokens, 'token')}, "
                        f"for {spent:f} {price.currency}", level="note")
 
 

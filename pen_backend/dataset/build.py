@@ -40,6 +40,7 @@ from pen_backend.prompts.definition import Definition
 from pen_backend.prompts.sources import Source
 from pen_backend.prompts.training import Anonymise, Step, TrainingSpec, Valid
 from pen_backend.tokens import Encoder
+from pen_backend.words import count
 
 _Key = tuple[str, ...]
 
@@ -385,7 +386,7 @@ def _refuse_too_few(definition: Definition, spec: TrainingSpec, kept: Kept, ledg
     if kept.finished:
         least = 1
     if len(kept) < least:
-        number = "no usable text" if not kept else f"{len(kept)} usable {'text' if len(kept) == 1 else 'texts'}"
+        number = "no usable text" if not kept else count(len(kept), "usable text")
         raise DataError(f"{names} has {number}{ledger.losses()}; {definition.name} needs at least "
                         f"{'two' if least == 2 else least}.",
                         hint="Mark a larger region, or add texts to the file.", findings=ledger.findings())

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from pen_backend.dataset.report import Report
+from pen_backend.words import count
 
 Format = Literal["org", "markdown"]
 
@@ -104,7 +105,7 @@ def _sections(card: Card) -> Iterator[Section]:
     yield "Why fine-tuning is needed", None
     words = "" if card.words is None else f"; {card.words:.1f} words per example on average"
     yield "Number of examples and typical words of each", (
-        f"{card.train + card.valid} examples: {card.train} to train on, {card.valid} held out{words}")
+        f"{count(card.train + card.valid, 'example')}: {card.train} to train on, {card.valid} held out{words}")
     yield "Size of the training set in MB", f"{card.size:.1f}" if card.size >= 1 else f"{card.size:.3f}"
     yield "Tokens", (f"{sum(card.tokens.values())} by {card.tokenizer}: {card.tokens.get('train', 0)} to train on, "
                      f"{card.tokens.get('valid', 0)} held out")

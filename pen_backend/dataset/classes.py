@@ -10,7 +10,6 @@ from pen_backend.dataset.checks import Checks
 from pen_backend.dataset.items import Wanted, example_item, plain_text, text_of
 from pen_backend.dataset.output import disk_error
 from pen_backend.dataset.record import SIDES, Item, Side
-from pen_backend.dataset.report import count
 from pen_backend.errors import Finding, TooLargeError
 from pen_backend.files import Disk, locked, write_atomic
 from pen_backend.prompts import first_token, template
@@ -19,6 +18,7 @@ from pen_backend.prompts.definition import Definition
 from pen_backend.prompts.training import TrainingSpec
 from pen_backend.records import Example, Segment, make_example
 from pen_backend.tokens import Encoder
+from pen_backend.words import count
 
 LIMIT = 1_000_000
 _SHOWN = 5
@@ -163,7 +163,8 @@ def _number_findings(definition: Definition, spec: TrainingSpec, checks: Checks,
     asked = spec.hyperparameters.get("classification")
     number = asked.get("n_classes", asked.get("n-classes")) if isinstance(asked, Mapping) else None
     if number is not None and number != len(train):
-        yield checks.finding("class-count", f"the job is told of {number} classes, and {len(train)} are trained on",
+        yield checks.finding("class-count", f"the job is told of {count(number, 'class', 'classes')}, and {len(train)} "
+                             "are trained on",
                              definition.where("training", "job", "classification"), f"write n_classes: {len(train)}")
 
 

@@ -10,6 +10,7 @@ from pen_backend.dataset.manifest import read_manifest
 from pen_backend.dataset.published import files_of
 from pen_backend.dataset.record import SIDES, Side
 from pen_backend.errors import DataError
+from pen_backend.words import count
 
 _COMPARED = ("version", "prompt", "seed", "anonymised", "tokenizer", "format", "format_hash", "classes", "definition",
              "counts")
@@ -76,7 +77,7 @@ def _flat(name: str, value: object) -> Iterator[tuple[str, str]]:
 def _sources(manifest: Mapping[str, object]) -> Iterator[tuple[str, str]]:
     sources = manifest.get("sources")
     for one in sources if isinstance(sources, list) else ():
-        yield f"source {one['path']}", f"{one['records']} records, sha256 {str(one['sha256'])[:12]}"
+        yield f"source {one['path']}", f"{count(one['records'], 'record')}, sha256 {str(one['sha256'])[:12]}"
 
 
 def _rows(files: Iterable[Path]) -> "Counter[bytes]":

@@ -11,8 +11,9 @@ from hashlib import sha256
 from pen_backend.dataset.items import Hide, Reject, Wanted, emptiness, example_item, plain_text, text_of
 from pen_backend.dataset.keys import bytes_key
 from pen_backend.dataset.record import SIDES, Item, Side, place
-from pen_backend.dataset.report import Member, count
+from pen_backend.dataset.report import Member
 from pen_backend.errors import BadParamsError, Finding
+from pen_backend.words import count
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,12 @@ from pen_backend.dataset.classes import LIMIT, example_label
 from pen_backend.dataset.items import plain_text
 from pen_backend.dataset.lengths import Count, Counted, Lengths
 from pen_backend.dataset.record import Item, Rejected, Side, place
-from pen_backend.dataset.report import count
 from pen_backend.errors import Finding, TooLargeError
 from pen_backend.prompts.definition import Definition
 from pen_backend.prompts.training import TrainingSpec
 from pen_backend.records import Example
 from pen_backend.tokens import Encoder
+from pen_backend.words import count
 
 _BOUNDARY_SAMPLE = 1_000  # rows whose tokens are also counted joined
 
@@ -70,7 +70,7 @@ class Inspector:
             self._note("end-inside", example)
         for name, least in self._min_tokens.items() if item.example is None else ():
             if (number := self._encoder.count(plain_text(item.fields.get(name)))) < least:
-                return item.reject("too-short", f"{name} has {number} tokens, fewer than {least}")
+                return item.reject("too-short", f"{name} has {count(number, 'token')}, fewer than {least}")
         tokens = self._count(example.segments)
         ready = [(example, tokens)]
         if self._most is not None and (total := sum(tokens)) > self._most:

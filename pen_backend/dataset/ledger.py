@@ -7,8 +7,9 @@ from typing import Literal
 from pen_backend.dataset.items import Opened
 from pen_backend.dataset.output import Lines, rejected_line
 from pen_backend.dataset.record import Rejected
-from pen_backend.dataset.report import FINDINGS_SHOWN, SourceCount, bad_findings, count
+from pen_backend.dataset.report import FINDINGS_SHOWN, SourceCount, bad_findings
 from pen_backend.errors import DataError, Finding
+from pen_backend.words import count
 
 _FIELDS = 50  # names of fields that are remembered; a table has a few, and JSON may have any number
 

@@ -11,9 +11,9 @@ import orjson
 
 from pen_backend.dataset.names import Names, Span
 from pen_backend.dataset.phones import Phones
-from pen_backend.dataset.report import count
 from pen_backend.errors import Finding
 from pen_backend.prompts.training import Anonymise
+from pen_backend.words import count
 
 CAPITALISED_SHOWN = 50
 _CAPITALISED_KNOWN = 100_000

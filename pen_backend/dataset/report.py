@@ -7,6 +7,7 @@ from typing import Any
 from pen_backend.dataset.record import Rejected, Side
 from pen_backend.dataset.statistics import Part, Totals
 from pen_backend.errors import Finding
+from pen_backend.words import count
 
 FINDINGS_SHOWN = 20
 ROWS_SHOWN = 50
@@ -130,7 +131,7 @@ class Report:
                   for step, counts in self.steps.items() if step != "read"]
         lines.append(f"{count(self.items['kept'], 'record')}: {self.items['used']} used, "
                      f"{self.items['left_over']} left over")
-        lines.append(f"{self.examples['built']} examples: {self.examples['train']} to train on, "
+        lines.append(f"{count(self.examples['built'], 'example')}: {self.examples['train']} to train on, "
                      f"{self.examples['valid']} held out"
                      + "".join(f", {number} {code}" for code, number in sorted(self.rejected.items())))
         if "eight_words" in self.overlaps:
@@ -142,11 +143,6 @@ class Report:
             lines += ["", "Capitalised words that were left as they are; are there people among them?",
                       ", ".join(self.anonymised["capitalised"])]
         return "\n".join(lines).rstrip("\n") + "\n"
-
-
-def count(number: int, noun: str, many: str | None = None) -> str:
-    """Write a number of things: 1 record, 2 records, 3 classes."""
-    return f"{number} {noun}" if number == 1 else f"{number} {many or noun + 's'}"
 
 
 def bad_findings(bad: Sequence[Rejected], total: int) -> list[Finding]:

@@ -16,6 +16,7 @@ from pen_backend.errors import DataError, Finding
 from pen_backend.prompts.schema import advice, nearest, sentence
 from pen_backend.prompts.sources import Source
 from pen_backend.prompts.training import ExampleSpec
+from pen_backend.words import count
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _SILENT = frozenset(("system", "call"))  # kinds of messages in which nobody says anything
@@ -123,7 +124,8 @@ class _Making:
         if self._wanted is not None and not self._replies and self._count:
             yield self._nobody()
         elif self._messages:
-            yield Finding("turns", f"{self._messages} messages in {self._count} turns, {self._replies} of them replies",
+            yield Finding("turns", f"{count(self._messages, 'message')} in {count(self._count, 'turn')}, "
+                          f"{self._replies} of them replies",
                           self._place, level="note")
 
     def _is_new(self, turn: _Turn, record: Record, apart: float | None) -> bool:

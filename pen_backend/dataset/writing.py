@@ -17,7 +17,7 @@ from pen_backend.dataset.lengths import Counted
 from pen_backend.dataset.manifest import sides_of
 from pen_backend.dataset.output import Directory, Lines, Written
 from pen_backend.dataset.record import SIDES, Item, Pulse, Rejected, Side, place, rejected
-from pen_backend.dataset.report import ROWS_SHOWN, Member, Report, Row, RowSegment, count
+from pen_backend.dataset.report import ROWS_SHOWN, Member, Report, Row, RowSegment
 from pen_backend.dataset.sides import Sides
 from pen_backend.dataset.statistics import Counter, Part, Totals, table
 from pen_backend.errors import DataError, Finding
@@ -26,6 +26,7 @@ from pen_backend.prompts.definition import Definition
 from pen_backend.prompts.training import TrainingSpec
 from pen_backend.records import Example, Format, text_list_line, to_line
 from pen_backend.tokens import Encoder
+from pen_backend.words import count
 
 _VALID_SHOWN = 10
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from pen_backend.errors import BadParamsError, DataError
 from pen_backend.records import HYPERPARAMETERS, Example, Hyperparameter, read_lines
+from pen_backend.words import count
 
 OFF = "off"
 FEW = 3  # times as many examples as classes make a classification
@@ -57,8 +58,8 @@ def counted(options: Mapping[str, Any], train: Path | str) -> dict[str, Any]:
                              "that was uploaded.", hint="Say how many there are with n_classes.")
     labels = Counter(example.segments[-1].text.strip() for example in _examples(train))
     if not 2 <= len(labels) <= labels.total() / FEW:
-        raise DataError(f"classification: auto finds no classes: {len(labels):,} different completions in "
-                        f"{labels.total():,} examples.", where=str(train),
+        raise DataError(f"classification: auto finds no classes: {count(len(labels), 'different completion')} in "
+                        f"{count(labels.total(), 'example')}.", where=str(train),
                         hint="Leave classification out, or say how many classes there are with n_classes.")
     return {**options, "classification": {"n_classes": len(labels)}}
 

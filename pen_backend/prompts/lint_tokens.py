@@ -9,6 +9,7 @@ from pen_backend.errors import Finding, PenError
 from pen_backend.prompts import first_token, placeholders, template
 from pen_backend.prompts.definition import Definition
 from pen_backend.tokens import Encoder
+from pen_backend.words import count
 
 BOUNDARY_SHARE = 0.005  # of the pairs may meet in another token than in use
 Values = Mapping[str, object]
@@ -73,8 +74,8 @@ def _length(definition: Definition, allowed: int | None, completions: Sequence[s
     """Compare the longest of the completions, its end included, with what the model may write."""
     needed = max(map(encoder.count, completions))
     if allowed is not None and needed > allowed:
-        yield Finding("max-tokens-short", f"an example's completion has {needed} tokens with its end (vocabulary of "
-                      f"{encoder.name}), but max-tokens is {allowed}", definition.where("max-tokens"),
+        yield Finding("max-tokens-short", f"an example's completion has {count(needed, 'token')} with its end "
+                      f"(vocabulary of {encoder.name}), but max-tokens is {allowed}", definition.where("max-tokens"),
                       f"raise max-tokens to at least {needed}", "warning")
 
 

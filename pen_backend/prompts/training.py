@@ -33,6 +33,7 @@ from pen_backend.prompts.schema import (
 from pen_backend.prompts.sources import Condition, Source
 from pen_backend.prompts.yaml import Path
 from pen_backend.records import HYPERPARAMETERS
+from pen_backend.words import count
 
 CheckName = Literal["class-count", "class-min", "first-token", "label-clean", "length", "boundary-tokens", "end-inside",
                     "join-inside", "leak", "contamination", "all-masked", "chat"]
@@ -290,7 +291,7 @@ def _example_problems(example: ExampleSpec, variables: tuple[str, ...] | None, s
 def weights_problem(weights: tuple[int | float, ...], segments: int) -> str | None:
     """Say what is wrong with loss weights: one finite number >= 0 a segment, not all of them 0."""
     if len(weights) != segments:
-        return f"expected {segments} weight{'' if segments == 1 else 's'}, one for each text, got {show(list(weights))}"
+        return f"expected {count(segments, 'weight')}, one for each text, got {show(list(weights))}"
     if not all(0 <= weight < float("inf") for weight in weights):
         return f"a weight is a finite number of at least 0, got {show(list(weights))}"
     if not any(weights):

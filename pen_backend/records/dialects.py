@@ -17,8 +17,9 @@ from typing import Literal, get_args
 
 from pen_backend.errors import DataError
 from pen_backend.records.example import Example, Origin, Segment, bad, make_example
-from pen_backend.records.fields import counted, kind_of, pointer_to, quoted, refuse_unknown, text_of, weight_of
+from pen_backend.records.fields import kind_of, pointer_to, quoted, refuse_unknown, text_of, weight_of
 from pen_backend.records.messages import Tools, messages_of, refuse_unanswered, tools_of, turns_of, unweighted
+from pen_backend.words import count
 
 Format = Literal["text-list", "prompt-completion", "data", "text", "chat", "preference"]  # what can be written, too
 Dialect = Literal[Format, "segments", "sharegpt", "alpaca"]
@@ -79,7 +80,7 @@ _KNOWN = ("data", "prompt", "completion", "messages", "input", "text", "chosen",
 
 
 def _unknown(value: dict[str, object], where: str) -> DataError:
-    message = f"no 'data', 'prompt' and 'completion', or 'messages' key among {counted(len(value), 'key', 'keys')}"
+    message = f"no 'data', 'prompt' and 'completion', or 'messages' key among {count(len(value), 'key')}"
     for key in value:
         if near := difflib.get_close_matches(key.strip(" :").lower(), _KNOWN, 1, 0.75):
             return bad("no-data", f"{message}, but {quoted(key)}", where=where, pointer=pointer_to("", key),
@@ -120,8 +121,8 @@ def _read_text_list(value: dict[str, object], where: str, _weight: float) -> Par
         raise bad("weights-value", f"loss_weights must be a list of numbers, found {kind_of(weights)}", where=where,
                   pointer="/data/loss_weights", hint="give one weight for each text, or leave them out")
     if len(weights) != len(texts):
-        raise bad("weights-count", f"loss_weights has {counted(len(weights), 'entry', 'entries')} for "
-                  f"{counted(len(texts), 'text', 'texts')}", where=where, pointer="/data/loss_weights",
+        raise bad("weights-count", f"loss_weights has {count(len(weights), 'entry', 'entries')} for "
+                  f"{count(len(texts), 'text')}", where=where, pointer="/data/loss_weights",
                   hint="give one weight for each text")
     segments = [Segment(text, weight_of(weight, f"loss_weights[{index}]", where, f"/data/loss_weights/{index}"))
                 for index, (text, weight) in enumerate(zip(texts, weights, strict=True))]

@@ -66,8 +66,3 @@ def kind_of(value: object) -> str:
 def quoted(key: str) -> str:
     """Put a key into quotes, cut if it is long."""
     return f"'{key[:_LONGEST_NAME]}…'" if len(key) > _LONGEST_NAME else f"'{key}'"
-
-
-def counted(number: int, one: str, many: str) -> str:
-    """Write a number of things: 1 entry, 2 entries."""
-    return f"{number} {one if number == 1 else many}"

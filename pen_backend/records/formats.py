@@ -8,7 +8,7 @@ import orjson
 from pen_backend.errors import DataError
 from pen_backend.records.dialects import Format
 from pen_backend.records.example import Example, Segment, bad
-from pen_backend.records.fields import counted
+from pen_backend.words import count
 
 Lossy = Literal["error", "zero-one"]
 
@@ -59,13 +59,13 @@ def _to_object(example: Example, dialect: Format, prompt_loss_weight: float, los
                      example.rejected is not None else "it has tools")
     if dialect == "prompt-completion":
         if len(segments) != 2:
-            raise _lossy(example, dialect, f"it has {counted(len(segments), 'segment', 'segments')}")
+            raise _lossy(example, dialect, f"it has {count(len(segments), 'segment')}")
         prompt, completion = segments
         if prompt.weight != prompt_loss_weight * completion.weight and lossy == "error":
             raise _lossy(example, dialect, "its loss weights are not the job's prompt_loss_weight and 1")
         return {"prompt": prompt.text, "completion": completion.text}
     if len(segments) != 1:
-        raise _lossy(example, dialect, f"it has {counted(len(segments), 'segment', 'segments')}")
+        raise _lossy(example, dialect, f"it has {count(len(segments), 'segment')}")
     return {dialect: segments[0].text}
 
 

@@ -15,6 +15,7 @@ from pen_backend.service.appraisal import Appraisal, in_words
 from pen_backend.service.preview import PlanFinding, PlanRow, findings_of, rows_of
 from pen_backend.service.reading import Reading, sources_of
 from pen_backend.service.registry import Events, Text, rpc
+from pen_backend.words import count
 
 if TYPE_CHECKING:
     from pen_backend.dataset.budget import Purse
@@ -209,7 +210,7 @@ class Datasets(Appraisal, Reading):
         train, valid = report.examples["train"], report.examples["valid"]
         found = self._estimate(done, model, n_epochs)
         sources = ", ".join(one.name for one in report.sources)
-        summary = (f"{sources}    {train + valid} record{'' if train + valid == 1 else 's'} "
+        summary = (f"{sources}    {count(train + valid, 'record')} "
                    f"(train {train}, valid {valid})    definition {definition.name}    "
                    f"{self._priced_in_words(found)}, {duration(found.seconds)}")
 
@@ -262,8 +263,8 @@ def cost_table(found: "Estimate") -> str:
     from pen_backend.dataset.cost import money
     from pen_backend.dataset.statistics import layout
 
-    epochs = f"{found.epochs} epoch{'' if found.epochs == 1 else 's'}"
-    return layout(("cost/epoch", epochs), [(found.model, money(found.per_epoch), money(found.total))])
+    head = ("cost/epoch", count(found.epochs, "epoch"))
+    return layout(head, [(found.model, money(found.per_epoch), money(found.total))])
 
 
 def duration(seconds: float | None) -> str:

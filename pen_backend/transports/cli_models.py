@@ -10,6 +10,7 @@ from pen_backend.service.context import Context
 from pen_backend.service.models import Models
 from pen_backend.transports.arguments import Parser, command, group, help_of
 from pen_backend.transports.terminal import Terminal, table, when
+from pen_backend.words import count
 
 
 def add(commands: "argparse._SubParsersAction[Parser]") -> None:
@@ -79,5 +80,5 @@ def export(context: Context, options: argparse.Namespace, terminal: Terminal) ->
     """Write a model's folder and print where it is."""
     out = Path(options.out).absolute() if options.out else None
     done = Models(context).export(options.id, out, merged=options.merged)
-    terminal.say(f"{len(done.files)} files, {done.bytes / 1e6:,.1f} MB")
+    terminal.say(f"{count(len(done.files), 'file')}, {done.bytes / 1e6:,.1f} MB")
     terminal.result(done, str(done.directory))

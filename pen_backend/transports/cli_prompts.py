@@ -11,6 +11,7 @@ from pen_backend.service.context import Context
 from pen_backend.service.prompts import PromptDetail, PromptFinding, Prompts, RenderedPrompt
 from pen_backend.transports.arguments import Parser, command, group, help_of
 from pen_backend.transports.terminal import Terminal, table
+from pen_backend.words import count
 
 if TYPE_CHECKING:
     from pen_backend.prompts.definition import Definition
@@ -91,7 +92,7 @@ def values(definition: "Definition", given: Sequence[str]) -> dict[str, str]:
     """Give each of a definition's arguments its value, in order; - is all of stdin."""
     names = [variable.name for variable in definition.asked]
     if len(given) > len(names):
-        takes = f"{len(names) or 'no'} argument{'' if len(names) == 1 else 's'}"
+        takes = count(len(names), "argument") if names else "no arguments"
         listed = f" ({', '.join(names)})" if names else ""
         raise BadParamsError(f"{definition.slug} takes {takes}{listed}, but {len(given)} "
                              f"{'was' if len(given) == 1 else 'were'} given.",

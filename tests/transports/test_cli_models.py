@@ -61,7 +61,7 @@ def test_a_model_is_written_into_a_folder_of_its_name(tmp_path: Path) -> None:
         context.project = tmp_path
         code, out, err = run(context, "export", "ft:m:local::abc", "--merged")
         assert run(context, "export", "ft:m:local::abc")[0] == 1
-    assert (code, out, err) == (0, f"{tmp_path / 'ft-m-local-abc'}\n", "1 files, 0.0 MB\n")
+    assert (code, out, err) == (0, f"{tmp_path / 'ft-m-local-abc'}\n", "1 file, 0.0 MB\n")
     assert (tmp_path / "ft-m-local-abc" / "config.json").read_bytes() == b"{}"
     assert server.requests[1].path == "/pen/models/ft%3Am%3Alocal%3A%3Aabc/export?merged=true"
 

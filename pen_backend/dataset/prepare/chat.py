@@ -11,9 +11,9 @@ from pen_backend.dataset.chats import REMARKS, remarks
 from pen_backend.dataset.prepare.cells import Cells
 from pen_backend.dataset.prepare.found import Found, Length, Rules, dropping, few_or_many
 from pen_backend.dataset.record import Rejected, rejected
-from pen_backend.dataset.report import count
 from pen_backend.errors import DataError, Finding
 from pen_backend.records import Example, Segment, bad, parse_object, to_line
+from pen_backend.words import count
 
 Talked = Literal["chat", "preference"]
 Form = Literal["pairs", Talked]

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from pen_backend.dataset.prepare.found import Found, Length, Row, Rules, dropping, few_or_many
 from pen_backend.dataset.prepare.state import State
-from pen_backend.dataset.report import count
+from pen_backend.words import count
 
 FEW = 100
 LENGTH = 2048  # tokens

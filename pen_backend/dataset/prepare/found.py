@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pen_backend.dataset.prepare.prepared import Sample
-from pen_backend.dataset.report import count
 from pen_backend.errors import Level
+from pen_backend.words import count
 
 Fix = Literal["necessary", "recommended"]
 

@@ -17,10 +17,11 @@ from pen_backend.dataset.prepare.prepared import Prepared, PreparedFormat, Prepa
 from pen_backend.dataset.prepare.rows import Read, rows_of
 from pen_backend.dataset.prepare.sides import sides_of
 from pen_backend.dataset.record import Pulse, Rejected, Side
-from pen_backend.dataset.report import FINDINGS_SHOWN, count
+from pen_backend.dataset.report import FINDINGS_SHOWN
 from pen_backend.dataset.sources.document import Document
 from pen_backend.errors import Finding
 from pen_backend.files import Disk
+from pen_backend.words import count
 
 _HEAD = 100  # records by which a file of chats is told from one of prompts and completions
 _LONGEST = 20  # completions whose tokens are counted, to learn how long an answer may be

@@ -2,30 +2,24 @@
 
 from typing import Any
 
-from pen_backend.engine.nn.classes import read_classes
-from pen_backend.engine.nn.data import SHOWN, DataSet, read_data
-from pen_backend.engine.nn.folder import read_adapter_config, read_model_folder
+from pen_backend.engine.nn.data import SHOWN, DataSet
+from pen_backend.engine.nn.folder import read_adapter_config
+from pen_backend.engine.nn.material import read_material
 from pen_backend.engine.nn.memory import memory_bytes
 from pen_backend.engine.nn.outcome import TrainingError
-from pen_backend.engine.nn.plan import plan_steps
 from pen_backend.engine.nn.spec import Spec
-from pen_backend.engine.nn.vocabulary import Vocabulary
 from pen_backend.errors import Finding
+from pen_backend.words import count
 
 FEW_EXAMPLES = 10
 
 
 def check(spec: Spec) -> dict[str, Any]:
     """Read and encode everything a job names; return what check.json holds, or raise TrainingError."""
-    folder = read_model_folder(spec.base.path)
     if spec.adapter:
         read_adapter_config(spec.adapter.path)
-    vocabulary = Vocabulary(spec.base.path)
-    train = read_data(spec.train, "training_file", spec, vocabulary, context=folder.context_length)
-    valid = read_data(spec.valid, "validation_file", spec, vocabulary,
-                      context=folder.context_length) if spec.valid else None
-    classes = read_classes(spec, train.examples, valid.examples, vocabulary) if spec.classification and valid else None
-    plan = plan_steps(train.examples, spec, folder.context_length)
+    material = read_material(spec)
+    train, valid, classes, plan = material.train, material.valid, material.classes, material.plan
     return {
         "examples": len(train.examples),
         "tokens": train.tokens,
@@ -34,7 +28,7 @@ def check(spec: Spec) -> dict[str, Any]:
         "steps_per_epoch": plan.steps_per_epoch,
         "total_steps": plan.total_steps,
         "token_budget": plan.token_budget,
-        "memory_bytes": memory_bytes(folder, spec, plan, train.longest),
+        "memory_bytes": memory_bytes(material.folder, spec, plan, train.longest),
         "dropped": dict(train.dropped),
         "valid_examples": len(valid.examples) if valid else 0,
         "classes": list(classes.names) if classes else None,
@@ -53,11 +47,11 @@ def warnings(train: DataSet, valid: DataSet | None) -> list[Finding]:
     """Say what does not stop a job but should be known before it starts."""
     found = []
     if len(train.examples) < FEW_EXAMPLES:
-        found.append(Finding("few-examples", f"only {len(train.examples)} training examples; hosted services want at "
-                             f"least {FEW_EXAMPLES}", level="warning"))
+        found.append(Finding("few-examples", f"only {count(len(train.examples), 'training example')}; hosted "
+                             f"services want at least {FEW_EXAMPLES}", level="warning"))
     for name, data in (("training", train), ("validation", valid)):
-        for reason, count in sorted(data.dropped.items()) if data else ():
-            found.append(Finding(reason, f"{count} {name} examples left out: {reason}", level="warning"))
+        for reason, dropped in sorted(data.dropped.items()) if data else ():
+            found.append(Finding(reason, f"{count(dropped, f'{name} example')} left out: {reason}", level="warning"))
     return found
 
 

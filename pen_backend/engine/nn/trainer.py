@@ -37,6 +37,7 @@ from pen_backend.engine.nn.spec import Spec
 from pen_backend.engine.nn.totals import Totals
 from pen_backend.engine.nn.validation import due_validation
 from pen_backend.files import Disk
+from pen_backend.words import count
 
 
 def train(spec: Spec, jobdir: Path, journal: Journal, *, disk: Disk, stop: Stop, guard: Callable[[], None],
@@ -197,8 +198,9 @@ def announce(run: Run, report: Report) -> None:
     """Say where training starts, and what the attempt before had no time to say."""
     plan = run.plan
     if not run.step:
-        report.message(f"Training {plan.total_steps} steps, {plan.steps_per_epoch} an epoch, on "
-                       f"{len(run.train.examples)} examples in {run.device.precision} on {run.device.name}.", 0)
+        report.message(f"Training {count(plan.total_steps, 'step')}, {plan.steps_per_epoch} an epoch, on "
+                       f"{count(len(run.train.examples), 'example')} in {run.device.precision} on "
+                       f"{run.device.name}.", 0)
         return
     report.message(f"Training goes on after step {run.step}.", run.step)
     for warning in run.warnings:
