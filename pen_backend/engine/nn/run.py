@@ -15,11 +15,10 @@ from pen_backend.engine.nn.attention import use_for_training
 from pen_backend.engine.nn.batches import Plan
 from pen_backend.engine.nn.best import Best
 from pen_backend.engine.nn.checkpoints import make_public, newest_before
-from pen_backend.engine.nn.classes import Classes, read_classes
-from pen_backend.engine.nn.data import DataSet, read_data
+from pen_backend.engine.nn.classes import Classes
+from pen_backend.engine.nn.data import DataSet
 from pen_backend.engine.nn.device import Device, Precision, choose_device, free_memory, limit_threads
 from pen_backend.engine.nn.dpo import PreferenceLoss, collate_pairs
-from pen_backend.engine.nn.folder import read_model_folder
 from pen_backend.engine.nn.journal import Journal
 from pen_backend.engine.nn.loss import (
     WeightedLoss,
@@ -28,11 +27,11 @@ from pen_backend.engine.nn.loss import (
     takes_lean_forward,
     takes_written_decoder,
 )
+from pen_backend.engine.nn.material import read_material
 from pen_backend.engine.nn.memory import memory_bytes
 from pen_backend.engine.nn.models import load_model
 from pen_backend.engine.nn.optimiser import make_optimiser
 from pen_backend.engine.nn.outcome import Exit, Stop, TrainingError
-from pen_backend.engine.nn.plan import plan_steps
 from pen_backend.engine.nn.ranks import Ranks
 from pen_backend.engine.nn.spec import Lora, Spec
 from pen_backend.engine.nn.vocabulary import Vocabulary
@@ -85,16 +84,11 @@ class Run:
 def load_run(spec: Spec, root: Path, journal: Journal, *, disk: Disk, stop: Stop, guard: Callable[[], None],
              precision: Precision | None = None) -> Run:
     """Load data, model and optimiser of a job, at its beginning."""
-    folder = read_model_folder(spec.base.path)
     device = choose_device(spec.device, precision)
     ranks = Ranks(Accelerator(mixed_precision="no", cpu=device.name == "cpu", device_placement=False))
     limit_threads(spec.threads)
-    vocabulary = Vocabulary(spec.base.path)
-    train = read_data(spec.train, "training_file", spec, vocabulary, context=folder.context_length)
-    valid = read_data(spec.valid, "validation_file", spec, vocabulary,
-                      context=folder.context_length) if spec.valid else None
-    classes = read_classes(spec, train.examples, valid.examples, vocabulary) if spec.classification and valid else None
-    plan = plan_steps(train.examples, spec, folder.context_length)
+    material = read_material(spec)
+    folder, train, plan = material.folder, material.train, material.plan
     refuse_too_large(memory_bytes(folder, spec, plan, train.longest), free_memory(device), device)
     set_seed(spec.seed)  # Python's, NumPy's and torch's: a new adapter and dropout draw from the last
     model = load_model(spec.base.path, device.torch)
@@ -110,7 +104,7 @@ def load_run(spec: Spec, root: Path, journal: Journal, *, disk: Disk, stop: Stop
     optimiser: torch.optim.Optimizer = make_optimiser(loss, spec.learning_rate)
     forward, optimiser = ranks.accelerator.prepare(loss, optimiser)
     return Run(spec, root, disk, journal, stop, stop if ranks.count == 1 else Stop(), guard, ranks, device,
-               vocabulary, train, valid, classes, plan, model, adapter, loss, forward,
+               material.vocabulary, train, material.valid, material.classes, plan, model, adapter, loss, forward,
                collate if spec.beta is None else collate_pairs, optimiser)
 
 
