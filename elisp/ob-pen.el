@@ -140,22 +140,19 @@ Org gives every block the session \"none\"."
       (_ (pen-dataset-option-value argument (format "%s" value))))))
 
 (defun pen-block--several (name value)
-  "Return the texts of the header argument NAME of the block to be run.
+  "Return the texts of the header argument NAME of the block at point.
 Org reads VALUE, the first of several in double quotes, and drops
 the others.  Nil if there are no others."
-  (when (and (stringp value) org-babel-current-src-block-location)
-    (save-excursion
-      (goto-char org-babel-current-src-block-location)
-      (let* ((element (org-element-context))
-             (headers (string-join (cons (or (org-element-property :parameters element) "")
-                                         (org-element-property :header element))
-                                   " "))
-             (texts (and (string-match (concat "\\(?:\\`\\|[ \t]\\):" (regexp-quote name)
-                                               "[ \t]+\\(\"\\(?:[^\\\"]\\|\\\\.\\)*\""
-                                               "\\(?:[ \t,]+\"\\(?:[^\\\"]\\|\\\\.\\)*\"\\)+\\)")
-                                       headers)
-                         (pen-value (match-string 1 headers) 'texts (concat ":" name)))))
-        texts))))
+  (when (stringp value)
+    (let* ((element (org-element-context))
+           (headers (string-join (cons (or (org-element-property :parameters element) "")
+                                       (org-element-property :header element))
+                                 " ")))
+      (when (string-match (concat "\\(?:\\`\\|[ \t]\\):" (regexp-quote name)
+                                  "[ \t]+\\(\"\\(?:[^\\\"]\\|\\\\.\\)*\""
+                                  "\\(?:[ \t,]+\"\\(?:[^\\\"]\\|\\\\.\\)*\"\\)+\\)")
+                          headers)
+        (pen-value (match-string 1 headers) 'texts (concat ":" name))))))
 
 (defun pen-block--file (params)
   "Return the full name of the file of PARAMS, nil if there is none.
@@ -186,7 +183,7 @@ said first."
          (session (cdr (pen-block--given params :session)))
          (file (pen-block--file params))
          (source (and learns
-                      (pen-block-source (plist-get arguments :dataset) body
+                      (pen-block-source (pen-block--records arguments body params) body
                                         (1+ (line-number-at-pos (point) t))))))
     (pen-block-task-make
      :action action
@@ -198,6 +195,14 @@ said first."
      :file file
      :turns (and session (eq action 'complete)
                  (pen-block-source-turns session (cdr (assq :prompt params)))))))
+
+(defun pen-block--records (arguments body params)
+  "Return the name of the records in ARGUMENTS, nil if they are BODY.
+That of the entry does not count if there is BODY; that of PARAMS and
+BODY cannot be both."
+  (cond ((or (null body) (string-blank-p body)) (plist-get arguments :dataset))
+        ((assq :dataset params)
+         (user-error "Both :dataset and the body of the block are records; remove one"))))
 
 (defun pen-block--prompted (arguments learns source)
   "Return ARGUMENTS with a prompt.
@@ -341,16 +346,19 @@ this run alone, lose it."
 (defun org-babel-execute:pen (body params)
   "Ask for what the block with BODY and header arguments PARAMS is about.
 Return its result or, in the background, what stands for it until then."
-  (let ((block (pen-block-at-point params)))
-    (when (and block buffer-read-only (not (pen-block-unseen-p params)))
-      (user-error "This buffer is read-only, so no result can be written; C-x C-q makes it writable"))
-    (if (and block (pen-block--background-p params))
-        (pen-block--run body block params)
-      (let* ((task (pen-block--task body params))
-             (result (pen-block--result task (pen-block--wait task) params)))
-        (if (memq (org-element-type (org-element-context)) '(inline-src-block inline-babel-call))
-            (pen-block--in-line result params)
-          result)))))
+  (save-excursion
+    (when (eq 'src-block (org-element-type (org-element-at-point)))
+      (goto-char (org-element-property :post-affiliated (org-element-at-point))))
+    (let ((block (pen-block-at-point params)))
+      (when (and block buffer-read-only (not (pen-block-unseen-p params)))
+        (user-error "This buffer is read-only, so no result can be written; C-x C-q makes it writable"))
+      (if (and block (pen-block--background-p params))
+          (pen-block--run body block params)
+        (let* ((task (pen-block--task body params))
+               (result (pen-block--result task (pen-block--wait task) params)))
+          (if (memq (org-element-type (org-element-context)) '(inline-src-block inline-babel-call))
+              (pen-block--in-line result params)
+            result))))))
 
 (provide 'ob-pen)
 ;;; ob-pen.el ends here

@@ -84,7 +84,7 @@ can be asked."
                                (plist-get plan :provider)))
         ((or confirmed (not pen-confirm-upload)) t)
         (noninteractive
-         (pen-finetune--refuse "Nobody can be asked whether %s may go to %s; give :confirm t."
+         (pen-finetune--refuse "Nobody can be asked whether %s may go to %s; give --yes, or from Lisp :confirm t."
                                (pen-figure-count (plist-get plan :records) "record")
                                (plist-get plan :provider)))
         ((y-or-n-p (pen-finetune--question plan)) t)

@@ -106,13 +106,15 @@ TABLE answers before the fixture's definitions do."
               (ob-pen-test-block ":session s :prompt old" "two") "\n#+RESULTS:\n: ,second\n\n"
               (ob-pen-test-block ":session s :prompt old" "three"))
       nil
-    (goto-char (point-max))
-    (re-search-backward "^#\\+begin_src")
-    (org-babel-execute-src-block)
-    (should (equal (pen-rpc-fake-last "completions-start")
-                   '(:prompt "old" :values (("text" "one")) :n 1
-                             :history ((:answer "first" :value "two")
-                                       (:answer ",second" :value "three")))))))
+    (dolist (place '("^#\\+begin_src" "^three" "^#\\+end_src"))
+      (dotimes (_ 2)
+        (goto-char (point-max))
+        (re-search-backward place)
+        (org-babel-execute-src-block)
+        (should (equal (pen-rpc-fake-last "completions-start")
+                       '(:prompt "old" :values (("text" "one")) :n 1
+                                 :history ((:answer "first" :value "two")
+                                           (:answer ",second" :value "three")))))))))
 
 (ert-deftest ob-pen-test-wrong-headers-are-said-in-a-sentence ()
   (dolist (header '(":prompt greet :n many" ":prompt greet :action fly" ":prompt greet :n"

@@ -75,6 +75,33 @@ Files are in a directory of its own."
                    (list :text "one\ntwo" :source (buffer-name) :reader "auto"
                          :prompt "tidy" :loss-weights '(0 1))))))
 
+(ert-deftest pen-block-task-test-places-are-lines-of-the-file-wherever-point-is ()
+  (pen-block-task-test-with ":action dataset :prompt tidy" "one\ntwo"
+    (dolist (place '("begin_src" "two" "end_src"))
+      (let (line)
+        (goto-char (point-min))
+        (search-forward place)
+        (cl-letf* ((made (symbol-function 'pen-block-source))
+                   ((symbol-function 'pen-block-source)
+                    (lambda (name body at) (setq line at) (funcall made name body at))))
+          (org-babel-execute-src-block))
+        (should (equal 2 line))))))
+
+(ert-deftest pen-block-task-test-records-come-from-one-place ()
+  (let ((err (should-error (pen-block-task-test-with ":action dataset :dataset tidy" "one") :type 'user-error)))
+    (should (string-match-p "; remove one" (cadr err))))
+  (pen-block-task-test-with ":action dataset" "one"
+    (goto-char (point-min))
+    (insert "#+PROPERTY: PEN_DATASET tidy\n")
+    (org-set-regexps-and-options)
+    (re-search-forward "begin_src")
+    (org-babel-execute-src-block)
+    (should (equal "one" (plist-get (pen-rpc-fake-last "datasets-plan") :text)))
+    (re-search-forward "one")
+    (replace-match "")
+    (org-babel-execute-src-block)
+    (should (equal (pen-rpc-fake-last "datasets-plan") '(:prompt "tidy")))))
+
 (ert-deftest pen-block-task-test-a-data-set-without-a-file-is-a-report ()
   (pen-block-task-test-with ":action dataset :dataset tidy" ""
     (should (equal result ": 3 records\n: mean 1\n: sum 3"))
