@@ -23,6 +23,7 @@
 (require 'cl-lib)
 (require 'seq)
 (require 'subr-x)
+(require 'pen-figure)
 (require 'pen-plist)
 (require 'pen-rpc-error)
 (require 'pen-rpc-methods)
@@ -181,7 +182,7 @@ Return their symbols; signal an error if one name means two files."
   (condition-case err
       (let ((count (length (pen-command-learn catalogue)))
             (broken (plist-get catalogue :broken)))
-        (message "%d commands of prompt definitions%s" count
+        (message "%s of prompt definitions%s" (pen-figure-count count "command")
                  (if broken
                      (format "; %s" (pen-rpc-sentence (car broken)))
                    "")))

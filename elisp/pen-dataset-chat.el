@@ -15,6 +15,7 @@
 ;;; Code:
 
 (require 'seq)
+(require 'pen-figure)
 (require 'pen-rpc-methods)
 (require 'pen-source)
 (require 'pen-dataset)
@@ -57,7 +58,7 @@ The function SPEAKERS has them, or nil as long as they are unknown."
              . ,(lambda (name)
                   (when-let ((found (seq-find (lambda (each) (equal name (plist-get each :name)))
                                               (funcall speakers))))
-                    (format "  %d messages" (plist-get found :messages))))))
+                    (concat "  " (pen-figure-count (plist-get found :messages) "message"))))))
         (complete-with-action action names string predicate)))))
 
 (defun pen-dataset-chat--interactive ()

@@ -16,6 +16,7 @@
 (require 'cl-lib)
 (require 'seq)
 (require 'subr-x)
+(require 'pen-figure)
 (require 'pen-redraw)
 (require 'pen-source)
 (require 'pen-dataset-options)
@@ -280,8 +281,8 @@ as the method datasets-plan has them; :text and :where are for people.")
                 'face (cond ((<= weight 0) 'pen-weight-none)
                             ((< weight heaviest) 'pen-weight-part)
                             (t 'pen-weight-full))
-                'help-echo (format "weight %g, %s tokens" weight
-                                   (plist-get segment :tokens)))))
+                'help-echo (format "weight %g, %s" weight
+                                   (pen-figure-count (plist-get segment :tokens) "token")))))
 
 (defun pen-dataset--one-line (text)
   "Return TEXT with its line breaks made visible, its face kept."

@@ -23,6 +23,7 @@
 (require 'cl-lib)
 (require 'seq)
 (require 'subr-x)
+(require 'pen-figure)
 (require 'pen-plist)
 (require 'pen-rpc)
 (require 'pen-rpc-methods)
@@ -301,8 +302,9 @@ PEN_PROMPT, PEN_MODEL, PEN_WEIGHTS and PEN_SPLIT count, too."
                  for text in texts
                  for index from 1
                  do (insert (propertize
-                             (format "\ntext %d: weight %g, %s tokens\n" index
-                                     (plist-get segment :weight) (plist-get segment :tokens))
+                             (format "\ntext %d: weight %g, %s\n" index
+                                     (plist-get segment :weight)
+                                     (pen-figure-count (plist-get segment :tokens) "token"))
                              'face 'shadow)
                             (pen-dataset--visible text) "\n"))))))
 
