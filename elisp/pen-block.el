@@ -29,11 +29,12 @@
 
 (cl-defstruct (pen-block (:constructor pen-block--make) (:copier nil))
   "A run of the block NAME at MARKER, whose TEXT was this when it began.
+It was ALONE if no other block of the buffer had the same text.
 PARAMS are its header arguments, DIRECTORY is where its files are,
 NUMBER is that of the run, CANCEL a function that stops it.  AWAITED is
 the run that has to end before this one begins, or nil; WAITING are
 functions to call once this one has ended, with whether that was well."
-  marker name text params directory number cancel awaited waiting)
+  marker name text alone params directory number cancel awaited waiting)
 
 (defvar pen-block--running nil
   "The runs in the background, newest first.")
@@ -101,11 +102,13 @@ from elsewhere."
                org-babel-current-src-block-location
                (= org-babel-current-src-block-location
                   (org-element-property :post-affiliated element)))
-      (let ((start (org-element-property :post-affiliated element)))
+      (let* ((start (org-element-property :post-affiliated element))
+             (text (buffer-substring-no-properties start (pen-block--end element))))
         (pen-block--make
          :marker (pen-block--marker start)
          :name (org-element-property :name element)
-         :text (buffer-substring-no-properties start (pen-block--end element))
+         :text text
+         :alone (null (cdr (pen-block--places text)))
          :params params
          :directory default-directory
          :number (cl-incf pen-block--count))))))
@@ -145,12 +148,26 @@ Without that buffer, the directory will do."
                           t))))))
 
 (defun pen-block--there-p (block)
-  "Return non-nil if BLOCK is in this widened buffer as it was."
+  "Return non-nil if BLOCK is in this widened buffer as it was.
+One that was moved, as with its heading, is found by its text."
   (let* ((start (marker-position (pen-block-marker block)))
          (end (+ start (length (pen-block-text block)))))
-    (and (<= end (point-max))
-         (equal (buffer-substring-no-properties start end) (pen-block-text block))
-         (save-excursion (goto-char end) (eolp)))))
+    (or (and (<= end (point-max))
+             (equal (buffer-substring-no-properties start end) (pen-block-text block))
+             (save-excursion (goto-char end) (eolp)))
+        (when (pen-block-alone block)
+          (pcase (pen-block--places (pen-block-text block))
+            (`(,place) (set-marker (pen-block-marker block) place)))))))
+
+(defun pen-block--places (text)
+  "Return where lines that are TEXT begin in this buffer, no more than two places."
+  (let ((case-fold-search nil) places)
+    (org-with-wide-buffer
+     (goto-char (point-min))
+     (while (and (null (cdr places)) (search-forward text nil t))
+       (when (and (eolp) (save-excursion (goto-char (match-beginning 0)) (bolp)))
+         (push (match-beginning 0) places))))
+    places))
 
 ;;;; Functions: its run
 

@@ -163,6 +163,34 @@ TABLE answers before the fixture's definitions do."
         (should (equal (buffer-string) before)))
       (should (string-match-p "a pun" (with-current-buffer "*pen-log*" (buffer-string)))))))
 
+(ert-deftest ob-pen-test-a-block-that-was-moved-gets-its-result-there ()
+  (dolist (move (list (lambda () (org-move-subtree-down))
+                      (lambda () (org-cut-subtree)
+                        (goto-char (point-max))
+                        (insert "* C\n")
+                        (org-paste-subtree 1))))
+    (ob-pen-test-with (concat "* A\n" (ob-pen-test-block ":prompt old") "* B\ntext\n") nil
+      (ob-pen-test-background)
+      (goto-char (point-min))
+      (funcall move)
+      (ob-pen-test-settle)
+      (should (string-match-p "\\`\\* B\ntext\n\\(?:\\* C\n\\)?\\* A\n#\\+begin_src.*\nhello\n#\\+end_src\n\n#\\+RESULTS:\n:results:\na pun\n:end:\n*\\'"
+                              (buffer-string))))))
+
+(ert-deftest ob-pen-test-the-twin-of-a-deleted-block-gets-nothing ()
+  (let ((block (ob-pen-test-block ":prompt old")))
+    (ob-pen-test-with (concat block "\n* B\n" block) nil
+      (ob-pen-test-background)
+      (delete-region (point-min) (progn (re-search-forward "^\\* B") (match-beginning 0)))
+      (ob-pen-test-settle)
+      (should (equal (buffer-string) (concat "* B\n" block))))
+    (ob-pen-test-with block nil
+      (ob-pen-test-background)
+      (delete-region (point-min) (point-max))
+      (insert block block)
+      (ob-pen-test-settle)
+      (should (equal (buffer-string) (concat block block))))))
+
 (ert-deftest ob-pen-test-a-read-only-buffer-is-refused-before-anything-is-asked ()
   (ob-pen-test-with (ob-pen-test-block ":prompt old") nil
     (setq buffer-read-only t)
