@@ -1,7 +1,6 @@
 """How a build is published: the same bytes everywhere, once, by one rename; nothing half, whatever fails or dies."""
 
 import contextlib
-import errno
 import hashlib
 import json
 import os
@@ -18,6 +17,7 @@ from pen_backend.files import Disk
 from pen_backend.prompts import library
 from pen_backend.prompts.sources import Source
 from tests.dataset import CONTINUATION, ROWS, Bytes, definition, files, jsonl, puns, questions, rows, run
+from tests.disks import FullDisk
 
 PUNS = "\n".join(puns(40))
 QUESTIONS = jsonl(questions(40))
@@ -128,36 +128,6 @@ def test_the_manifest_tells_the_files_and_the_format(tmp_path: Path) -> None:
     assert manifest["build_id"] == done.id == done.directory.name
 
 
-class FailingDisk(Disk):
-    """A disk that is full at its Nth operation, once or from then on."""
-
-    def __init__(self, nth: int, *, forever: bool) -> None:
-        self.calls = 0
-        self.nth = nth
-        self.forever = forever
-
-    def tick(self) -> None:
-        self.calls += 1
-        if self.calls == self.nth or (self.forever and self.calls > self.nth):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    def write(self, path: Path, data: bytes) -> None:
-        self.tick()
-        super().write(path, data)
-
-    def append(self, descriptor: int, data: bytes) -> None:
-        self.tick()
-        super().append(descriptor, data)
-
-    def sync(self, descriptor: int) -> None:
-        self.tick()
-        super().sync(descriptor)
-
-    def publish(self, temporary: Path, final: Path) -> None:
-        self.tick()
-        super().publish(temporary, final)
-
-
 TRAINING = "{example: {build: continuation}}"
 
 
@@ -168,7 +138,7 @@ def test_a_full_disk_publishes_all_or_nothing_at_every_operation(forever: bool, 
     while True:
         nth += 1
         where = tmp_path / str(nth)
-        disk = FailingDisk(nth, forever=forever)
+        disk = FullDisk(nth, for_good=forever)
         done = None
         with contextlib.suppress(DataError):
             done = run(where, PUNS, training=TRAINING, disk=disk)

@@ -22,8 +22,8 @@ from pen_backend.engine.nn.models import load_model
 from pen_backend.engine.nn.outcome import Exit, Stop
 from pen_backend.engine.nn.vocabulary import Vocabulary
 from pen_backend.engine.train import run_job
+from tests.disks import QuickDisk
 from tests.engine.nn import tiny
-from tests.engine.nn.disks import QuickDisk
 
 DEADLINE = 60.0
 NEVER = {str(i): -100 for i in (0, 1, 2, 3)}

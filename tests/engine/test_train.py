@@ -19,8 +19,9 @@ from pen_backend.engine.nn.checkpoints import newest_checkpoint
 from pen_backend.engine.nn.models import load_model
 from pen_backend.engine.nn.outcome import Exit, Stop
 from pen_backend.engine.train import check_job, lock_job
+from tests.disks import FullDisk, QuickDisk
 from tests.engine.nn import tiny
-from tests.engine.nn.disks import FullDisk, QuickDisk, StopsAt
+from tests.engine.nn.disks import StopsAt
 from tests.engine.nn.tiny import LORA, error, steps, train
 
 DEADLINE = 60.0

@@ -1,4 +1,5 @@
 import errno
+import os
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from pen_backend.engine.nn.checkpoints import (
     write_checkpoint,
 )
 from pen_backend.files import Disk
-from tests.engine.nn.disks import FullDisk, QuickDisk
+from tests.disks import FullDisk, QuickDisk
 
 CALLS = 15
 
@@ -88,7 +89,7 @@ def test_a_failure_at_any_write_leaves_the_earlier_checkpoint(tmp_path: Path, n:
     write(tmp_path, 1)
     disk = FullDisk(n, error)
 
-    with pytest.raises(OSError, match="injected"):
+    with pytest.raises(OSError, match=os.strerror(error)):
         write(tmp_path, 2, disk=disk)
 
     found = newest_checkpoint(tmp_path)

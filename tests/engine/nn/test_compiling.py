@@ -10,8 +10,8 @@ from pen_backend.engine.nn.journal import Journal
 from pen_backend.engine.nn.outcome import Stop
 from pen_backend.engine.nn.run import Run, load_run
 from pen_backend.engine.nn.spec import read_spec
+from tests.disks import QuickDisk
 from tests.engine.nn import tiny
-from tests.engine.nn.disks import QuickDisk
 
 
 @dataclass

@@ -14,8 +14,8 @@ from pen_backend.engine.nn.optimiser import learning_rate, make_optimiser
 from pen_backend.engine.nn.outcome import Stop
 from pen_backend.engine.nn.run import load_run
 from pen_backend.engine.nn.spec import read_spec
+from tests.disks import QuickDisk
 from tests.engine.nn import tiny
-from tests.engine.nn.disks import QuickDisk
 
 
 class Ordered(IterableDataset[dict[str, Any]]):

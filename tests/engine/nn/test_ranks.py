@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from pen_backend.engine.nn.outcome import Exit, Stop
 from pen_backend.engine.nn.ranks import divide
 from pen_backend.engine.train import run_job
+from tests.disks import QuickDisk
 from tests.engine.nn import tiny
-from tests.engine.nn.disks import QuickDisk
 from tests.engine.nn.test_dpo import LINES as PREFERENCES
 
 PROGRAM = Path(__file__).parents[1] / "programs" / "ranks.py"

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from pen_backend.engine.nn.results import write_results
-from tests.engine.nn.disks import QuickDisk
+from tests.disks import QuickDisk
 
 
 def results(tmp_path: Path, *steps: dict[str, Any]) -> dict[str, list[str]]:

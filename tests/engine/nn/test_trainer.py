@@ -11,8 +11,9 @@ from safetensors.torch import load_file
 
 from pen_backend.engine.nn.outcome import Exit, Stop
 from pen_backend.engine.train import check_job
+from tests.disks import QuickDisk
 from tests.engine.nn import tiny
-from tests.engine.nn.disks import QuickDisk, StopsAt
+from tests.engine.nn.disks import StopsAt
 from tests.engine.nn.test_dpo import LINES as PREFERENCES
 from tests.engine.nn.tiny import LORA, error, steps, train
 

@@ -12,7 +12,7 @@ from pen_backend.engine.nn.base import Shape, build_model, save_base, train_toke
 from pen_backend.engine.nn.outcome import Exit, Stop
 from pen_backend.engine.train import run_job
 from pen_backend.files import Disk
-from tests.engine.nn.disks import QuickDisk
+from tests.disks import QuickDisk
 
 SHAPE = Shape(vocab_size=300, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=2,
               max_position_embeddings=256)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from pen_backend.engine.nn.outcome import Exit, Stop
 from pen_backend.engine.train import run_job
-from tests.engine.nn.disks import QuickDisk, StopsAt
+from tests.disks import QuickDisk
+from tests.engine.nn.disks import StopsAt
 
 
 def main() -> int:

@@ -11,8 +11,8 @@ from pen_backend.engine.store import Store
 from pen_backend.engine.store.ballast import LEAST_BYTES, PLENTY, Ballast
 from pen_backend.engine.store.store import LOG_BYTES
 from pen_backend.files import Disk
+from tests.disks import FullDisk
 from tests.engine.jobs.make import make_job
-from tests.engine.store.test_store import FullDisk
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from pen_backend.engine.store import Store
 from pen_backend.engine.store.migrations import SCHEMA, back_up, migrate, versions
 from pen_backend.errors import DataError, VersionError
 from pen_backend.files import Disk
-from tests.engine.store.test_store import FullDisk
+from tests.disks import FullDisk
 
 VERSIONS = Path(__file__).parent / "versions"
 NEWEST = len(versions())

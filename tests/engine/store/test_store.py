@@ -1,6 +1,5 @@
 """The store: one transaction or nothing, blobs durable before their rows, faults that leave no harm."""
 
-import errno
 import hashlib
 import os
 import sqlite3
@@ -15,6 +14,7 @@ from pen_backend.engine.store import BlobWriter, Store, add_file, find_file, has
 from pen_backend.engine.store.migrations import versions
 from pen_backend.errors import TooLargeError, VersionError
 from pen_backend.files import Disk
+from tests.disks import FullDisk
 from tests.engine.jobs.make import make_job
 
 
@@ -163,30 +163,6 @@ def test_what_a_dead_process_left_in_tmp_is_swept(tmp_path: Path) -> None:
     left.write_text("half")
     Store(tmp_path).close()
     assert not left.exists()
-
-
-class FullDisk(Disk):
-    """A disk that fails at its n-th write, sync or publish."""
-
-    def __init__(self, at: int) -> None:
-        self.left = at
-
-    def _count(self) -> None:
-        self.left -= 1
-        if self.left == 0:
-            raise OSError(errno.ENOSPC, "No space left on device")
-
-    def append(self, descriptor: int, data: bytes) -> None:
-        self._count()
-        super().append(descriptor, data)
-
-    def sync(self, descriptor: int) -> None:
-        self._count()
-        super().sync(descriptor)
-
-    def publish(self, temporary: Path, final: Path) -> None:
-        self._count()
-        super().publish(temporary, final)
 
 
 @pytest.mark.parametrize("at", range(1, 5))
