@@ -28,6 +28,7 @@
 (require 'subr-x)
 (require 'org)
 (require 'ob-core)
+(require 'org-src)
 (require 'pen)
 (require 'pen-figure)
 (require 'pen-org)
@@ -76,9 +77,7 @@
           pen-block-arguments)
   "What org completes and lints in the headers of blocks of pen.")
 
-(defvar org-src-lang-modes)
-(with-eval-after-load 'org-src          ; else org takes `pen-mode' for a major mode
-  (add-to-list 'org-src-lang-modes '("pen" . text)))
+(add-to-list 'org-src-lang-modes '("pen" . text)) ; else org takes `pen-mode' for a major mode
 
 ;;;; Declarations
 

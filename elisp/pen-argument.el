@@ -57,9 +57,9 @@
   "Return the text of the region, or nil."
   (and (use-region-p) (pen-text-substring (region-beginning) (region-end))))
 
-(defun pen-argument--near (distance)
-  "Return the place that is DISTANCE from point, if that is in the buffer."
-  (max (point-min) (min (point-max) (+ (point) distance))))
+(defun pen-argument--near (offset)
+  "Return the place that is OFFSET from point, if that is in the buffer."
+  (max (point-min) (min (point-max) (+ (point) offset))))
 
 (defun pen-argument--thing (thing)
   "Return the THING at point without its last line break, or nil."

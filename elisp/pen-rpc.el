@@ -4,7 +4,6 @@
 
 ;; Author: The pen authors
 ;; Version: 0.1.0
-;; Package-Requires: ((emacs "28.1"))
 ;; Keywords: comm, tools
 ;; SPDX-License-Identifier: GPL-3.0-or-later
 
