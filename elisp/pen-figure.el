@@ -13,7 +13,7 @@
 
 (defun pen-figure-count (number noun)
   "Return NUMBER and NOUN, in the plural where it must be."
-  (format "%d %s%s" number noun (if (= number 1) "" "s")))
+  (format "%s %s%s" (pen-figure-thousands number) noun (if (= number 1) "" "s")))
 
 (defun pen-figure-duration (seconds)
   "Return SECONDS as a person would say it."

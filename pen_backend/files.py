@@ -81,6 +81,11 @@ def expanded(path: str | Path) -> Path:
         return Path(path)
 
 
+def standing(path: Path) -> Path:
+    """Return PATH, or the nearest directory above it that is there."""
+    return next(each for each in (path, *path.parents) if each.exists())
+
+
 def instead_of_file(path: Path) -> str | None:
     """Say what stands where a file should; None if it is a file, or if nothing stands there."""
     if path.is_dir():

@@ -35,7 +35,7 @@ from pen_backend.dataset.spool import Spool
 from pen_backend.dataset.unlabelled import labelled
 from pen_backend.dataset.writing import Writing
 from pen_backend.errors import BadParamsError, BusyError, DataError, PromptError, RefusedError
-from pen_backend.files import Disk, expanded, sweep
+from pen_backend.files import Disk, expanded, standing, sweep
 from pen_backend.prompts.definition import Definition
 from pen_backend.prompts.sources import Source
 from pen_backend.prompts.training import Anonymise, Step, TrainingSpec, Valid
@@ -225,7 +225,7 @@ def _key_place(definition: Definition, out: Path, written: str) -> Path:
 def _refuse_full_disk(opened: Iterable[Opened], out: Path, disk: Disk) -> None:
     """Refuse to start where the outputs cannot fit: about twice the sources, unpacked."""
     needed = 1_000_000 + sum(one.document.size * (8 if one.document.packed else 2) for one in opened)
-    place = next(path for path in (out, *out.parents) if path.exists())
+    place = standing(out)
     try:
         free = disk.free_bytes(place)
     except OSError:

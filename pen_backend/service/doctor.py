@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Literal
 import pen_backend
 from pen_backend.config import directories
 from pen_backend.errors import PenError
+from pen_backend.files import standing
 from pen_backend.secrets import redact
 from pen_backend.service.context import Context
 from pen_backend.service.keys import host_of
 from pen_backend.service.registry import rpc
+from pen_backend.words import count
 
 if TYPE_CHECKING:
     import subprocess
@@ -138,7 +140,7 @@ class Doctor:
                       f"{sys.executable} -m pip install --force-reinstall torch=={_version('torch')}")
             return
         version, threads, cuda = done.stdout.split()
-        device = "a GPU" if cuda == "True" else f"no GPU, {threads} thread{'' if threads == '1' else 's'}"
+        device = "a GPU" if cuda == "True" else f"no GPU, {count(int(threads), 'thread')}"
         yield Row("torch", "ok", f"{version}, {device}")
 
     def _vocabularies(self) -> Iterator[Row]:
@@ -154,19 +156,15 @@ class Doctor:
 
         places = self._context.directories
         for name, place in (("disk", self._context.engine_state), ("disk of logs", places.state)):
-            there = next(each for each in (place, *place.parents) if each.exists())
+            there = standing(place)
             free = shutil.disk_usage(there).free
-            if name != "disk" and there.stat().st_dev == self._context_device():
+            if name != "disk" and there.stat().st_dev == standing(self._context.engine_state).stat().st_dev:
                 return
             status: Status = "ok" if free > 4 * GIB else "warn" if free > GIB // 2 else "fail"
             yield Row(name, status, f"{free / GIB:.1f} GB free in {place}", None if status == "ok" else
                       "Free some space; `pen models list` shows models that could be deleted")
             if not os.access(there, os.W_OK):
                 yield Row(name, "fail", f"{there} cannot be written", f"sudo chown -R $USER {there}")
-
-    def _context_device(self) -> int:
-        state = self._context.engine_state
-        return next(each for each in (state, *state.parents) if each.exists()).stat().st_dev
 
     def _memory(self) -> Iterator[Row]:
         text = Path("/proc/meminfo").read_text(encoding="ascii") if Path("/proc/meminfo").exists() else ""

@@ -24,8 +24,8 @@
   (should (eq (get-text-property 0 'face (pen-figure-loss 0.0e+NaN)) 'error)))
 
 (ert-deftest pen-figure-test-one-thing-is-no-plural ()
-  (should (equal (mapcar (lambda (number) (pen-figure-count number "row")) '(0 1 2))
-                 '("0 rows" "1 row" "2 rows"))))
+  (should (equal (mapcar (lambda (number) (pen-figure-count number "row")) '(0 1 1200))
+                 '("0 rows" "1 row" "1,200 rows"))))
 
 (provide 'pen-figure-test)
 ;;; pen-figure-test.el ends here
