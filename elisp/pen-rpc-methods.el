@@ -18,7 +18,7 @@
 (require 'pen-rpc)
 
 (defconst pen-rpc-methods-hash
-  "de28c5ebc45835128838cfa6d80cdad6e35335ce05b8ae62c2d9f0a1688bc5d4"
+  "f7772f2c5232a9acebe43dcb743908b419c6f674f12f2bcba3ed2bf6c1cc05b3"
   "What the service says in its greeting if its methods are these.")
 
 (defun pen-rpc-completions-start (&rest args)
@@ -247,6 +247,21 @@ ARGS are keywords, each with its value.
    nil
    args))
 
+(defun pen-rpc-engine-backup (&rest args)
+  "Write the local engine's store into the file OUT while it runs.
+
+That is its jobs, models and files, and no key, token or log.  A file
+that is there is kept, unless REPLACE.
+
+ARGS are keywords, each with its value.
+
+\(fn &key OUT REPLACE THEN ELSE DEADLINE)"
+  (pen-rpc-invoke
+   "engine-backup"
+   '((:out file required)
+     (:replace boolean))
+   args))
+
 (defun pen-rpc-engine-check (&rest args)
   "Ask the endpoint at URL what it can do.
 
@@ -273,6 +288,23 @@ ARGS are keywords, each with its value.
   (pen-rpc-invoke
    "engine-logs"
    '((:lines integer))
+   args))
+
+(defun pen-rpc-engine-restore (&rest args)
+  "Put a file that `backup' has written back as the local engine's store.
+
+The engine must not run.
+
+ARCHIVE is checked whole before anything changes.  A store that is
+not empty is refused; with REPLACE it is kept aside.
+
+ARGS are keywords, each with its value.
+
+\(fn &key ARCHIVE REPLACE THEN ELSE DEADLINE)"
+  (pen-rpc-invoke
+   "engine-restore"
+   '((:archive file required)
+     (:replace boolean))
    args))
 
 (defun pen-rpc-engine-start (&rest args)
@@ -602,6 +634,17 @@ ARGS are keywords, each with its value.
    nil
    args))
 
+(defun pen-rpc-prompts-page (&rest args)
+  "Write all of one definition or training set as a page for people.
+
+ARGS are keywords, each with its value.
+
+\(fn &key PROMPT THEN ELSE DEADLINE)"
+  (pen-rpc-invoke
+   "prompts-page"
+   '((:prompt string required))
+   args))
+
 (defun pen-rpc-prompts-render (&rest args)
   "Fill a definition with values by variable name.
 
@@ -634,10 +677,9 @@ ARGS are keywords, each with its value.
    args))
 
 (defun pen-rpc-prompts-show (&rest args)
-  "Show all of one definition.
+  "Show all of one definition or training set.
 
-Its file, its boundary, and its own example as the model will read
-it.
+Its file, its boundary, its example as the model reads it.
 
 ARGS are keywords, each with its value.
 

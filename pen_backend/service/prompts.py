@@ -3,121 +3,29 @@
 import builtins
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pen_backend.errors import Finding, NotFoundError, PromptError
 from pen_backend.files import expanded
 from pen_backend.service.context import Context
+from pen_backend.service.prompt_records import (
+    Catalogue,
+    PromptDetail,
+    PromptFinding,
+    PromptSummary,
+    RenderedMessage,
+    RenderedPrompt,
+    VariableSummary,
+)
 from pen_backend.service.registry import Json, Text, rpc
+from pen_backend.service.trainings import training_detail
 
 if TYPE_CHECKING:
     from pen_backend.prompts.dataset import DatasetSpec
     from pen_backend.prompts.definition import Definition
     from pen_backend.prompts.variables import Variable
-
-
-@dataclass(frozen=True, slots=True)
-class VariableSummary:
-    """One variable: its type, where Emacs takes it from (None: the user is asked), and texts it has when nobody says.
-
-    `example` is shown and never sent by itself, `default` is sent. `choices` are all there are, none for other types;
-    `join` stands between the items of a list.
-    """
-
-    name: str
-    type: str
-    source: str | None
-    description: str
-    example: str | None
-    default: str | None
-    choices: list[str]
-    join: str
-
-
-@dataclass(frozen=True, slots=True)
-class PromptSummary:
-    """One definition; the first `arity` of its variables are those a completion needs values for.
-
-    `refused` says that it has filters which pen does not run: it only runs without filters. `aliases` are more names
-    of its command, `use` says where Emacs takes the text from and puts the answer.
-    """
-
-    slug: str
-    title: str
-    description: str
-    arity: int
-    kind: str
-    path: Path | None
-    model: str | None
-    in_development: bool
-    refused: bool
-    variables: list[VariableSummary]
-    aliases: list[str]
-    use: Literal["filter", "point", "insertion", "buffer"]
-    n: int
-
-
-@dataclass(frozen=True, slots=True)
-class RenderedMessage:
-    """One turn of a chat as it is sent."""
-
-    role: str
-    content: str
-
-
-@dataclass(frozen=True, slots=True)
-class RenderedPrompt:
-    """What the model reads, what it should write if all values are known, and where it stops.
-
-    `messages` are what a chat sends instead of `prompt`, which holds their texts one after the other.
-    """
-
-    prompt: str
-    completion: str | None
-    stop: list[str]
-    messages: list[RenderedMessage]
-
-
-@dataclass(frozen=True, slots=True)
-class PromptFinding:
-    """One thing wrong with a definition, or worth knowing: the rule's id, and where as FILE:LINE:COLUMN."""
-
-    id: str
-    level: Literal["error", "warning", "note"]
-    where: str | None
-    message: str
-    hint: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class PromptDetail:
-    """All of one definition: its file's text, its boundary, and what its own examples render to (None without them).
-
-    `weights` are the loss weights its training rows get; none: those of the job.
-    """
-
-    summary: PromptSummary
-    name: str
-    aliases: list[str]
-    text: str
-    prompt_end: str
-    completion_start: str
-    completion_end: str | None
-    stop: list[str]
-    weights: list[float]
-    format_hash: str
-    example: RenderedPrompt | None
-    findings: list[PromptFinding]
-
-
-@dataclass(frozen=True, slots=True)
-class Catalogue:
-    """What Emacs makes commands of: the definitions that can be run, and what is wrong with the other files."""
-
-    definitions: list[PromptSummary]
-    broken: list[PromptFinding]
 
 
 Summaries = list[PromptSummary]
@@ -146,19 +54,32 @@ class Prompts:
 
     @rpc()
     def show(self, prompt: str) -> PromptDetail:
-        """Show all of one definition: its file, its boundary, and its own example as the model will read it."""
+        """Show all of one definition or training set: its file, its boundary, its example as the model reads it."""
         from pen_backend.prompts import template
+        from pen_backend.prompts.dataset import DatasetSpec
 
-        definition = self._context.find_prompt(prompt)
-        form = definition.format
+        found = self._context.find_definition(prompt)
+        definition = found.definition if isinstance(found, DatasetSpec) else found
+        form, summary = definition.format, self._summary(definition)
+        if isinstance(found, DatasetSpec):
+            summary = replace(summary, slug=found.name, title=found.name, description=found.description, arity=0,
+                              kind=found.kind, path=found.path, aliases=[])
         return PromptDetail(
-            summary=self._summary(definition), name=definition.name, aliases=[*definition.aliases],
-            text=definition.path.read_text(encoding="utf-8-sig") if definition.path else "",
+            summary=summary, name=found.name, aliases=summary.aliases,
+            text=found.path.read_text(encoding="utf-8-sig") if found.path else "",
             prompt_end=form.prompt_end, completion_start=form.completion_start, completion_end=form.completion_end,
             stop=[*template.stops(definition)],
             weights=[float(weight) for weight in _weights(definition)],
             format_hash=template.format_hash(definition), example=_example(definition),
-            findings=[_finding(one) for one in (*definition.findings, *self._counted(definition))])
+            findings=[_finding(one) for one in (*found.findings, *self._counted(found))],
+            training=training_detail(definition.training, definition.name) if definition.training else None)
+
+    @rpc()
+    def page(self, prompt: str) -> Text:
+        """Write all of one definition or training set as a page for people."""
+        from pen_backend.service.prompt_page import page
+
+        return page(self.show(prompt))
 
     @rpc()
     def lint(self, paths: builtins.list[str], text: Text | None = None) -> Findings:

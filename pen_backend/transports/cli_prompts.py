@@ -1,14 +1,13 @@
 """`pen prompts`: list definitions, show one, lint files, print the JSON Schema, render one without running it."""
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from pen_backend.errors import BadParamsError, DataError, PromptError, advised
+from pen_backend.errors import BadParamsError, DataError, PromptError
 from pen_backend.service.context import Context
-from pen_backend.service.prompts import PromptDetail, PromptFinding, Prompts, RenderedPrompt
+from pen_backend.service.prompts import Prompts
 from pen_backend.transports.arguments import Parser, command, group, help_of
 from pen_backend.transports.terminal import Terminal, table
 from pen_backend.words import count
@@ -53,18 +52,22 @@ def list_prompts(context: Context, options: argparse.Namespace, terminal: Termin
 
 def show(context: Context, options: argparse.Namespace, terminal: Terminal) -> None:
     """Print definitions as pages."""
+    from pen_backend.service.prompt_page import page
+
     shown = [Prompts(context).show(name) for name in options.prompts]
-    terminal.result(shown if len(shown) > 1 else shown[0], lambda: "\n".join(map(_page, shown)))
+    terminal.result(shown if len(shown) > 1 else shown[0], lambda: "\n".join(map(page, shown)))
 
 
 def lint(context: Context, options: argparse.Namespace, terminal: Terminal) -> int:
     """Say what is wrong on stderr, where an editor can follow it; an error makes the exit code 2."""
+    from pen_backend.service.prompt_page import line
+
     findings = Prompts(context).lint(options.paths)
     for finding in findings:
         if finding.level == "error":
-            print(_line(finding), file=terminal.err)
+            print(line(finding), file=terminal.err)
         else:
-            terminal.say(_line(finding))
+            terminal.say(line(finding))
     terminal.result(findings, "")
     return PromptError.exit_code if any(finding.level == "error" for finding in findings) else 0
 
@@ -116,39 +119,3 @@ def _read_stdin() -> str:
     """Read all of stdin; bytes that are no UTF-8 become surrogates, wherever Python runs."""
     data: bytes | str = getattr(sys.stdin, "buffer", sys.stdin).read()
     return data if isinstance(data, str) else data.decode("utf-8", "surrogateescape").replace("\r\n", "\n")
-
-
-def _line(finding: PromptFinding) -> str:
-    """Write a finding as compilers do: FILE:LINE:COLUMN: what; what to do."""
-    level = "" if finding.level == "error" else f"{finding.level}: "
-    return f"{finding.where or 'pen'}: {level}{advised(finding.message, finding.hint)}"
-
-
-def _page(one: PromptDetail) -> str:
-    """Write a definition as a page: what it is, its variables, its boundary, its example."""
-    summary = one.summary
-    facts = [
-        ("name", ", ".join((one.name, *one.aliases))), ("file", summary.path), ("model", summary.model),
-        ("arguments", " ".join(each.name for each in summary.variables[:summary.arity]) or None),
-        ("prompt ends with", json.dumps(one.prompt_end, ensure_ascii=False) if one.prompt_end else None),
-        ("answer begins with", json.dumps(one.completion_start, ensure_ascii=False) if one.completion_start else None),
-        ("answer ends with", " or ".join(json.dumps(stop, ensure_ascii=False) for stop in one.stop) or None),
-        ("loss weights", " ".join(f"{weight:g}" for weight in one.weights) or None), ("format hash", one.format_hash),
-    ]
-    title = f"{summary.title} (in development)" if summary.in_development else summary.title
-    lines = [title, *([summary.description.rstrip()] if summary.description.strip() else []), ""]
-    lines += [f"{name:<19} {value}" for name, value in facts if value is not None]
-    lines += ["", table(("VARIABLE", "TYPE", "FROM", "MEANING"), [
-        (each.name, each.type, each.source, each.description or None) for each in summary.variables])
-    ] if summary.variables else []
-    lines += ["", "Its example:", *_indented(one.example)] if one.example else []
-    lines += ["", *map(_line, one.findings)] if one.findings else []
-    return "\n".join(lines)
-
-
-def _indented(example: RenderedPrompt) -> list[str]:
-    """Show the rendered example, the place where the answer begins marked."""
-    whole = "\n".join(f"{one.role}: {one.content}" for one in example.messages) or example.prompt
-    if example.completion is not None:
-        whole += f"\nassistant: ⟦{example.completion}⟧" if example.messages else f"⟦{example.completion}⟧"
-    return [f"    {line}" for line in whole.split("\n")]

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from pen_backend.config import Config
 from pen_backend.service.context import Context
-from pen_backend.service.prompts import Prompts, PromptSummary, Summaries
+from pen_backend.service.prompt_records import PromptSummary
+from pen_backend.service.prompts import Prompts, Summaries
 from pen_backend.service.shapes import parse
 from pen_backend.transports.epc_codec import quote
 from pen_backend.transports.writers import result

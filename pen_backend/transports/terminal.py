@@ -7,12 +7,14 @@ import re
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
 from pen_backend.errors import ConfigError, Finding, PenError, advised
 from pen_backend.secrets import redact
+from pen_backend.service.tables import one_line as one_line
+from pen_backend.service.tables import table as table
 
 CLEAR = "\r\x1b[K"
 REDRAW_SECONDS = 0.1
@@ -198,19 +200,6 @@ def duration(seconds: object) -> str:
         return "–"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes // 60}:{minutes % 60:02}:{rest:02}" if minutes >= 60 else f"{minutes}:{rest:02}"
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Lay out rows below their head, columns as wide as their content."""
-    lines = [list(head), *[["–" if cell is None else one_line(str(cell)) for cell in row] for row in rows]]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-                     for line in lines)
-
-
-def one_line(text: str) -> str:
-    """Join a text's lines by a space, so that one result is one line."""
-    return re.sub(r"[ \t]*\r?\n[ \t]*", " ", text.strip())
 
 
 def when(seconds: int | None) -> str | None:

@@ -57,6 +57,36 @@ def test_show_says_all_of_a_definition(prompts: Prompts) -> None:
     assert "title: Pun complete" in shown.text
 
 
+def test_show_says_all_of_a_training_set_of_its_own(prompts: Prompts) -> None:
+    shown = prompts.show("puns-from-everywhere")
+    assert (shown.name, shown.summary.kind, shown.summary.arity) == ("puns-from-everywhere", "dataset", 0)
+    assert (shown.weights, shown.completion_end) == ([0.3, 0.7], " END")
+    assert shown.format_hash == prompts.show("pun-complete").format_hash
+    assert shown.training
+    assert (shown.training.prompt, len(shown.training.sources)) == ("pun-complete", 4)
+    assert "kind: dataset" in shown.text
+    assert shown.example
+    assert prompts.show("continue").training is None
+
+
+def test_a_page_says_of_a_set_where_its_records_come_from(prompts: Prompts) -> None:
+    page = prompts.page("puns-from-everywhere")
+    assert page.startswith("puns-from-everywhere (a training set)\nPuns of one org file")
+    assert "\nprompt              pun-complete\n" in page
+    assert "\nstep 3              dedupe {exact: casefold, near: 0.7}\n" in page
+    assert [line.split()[:2] for line in page.splitlines() if "written for pen" in line] == [
+        ["puns.org", "org"], ["data/jokes/reddit.json", "jokes"], ["data/jokes/stupidstuff.json", "jokes"],
+        ["data/jokes/wocka.json", "jokes"]]
+    assert "A row of its example:" in page
+    assert "arguments" not in page
+
+
+def test_a_set_whose_prompt_is_not_there_says_so_when_it_is_shown(prompts: Prompts, tmp_path: Path) -> None:
+    (tmp_path / "prompts" / "lost.yaml").write_text("pen: 1\nkind: dataset\nname: lost\nprompt: pun-complet\n")
+    with pytest.raises(PromptError, match="pun-complet"):
+        prompts.page("lost")
+
+
 def test_a_definition_without_examples_has_none_to_show(prompts: Prompts, tmp_path: Path) -> None:
     (tmp_path / "prompts" / "bare.yaml").write_text("pen: 1\ntitle: Bare\nprompt: <a>\nvars: [a]\n")
     assert prompts.show("bare").example is None
@@ -123,7 +153,8 @@ def test_the_schema_is_the_one_in_the_repository(prompts: Prompts) -> None:
 
 def test_the_methods_may_cross_the_link(prompts: Prompts) -> None:
     assert list(build_registry({"prompts": prompts})) == [
-        "prompts-catalogue", "prompts-lint", "prompts-list", "prompts-render", "prompts-schema", "prompts-show"]
+        "prompts-catalogue", "prompts-lint", "prompts-list", "prompts-page", "prompts-render", "prompts-schema",
+        "prompts-show"]
 
 
 def test_the_catalogue_has_what_a_command_is_made_of_and_names_both_files_of_one_name(tmp_path: Path,

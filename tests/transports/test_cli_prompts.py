@@ -55,6 +55,16 @@ def test_show_as_json_is_a_record_and_of_several_a_list(context: Context) -> Non
     assert [one["name"] for one in both] == ["joke-token", "pun-complete"]
 
 
+def test_show_has_a_page_for_a_training_set_and_one_for_its_prompt(context: Context) -> None:
+    code, out, _ = run(context, "prompts", "show", "jokes-by-hand", "joke-token")
+    assert code == 0
+    assert "jokes-by-hand (a training set)\n" in out
+    assert "data/jokes-test.jsonl" in out
+    assert "side: valid" in out
+    shown = json.loads(run(context, "prompts", "show", "--json", "jokes-by-hand")[1])
+    assert shown["training"]["prompt"] == "joke-token"
+
+
 def test_the_schema_is_json(context: Context) -> None:
     code, out, _ = run(context, "prompts", "schema")
     assert code == 0
