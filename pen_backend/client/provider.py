@@ -179,13 +179,19 @@ class Client:
         """Return a local model's tokenizer.json."""
         import httpx2
 
-        path = self._own(model, "tokenizer")
+        path = self._own(f"models/{quote(model, safe='')}/tokenizer")
         return self._call(lambda client: client.get(path, cast_to=httpx2.Response).content, JOB_SECONDS)
 
     def export(self, model: str, *, merged: bool = False) -> Iterator[bytes]:
         """Yield a local model's folder as the bytes of a tar; MERGED puts its adapter into its base first."""
-        path = f"{self._own(model, 'export')}?merged={str(merged).lower()}"
+        path = self._own(f"models/{quote(model, safe='')}/export")
+        return self._streamed(f"{path}?merged={str(merged).lower()}")
 
+    def backup(self) -> Iterator[bytes]:
+        """Yield the local engine's store as the bytes of a tar."""
+        return self._streamed(self._own("backup"))
+
+    def _streamed(self, path: str) -> Iterator[bytes]:
         def call(client: OpenAI) -> Any:
             # The header by which openai's own methods leave an answer unread.
             return client.get(path, cast_to=bytes, options={
@@ -198,9 +204,9 @@ class Client:
             except Exception as error:
                 self.fail(error)
 
-    def _own(self, model: str, what: str) -> str:
-        """Return the address of what only pen's engine has of a model."""
-        return f"{self.base_url.removesuffix('/').removesuffix('/v1')}/pen/models/{quote(model, safe='')}/{what}"
+    def _own(self, what: str) -> str:
+        """Return the address of what only pen's engine has."""
+        return f"{self.base_url.removesuffix('/').removesuffix('/v1')}/pen/{what}"
 
     def create_job(self, request: Mapping[str, Any], key: str) -> Object:
         """Create a fine-tuning job with exactly one effective POST; KEY names this launch, also over repetitions."""

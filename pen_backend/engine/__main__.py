@@ -4,20 +4,20 @@ import argparse
 import asyncio
 import contextlib
 import errno
-import fcntl
 import json
 import logging
 import os
 import resource
 import stat
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pen_backend
 from pen_backend.engine.server import FULL, Observe, Settings, listen, new_token, serve, unobserved
 from pen_backend.engine.store import Store
+from pen_backend.engine.store.lock import held
 from pen_backend.errors import ConfigError, PenError, StartError
 from pen_backend.files import Disk, process_start_time, write_atomic
 from pen_backend.secrets import Redaction, Secret
@@ -59,7 +59,7 @@ def run(settings: Settings, runtime: Path) -> int:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold the token and people's texts
     _log_to_standard_error()
     settings.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with _locked(settings.directory):
+    with held(settings.directory):
         store = Store(settings.directory, disk=settings.disk, ballast=settings.ballast_bytes)
         store.collect_garbage()
         store.ballast.fill()
@@ -81,20 +81,6 @@ def run(settings: Settings, runtime: Path) -> int:
             store.close()
     _log.info("stopped")
     return 0
-
-
-@contextlib.contextmanager
-def _locked(directory: Path) -> Iterator[None]:
-    """Hold the directory for this process; a second engine in it would end the first one's promises."""
-    descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise StartError(f"Another engine already uses {directory}.") from None
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def write_runtime_file(path: Path, address: str, token: Secret, disk: Disk) -> None:

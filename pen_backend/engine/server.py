@@ -45,6 +45,7 @@ KEEP_ALIVE_SECONDS = 60
 GRACE_SECONDS = 2
 WORKER_LOG = "worker.log"
 LOG_BYTES, LOG_SECONDS = 25 << 20, 30.0
+ASIDE = ("/pen/health", "/pen/status", "/pen/stop")  # whoever only asks for these does not keep the engine from ending
 FULL = (errno.ENOSPC, errno.EDQUOT)
 SERVED = "/v1/models, /v1/files, /v1/fine_tuning/jobs, /v1/completions and /v1/chat/completions"
 
@@ -119,7 +120,7 @@ class Guard:
                 message["headers"] = headers
             await send(message)
 
-        works = request.url.path.startswith("/v1/")
+        works = request.url.path not in ASIDE
         self._engine.requests += works
         try:
             refusal = self._refusal(request)
@@ -177,6 +178,7 @@ def application(engine: Engine) -> Starlette:
         "/v1/engines/{engine:path}/completions": Resource(post=completions.create_with_engine),
         "/pen/health": Resource(get=pen.health),
         "/pen/status": Resource(get=pen.status),
+        "/pen/backup": Resource(get=pen.backup),
         "/pen/stop": Resource(post=pen.stop),
         "/pen/models/{model:path}/tokenizer": Resource(get=models.tokenizer),
         "/pen/models/{model:path}/export": Resource(get=models.export),

@@ -1,10 +1,10 @@
-"""The local engine as a daemon: start, stop, look; and other endpoints, asked what they can do."""
+"""The local engine as a daemon: start, stop, look, its store as a file; and other endpoints, asked what they can do."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pen_backend.errors import ConnectionLostError, NotFoundError
+from pen_backend.errors import ConfigError, ConnectionLostError, NotFoundError, RefusedError
 from pen_backend.secrets import Secret, redact
 from pen_backend.service.context import Context
 from pen_backend.service.endpoint import Ability
@@ -28,6 +28,26 @@ class EngineStatus:
     pid: int | None = None
     worker_pid: int | None = None
     trainer_pids: list[int] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class BackedUp:
+    """A backup that was written."""
+
+    file: Path
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """A store that was put back: what it holds, what it names and does not hold, and where the one before is kept."""
+
+    state: Path
+    jobs: int
+    models: int
+    files: int
+    missing: list[str]
+    kept: Path | None = None
 
 
 class Engine:
@@ -64,6 +84,41 @@ class Engine:
         except FileNotFoundError:
             raise NotFoundError(f"There is no log {path}; the engine has not run yet.") from None
         return redact("".join(f"{line}\n" for line in found[-max(1, lines):]))
+
+    @rpc()
+    def backup(self, out: Path, replace: bool = False) -> BackedUp:
+        """Write the local engine's store into the file OUT while it runs.
+
+        That is its jobs, models and files, and no key, token or log. A file that is there is kept, unless REPLACE.
+        """
+        from pen_backend.client import Client
+        from pen_backend.service import backups
+
+        file = (self._context.project or Path.cwd()) / out
+        if file.exists() and not (replace and file.is_file()):
+            raise ConfigError(f"{file} is there already.", hint="Name another file, or replace it with --replace.")
+        running = self._context.engine().ensure()
+        client = Client(running.base_url, running.token, local=True)
+        return BackedUp(file, backups.write(client.backup(), file, self._context.disk))
+
+    @rpc()
+    def restore(self, archive: Path, replace: bool = False) -> Restored:
+        """Put a file that `backup` has written back as the local engine's store; the engine must not run.
+
+        ARCHIVE is checked whole before anything changes. A store that is not empty is refused; with REPLACE it is kept
+        aside.
+        """
+        from pen_backend.secrets import child_environment
+        from pen_backend.service import backups
+
+        state = self._context.engine_state
+        if self._context.engine().find() is not None:
+            raise RefusedError(f"The engine uses {state}.", hint="Stop it first: `pen engine stop`.")
+        told = backups.restore((self._context.project or Path.cwd()) / archive, state,
+                               child_environment(self._context.environ), replace=replace)
+        kept = told["kept"]
+        return Restored(state, told["jobs"], told["models"], told["files"], told["missing"],
+                        None if kept is None else Path(kept))
 
     @rpc()
     def check(self, url: str, model: str | None = None) -> Abilities:

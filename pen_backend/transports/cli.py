@@ -15,6 +15,7 @@ from pen_backend import __version__
 from pen_backend.errors import BadParamsError
 from pen_backend.service.context import Context
 from pen_backend.transports import (
+    cli_backup,
     cli_classic,
     cli_dataset,
     cli_doctor,
@@ -76,6 +77,7 @@ def parser() -> argparse.ArgumentParser:
 
     cli_models.add(commands)
     cli_engine.add(commands)
+    cli_backup.add(commands)
     cli_doctor.add(commands)
     return top
 

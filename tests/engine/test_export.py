@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pen_backend.engine.export import items, length, tar
+from pen_backend.engine.export import items
+from pen_backend.engine.wire.tar import length, tar
 
 
 def folder(path: Path) -> Path:

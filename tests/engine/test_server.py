@@ -31,7 +31,7 @@ ROUTES = [
     ("POST", "/v1/fine_tuning/jobs/x/cancel"), ("GET", "/v1/fine_tuning/jobs/x/events"),
     ("GET", "/v1/fine_tuning/jobs/x/checkpoints"), ("POST", "/v1/fine_tuning/jobs/x/pause"),
     ("POST", "/v1/fine_tuning/jobs/x/resume"), ("POST", "/v1/completions"), ("POST", "/v1/chat/completions"),
-    ("POST", "/v1/engines/tiny/completions"), ("GET", "/pen/status"), ("POST", "/pen/stop"),
+    ("POST", "/v1/engines/tiny/completions"), ("GET", "/pen/status"), ("GET", "/pen/backup"), ("POST", "/pen/stop"),
     ("GET", "/pen/models/tiny/tokenizer"), ("GET", "/nowhere")]
 ACTIONS = ("/cancel", "/pause", "/resume", "/stop")
 BODIES = [route for route in ROUTES if route[0] == "POST" and not route[1].endswith(ACTIONS)]

@@ -1,18 +1,18 @@
 """GET /v1/models, GET and DELETE /v1/models/{model}, GET /pen/models/{model}/tokenizer and …/export."""
 
 import asyncio
-from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
-from starlette.types import Receive, Scope, Send
+from starlette.responses import Response
 
-from pen_backend.engine.export import Item, items, length, tar
+from pen_backend.engine.export import items
 from pen_backend.engine.models import as_object
 from pen_backend.engine.routes.http import Engine, answer, engine_of, in_thread, query, unless_gone
+from pen_backend.engine.routes.tarball import Tarball
 from pen_backend.engine.wire.errors import ApiError, invalid_value
 from pen_backend.engine.wire.ids import random_text
+from pen_backend.engine.wire.tar import length, tar
 
 DRAIN_SECONDS = 60.0
 TOKENIZER_LIMIT = 64 << 20
@@ -82,23 +82,8 @@ async def export(request: Request) -> Response:
             await in_thread(out.mkdir, mode=0o700)
             await unless_gone(request, engine.merger.merge(model, out))
             found = await in_thread(items, out)
-        return _Tar(found, model.created_at, held.pop_all().close)
-
-
-class _Tar(StreamingResponse):
-    """A tar; when it is sent, or nobody waits for it any more, what it was made from is let go."""
-
-    def __init__(self, found: Sequence[Item], moment: int, done: Callable[[], None]) -> None:
-        super().__init__(tar(found, moment), media_type="application/x-tar",
-                         headers={"content-length": str(length(found, moment))})
-        self._done = done
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer as ASGI wants it."""
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            self._done()
+        moment = model.created_at
+        return Tarball(tar(found, moment), length(found, moment), held.pop_all().close)
 
 
 def _release(engine: Engine, model: str) -> None:

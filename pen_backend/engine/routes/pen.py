@@ -1,5 +1,6 @@
-"""/pen/health, /pen/status, /pen/stop: what pen's own client asks, outside /v1."""
+"""/pen/health, /pen/status, /pen/backup, /pen/stop: what pen's own client asks, outside /v1."""
 
+import asyncio
 import hashlib
 import hmac
 import os
@@ -9,8 +10,10 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from pen_backend.engine.backup.making import hold
 from pen_backend.engine.jobs import state
 from pen_backend.engine.routes.http import Engine, answer, engine_of, in_thread, no_body, query
+from pen_backend.engine.routes.tarball import Tarball
 from pen_backend.engine.wire.errors import invalid_value, unavailable
 
 NONCE_LIMIT = 256
@@ -51,6 +54,18 @@ def _status(engine: Engine) -> dict[str, Any]:
         "completions": sum(engine.using.values()),
         "bytes_free": engine.store.disk.free_bytes(engine.store.directory),
     }
+
+
+async def backup(request: Request) -> Response:
+    """Send the store as a tar: a moment of it, whatever happens meanwhile."""
+    query(request)
+    engine = engine_of(request)
+    held = await in_thread(hold, engine.store, version=engine.version)
+
+    def let_go() -> None:  # it may be thousands of links
+        asyncio.get_running_loop().run_in_executor(None, engine.store.disk.remove, held.directory)
+
+    return Tarball(held.tar(), held.length, let_go)
 
 
 async def stop(request: Request) -> Response:

@@ -20,6 +20,7 @@ from pen_backend.errors import DataError
 from pen_backend.files import Disk, temporary_name, write_atomic
 
 DATABASE, BACKUP, SEAL = "pen.db", "backup.db", "pen.db.seal"
+RESTORING = "restoring"  # stands in the directory while a backup's files are put in their places
 
 _log = logging.getLogger(__name__)
 
@@ -27,6 +28,9 @@ _log = logging.getLogger(__name__)
 def examine(directory: Path, disk: Disk) -> None:
     """Judge the database of DIRECTORY before it is opened; a damaged one is replaced, or DataError says what to do."""
     database = directory / DATABASE
+    if (directory / RESTORING).exists():
+        raise DataError("A restore of this store was cut off.", where=str(directory),
+                        hint="Run `pen restore` with the same file again.")
     sealed = _read(directory / SEAL)
     if not database.exists() or not database.stat().st_size:
         if sealed is not None:
