@@ -105,7 +105,7 @@ VOTE is `base', `tuned', `tie' or nil; FAILED a sentence or nil."
     ('done (cl-incf (pen-compare-round-ended round))
            (setf (nth side (pen-compare-round-texts round))
                  (pen-compare-text (plist-get plist :value)
-                                    (nth side (pen-compare-round-texts round)))))
+                                   (nth side (pen-compare-round-texts round)))))
     ('error (cl-incf (pen-compare-round-ended round))
             (setf (pen-compare-round-failed round) (pen-rpc-sentence plist))
             (pen-rpc-tell plist)))

@@ -219,7 +219,7 @@ START, of a window, stays at the top if it is there."
               (pen-figure-duration (plist-get job :eta-seconds))
             ""))
     ('curve (propertize (pen-plot-sparkline (plist-get job :losses)
-                                           (nth 2 (assq 'curve pen-jobs--columns)))
+                                            (nth 2 (assq 'curve pen-jobs--columns)))
                         'face 'pen-curve-train))))
 
 (defun pen-jobs--loss (loss)
