@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pen_backend.service.context import Context
 from pen_backend.service.registry import AnyFloat, Events, rpc
 from pen_backend.service.summaries import JobSummary, Summaries
+from pen_backend.service.trainings import flow
 
 __all__ = ["JobDetail", "JobSummary", "Jobs"]
 
@@ -182,7 +183,7 @@ class Jobs:
             curve=[CurvePoint(point.step, point.loss, point.valid_loss, point.tokens) for point in curve],
             samples=[_sample(note) for note in notes if note.what == "sample"],
             checkpoints=[_checkpoint(each) for each in client.checkpoints(id)],
-            hyperparameters=[Option(name, str(value)) for name, value in options.items()
+            hyperparameters=[Option(name, _written(value)) for name, value in options.items()
                              if name in HYPERPARAMETERS and value is not None],
             messages=[Message(note.level, note.text) for note in notes if note.what in ("text", "warning")],
             trained_tokens=trained,
@@ -276,6 +277,13 @@ class Jobs:
     def _summary(self, client: "Client", job: Mapping[str, Any], points: "Sequence[Progress] | None" = None
                  ) -> JobSummary:
         return self._summaries.of(client, self._context.ledger, job, points=points)
+
+
+def _written(value: object) -> str:
+    """Write the value of an option; of one that has parts, those that are set."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {flow(part)}" for name, part in value.items() if part is not None)
+    return str(value)
 
 
 def _checkpoint(checkpoint: Mapping[str, Any]) -> Checkpoint:

@@ -60,6 +60,16 @@ def test_how_a_trainer_died_is_part_of_its_job(tmp_path: Path) -> None:
     assert (summary.attempt, summary.interruption) == (2, pen["interruption"])
 
 
+def test_an_option_with_parts_says_those_that_are_set(tmp_path: Path) -> None:
+    given = {"classification": {"n_classes": 3, "positive_class": None, "betas": None}, "n_epochs": 4}
+    whole = job(status="succeeded", pen=given)
+    script = {"/events": listing(), "/checkpoints": listing(), "/ftjob-1": Answer(whole)}
+    with ScriptedServer(by_path=script) as server:
+        shown = Jobs(scripted(server, tmp_path)).show("ftjob-1")
+    assert {(one.name, one.value) for one in shown.hyperparameters} >= {("classification", "n_classes 3"),
+                                                                        ("n_epochs", "4")}
+
+
 def test_all_jobs_are_followed_while_one_may_change(tmp_path: Path) -> None:
     done = job(id="ftjob-0", status="succeeded")
     script = [listing(job(status="running"), done), listing(metrics(1)), listing(),
