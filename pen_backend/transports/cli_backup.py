@@ -7,6 +7,7 @@ from pen_backend.service.context import Context
 from pen_backend.service.engine import Engine
 from pen_backend.transports.arguments import Parser, command
 from pen_backend.transports.terminal import Terminal
+from pen_backend.words import count
 
 
 def add(commands: "argparse._SubParsersAction[Parser]") -> None:
@@ -39,9 +40,5 @@ def restore(context: Context, options: argparse.Namespace, terminal: Terminal) -
         terminal.say(sentence)
     if done.kept is not None:
         terminal.say(f"The store that was there is kept in {done.kept}.")
-    terminal.result(done, f"restored {_count(done.jobs, 'job')}, {_count(done.models, 'model')} and "
-                          f"{_count(done.files, 'file')} into {done.state}")
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
+    terminal.result(done, f"restored {count(done.jobs, 'job')}, {count(done.models, 'model')} and "
+                          f"{count(done.files, 'file')} into {done.state}")

@@ -1,0 +1,58 @@
+"""`pen backup` of a running engine, and `pen restore` into another directory."""
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from pen_backend.service.context import Context
+from pen_backend.transports.cli import main
+from tests.conftest import LiveEngine, environment
+
+
+def run(context: Context, *arguments: str) -> tuple[int, str, str]:
+    out, err = io.StringIO(), io.StringIO()
+    return main(list(arguments), context=context, out=out, err=err), out.getvalue(), err.getvalue()
+
+
+@pytest.mark.slow
+def test_an_engine_is_backed_up_and_restored_elsewhere(engine: LiveEngine, tmp_path: Path) -> None:
+    file = tmp_path / "backup.tar"
+    code, out, err = run(engine.context(), "backup", str(file))
+    assert (code, out) == (0, f"{file}\n")
+    assert err.endswith(" MB\n")
+
+    code, out, err = run(engine.context(), "backup", str(file), "--json")
+    assert (code, "is there already" in err) == (1, True)
+    assert json.loads(run(engine.context(), "backup", str(file), "--replace", "--json")[1]) == {
+        "file": str(file), "bytes": file.stat().st_size}
+
+    code, out, err = run(engine.context(), "restore", str(file))
+    assert (code, "Stop it first" in err) == (5, True)
+
+    other = Context(environ=environment(tmp_path), engine_state=tmp_path / "other")
+    code, out, err = run(other, "restore", str(file))
+    assert code == 0, err
+    assert out.startswith("restored ")
+    assert out.endswith(f" into {tmp_path / 'other'}\n")
+    assert (tmp_path / "other" / "bases" / "two-layer" / "config.json").is_file()
+    assert run(other, "restore", str(file))[0] == 5
+    told = json.loads(run(other, "restore", str(file), "--replace", "--json")[1])
+    assert (Path(told["kept"]).parent, told["missing"]) == (tmp_path / "other", [])
+    try:
+        assert run(other, "engine", "start", "--quiet")[0] == 0
+        listed = [json.loads(run(context, "models", "list", "--json")[1]) for context in (engine.context(), other)]
+        assert {one["id"] for one in listed[0]} == {one["id"] for one in listed[1]} >= {"two-layer", "pen-tiny"}
+    finally:
+        run(other, "engine", "stop")
+
+
+def test_a_file_that_is_not_there_and_one_that_is_no_backup(tmp_path: Path) -> None:
+    context = Context(environ=environment(tmp_path))
+    code, out, err = run(context, "restore", str(tmp_path / "none.tar"))
+    assert (code, out, "There is no file" in err) == (1, "", True)
+    (tmp_path / "notes.txt").write_text("no backup")
+    code, out, err = run(context, "restore", str(tmp_path / "notes.txt"))
+    assert (code, out, "notes.txt cannot be restored" in err) == (2, "", True)
+    assert "Traceback" not in err
