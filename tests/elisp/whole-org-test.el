@@ -165,27 +165,47 @@
       (should (equal (list code out) '(3 "")))
       (should (string-match-p "/no/such/python" said)))))
 
-(ert-deftest whole-org-test-6-a-job-that-somebody-cancels-ends-with-4 ()
+(defun whole-org-test-waiting (function)
+  "Have a script follow a job; call FUNCTION with its process and the job's id.
+Return its exit code and what it said."
   (whole-org-test-in-directory
    (let* ((puns (apply #'whole-org-test-write "puns.org" (whole-org-test-puns 60)))
           (emacs (apply #'start-process "whole-org" (generate-new-buffer "whole-org")
                         whole-fixture-emacs
                         (whole-fixture-arguments "pen-batch-finetune" puns "--wait"
-                                                  "--n-epochs" "50" "--seed" "3"))))
+                                                 "--n-epochs" "50" "--seed" "3"))))
      (unwind-protect
-         (let ((id (pen-fixture-until
-                    (lambda () (with-current-buffer (process-buffer emacs)
-                                 (goto-char (point-min))
-                                 (and (re-search-forward "job \\(ftjob-[[:alnum:]]+\\)$" nil t)
-                                      (match-string 1))))
-                    whole-org-test-seconds)))
-           (pen-rpc-jobs-cancel :id id :deadline 60)
+         (with-current-buffer (process-buffer emacs)
+           (pen-fixture-until (lambda ()
+                                (goto-char (point-min))
+                                (re-search-forward "^job \\(ftjob-[[:alnum:]]+\\)\r?$" nil t))
+                              whole-org-test-seconds)
+           (funcall function emacs (match-string 1))
            (pen-fixture-until (lambda () (not (process-live-p emacs))) whole-org-test-seconds)
-           (should (= 4 (process-exit-status emacs)))
-           (should (string-match-p (concat "Job " id " was cancelled")
-                                   (with-current-buffer (process-buffer emacs) (buffer-string)))))
+           (list (process-exit-status emacs) (buffer-string)))
        (delete-process emacs)
        (kill-buffer (process-buffer emacs))))))
+
+(ert-deftest whole-org-test-6-a-job-that-somebody-cancels-ends-with-4 ()
+  (pcase-let* ((job nil)
+               (`(,code ,said) (whole-org-test-waiting
+                                (lambda (_ id)
+                                  (pen-rpc-jobs-cancel :id (setq job id) :deadline 60)))))
+    (should (= 4 code))
+    (should (string-match-p (concat "Job " job " was cancelled") said))))
+
+(ert-deftest whole-org-test-8-an-interrupt-ends-the-script-with-130-and-not-the-job ()
+  (pcase-let* ((job nil)
+               (`(,code ,said) (whole-org-test-waiting
+                                (lambda (emacs id)
+                                  (setq job id)
+                                  (signal-process emacs 'SIGINT)))))
+    (unwind-protect
+        (progn
+          (should (= 130 code))
+          (should (string-match-p (concat "^Interrupted\\.  Job " job " goes on\\.") said))
+          (should-not (pen-job-finished-p (plist-get (pen-rpc-jobs-show :id job :deadline 60) :status))))
+      (pen-rpc-jobs-cancel :id job :deadline 60))))
 
 (ert-deftest whole-org-test-7-penf-works-through-a-link ()
   (whole-org-test-in-directory
@@ -197,7 +217,17 @@
                                     (expand-file-name "penf") "continue" "Once upon"
                                     "--n=2" "--max-tokens" "4" "--seed=1" "--model" "pen-tiny" "--json")))
        (should (= code 0))
-       (should (= 2 (length (mapcar #'json-read-from-string (split-string out "\n" t)))))))))
+       (should (= 2 (length (mapcar #'json-read-from-string (split-string out "\n" t)))))))
+   (let ((process-environment (append (list "LC_ALL=C" (concat "EMACS=" whole-fixture-emacs))
+                                      process-environment)))
+     (pcase-let ((`(,code ,out ,_) (whole-fixture-command
+                                    (expand-file-name "penf") "continue" "\u00d6l" "--max-tokens=2"
+                                    "--model" "pen-tiny" "--json")))
+       (should (equal (list code (length (split-string out "\n" t))) '(0 1)))))
+   (let ((process-environment (cons "EMACS=/no/emacs" process-environment)))
+     (pcase-let ((`(,code ,out ,said) (whole-fixture-command (expand-file-name "penf") "continue" "x")))
+       (should (equal (list code out) '(3 "")))
+       (should (string-match-p "There is no Emacs called /no/emacs" said))))))
 
 (provide 'whole-org-test)
 ;;; whole-org-test.el ends here
