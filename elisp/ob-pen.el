@@ -32,6 +32,7 @@
 (require 'pen)
 (require 'pen-figure)
 (require 'pen-org)
+(require 'pen-prompt)
 (require 'pen-dataset-options)
 (require 'pen-block)
 (require 'pen-block-source)
@@ -209,8 +210,7 @@ That of a block which LEARNS without a SOURCE is its :dataset."
   (let ((prompt (or (and learns (null source) (plist-get arguments :dataset))
                     (plist-get arguments :prompt)
                     (if learns pen-pun-prompt "continue"))))
-    (plist-put arguments :prompt
-               (if (string-match-p "/\\|\\.ya?ml\\'" prompt) (expand-file-name prompt) prompt))))
+    (plist-put arguments :prompt (pen-prompt-absolute prompt))))
 
 ;;;; Functions: results
 
@@ -230,8 +230,7 @@ the same goes for org, else it is a link."
 (defun pen-block--texts (result params)
   "Return the candidates of RESULT as PARAMS want them."
   (let ((results (cdr (assq :result-params params)))
-        (texts (mapcar (lambda (each) (string-trim (plist-get each :text) "\n+" "[ \t\n]+"))
-                       (plist-get result :candidates))))
+        (texts (pen-block-task-texts result)))
     (cond ((seq-intersection results '("table" "vector"))
            (mapcar (lambda (text) (list (pen-block-inert (pen-org-cell text) nil))) texts))
           ((member "list" results)

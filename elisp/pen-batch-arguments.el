@@ -14,6 +14,7 @@
 ;;; Code:
 
 (require 'seq)
+(require 'pen-prompt)
 (require 'pen-dataset-options)
 
 ;;;; Functions
@@ -63,12 +64,8 @@ What follows a second -- is never an option."
   (let ((value (pen-dataset-option-value option text)))
     (cond ((null value) nil)
           ((eq (cadr option) 'file) (expand-file-name value))
-          ((eq (car option) :prompt) (pen-batch-arguments-definition value))
+          ((eq (car option) :prompt) (pen-prompt-absolute value))
           (t value))))
-
-(defun pen-batch-arguments-definition (name)
-  "Return NAME of a definition, made absolute if it is that of a file."
-  (if (string-match-p "/\\|\\.ya?ml\\'" name) (expand-file-name name) name))
 
 (defun pen-batch-arguments--option (name options)
   "Return the one of OPTIONS called NAME, or say which there are."

@@ -31,6 +31,7 @@
 (require 'pen-rpc-methods)
 (require 'pen-figure)
 (require 'pen-stream)
+(require 'pen-prompt)
 (require 'pen-batch-arguments)
 (require 'pen-complete)
 (require 'pen-source)
@@ -289,7 +290,7 @@ refuses what --yes did not allow."
     (unless arguments
       (user-error "Which prompt definition? Give its name, then the values of its variables"))
     (pen-batch--limit (or (plist-get options :deadline) 120))
-    (let ((result (apply #'pen-complete-result (pen-batch-arguments-definition (car arguments))
+    (let ((result (apply #'pen-complete-result (pen-prompt-absolute (car arguments))
                          (cdr arguments) :deadline nil :function #'pen-batch--event
                          (pen-plist-without options '(:json :deadline)))))
       (dolist (candidate (plist-get result :candidates))

@@ -207,9 +207,14 @@ The body is that of the last variable."
   (when-let ((file (pen-block-task-file task)))
     (let ((coding-system-for-write 'utf-8-unix))
       (with-temp-file file
-        (dolist (candidate (plist-get result :candidates))
-          (insert (string-trim (plist-get candidate :text) "\n+" "[ \t\n]+") "\n")))))
+        (dolist (text (pen-block-task-texts result))
+          (insert text "\n")))))
   (pen-block-task--end task (and (not (pen-block-task-file task)) result)))
+
+(defun pen-block-task-texts (result)
+  "Return the candidates of RESULT without empty lines around them."
+  (mapcar (lambda (text) (string-trim text "\n+" "[ \t\n]+"))
+          (pen-request-texts result)))
 
 (defun pen-block-task--first-values (task values)
   "Return VALUES as the first request of the conversation of TASK had them."

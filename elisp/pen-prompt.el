@@ -96,6 +96,11 @@ Commands of definitions that are new are made when Emacs has a moment."
               :else else)))
    :else else))
 
+(defun pen-prompt-absolute (name)
+  "Return NAME of a definition, made absolute if it is that of a file.
+The service stands elsewhere."
+  (if (string-match-p "/\\|\\.ya?ml\\'" name) (expand-file-name name) name))
+
 (defun pen-prompt-find (name definitions)
   "Return the one of DEFINITIONS that is called NAME, or nil."
   (or (seq-find (lambda (each) (equal name (plist-get each :slug))) definitions)

@@ -45,8 +45,8 @@
     (should (equal (pen-batch-arguments-parse '("--valid" "v.jsonl" "--prompt" "mine.yaml" "f")
                                               pen-batch--finetune-options)
                    '((:valid "/tmp/v.jsonl" :prompt "/tmp/mine.yaml") "f")))
-    (should (equal (pen-batch-arguments-definition "prompts/mine") "/tmp/prompts/mine"))
-    (should (equal (pen-batch-arguments-definition "pun-complete") "pun-complete"))))
+    (should (equal (pen-prompt-absolute "prompts/mine") "/tmp/prompts/mine"))
+    (should (equal (pen-prompt-absolute "pun-complete") "pun-complete"))))
 
 (ert-deftest pen-batch-arguments-test-a-number-below-zero-is-one ()
   (should (equal (pen-batch-arguments-parse '("--seed" "-3" "--temperature=-1") pen-batch--complete-options)
