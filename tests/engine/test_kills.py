@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from pen_backend.files import process_start_time
-from tests.engine.harness import EngineProcess, real_engine
+from pen_backend.engine.restore import restore
+from pen_backend.files import Disk, process_start_time
+from tests.engine.harness import EngineProcess, engine, real_engine
 from tests.engine.nn.tiny import LINES
 
 pytestmark = [pytest.mark.slow, pytest.mark.reliability, pytest.mark.timeout(400)]
@@ -182,6 +183,23 @@ def test_an_engine_killed_while_it_pauses_and_while_it_resumes_keeps_its_word(
     assert weights(real, jobdir) == unkilled
     assert trained(jobdir) == list(range(1, STEPS + 1))
     check_story(real, jobdir)
+
+
+def test_a_job_goes_on_elsewhere_from_a_backup_of_its_training(
+        real: EngineProcess, unkilled: str, tmp_path: Path) -> None:
+    jobdir = create(real)
+    wait_for_step(jobdir, 5)
+    archive = tmp_path / "backup.tar"
+    archive.write_bytes(real.request("GET", "/pen/backup").body)
+    elsewhere = tmp_path / "elsewhere"
+    assert restore(archive, elsewhere, Disk())["missing"] == []
+    saved = checkpoint(elsewhere / "jobs" / jobdir.name)
+    with engine(elsewhere, real.state.parent / "bases", threads=1) as other:
+        assert weights(other, elsewhere / "jobs" / jobdir.name) == unkilled
+        check_story(other, elsewhere / "jobs" / jobdir.name)
+    assert 1 < saved < STEPS
+    assert min(trained(elsewhere / "jobs" / jobdir.name)) == 1
+    assert weights(real, jobdir) == unkilled
 
 
 def wait_until_gone(pid: int, *, seconds: float = 10) -> None:
