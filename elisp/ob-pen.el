@@ -36,6 +36,7 @@
 (require 'pen-dataset-options)
 (require 'pen-block)
 (require 'pen-block-source)
+(require 'pen-block-action)
 (require 'pen-block-task)
 (require 'pen-block-turn)
 
@@ -230,7 +231,7 @@ the same goes for org, else it is a link."
 (defun pen-block--texts (result params)
   "Return the candidates of RESULT as PARAMS want them."
   (let ((results (cdr (assq :result-params params)))
-        (texts (pen-block-task-texts result)))
+        (texts (pen-block-action-texts result)))
     (cond ((seq-intersection results '("table" "vector"))
            (mapcar (lambda (text) (list (pen-block-inert (pen-org-cell text) nil))) texts))
           ((member "list" results)
@@ -300,9 +301,9 @@ this run alone, lose it."
   (let ((until (and (not (plist-get (pen-block-task-arguments task) :wait))
                     (+ (float-time) pen-block-deadline)))
         end)
-    (pen-block-task-start task
-                          (lambda (value) (setq end (list 'done value)))
-                          (lambda (plist) (setq end (list 'error plist))))
+    (pen-block-action task
+                      (lambda (value) (setq end (list 'done value)))
+                      (lambda (plist) (setq end (list 'error plist))))
     (unwind-protect
         (while (not end)
           (when (and until (> (float-time) until))
@@ -327,7 +328,7 @@ this run alone, lose it."
 (defun pen-block--start (task block params)
   "Begin TASK, and put its result below BLOCK as PARAMS say."
   (pen-block-begin block (lambda () (pen-block-task-stop task)))
-  (pen-block-task-start
+  (pen-block-action
    task
    (lambda (value)
      (condition-case err

@@ -1,4 +1,4 @@
-;;; pen-block-task.el --- What an org block asks of pen -*- lexical-binding: t; -*-
+;;; pen-block-task.el --- What runs for an org block, from beginning to end -*- lexical-binding: t; -*-
 
 ;; Copyright (C) 2026 The pen maintainers
 ;; SPDX-License-Identifier: GPL-3.0-or-later
@@ -7,29 +7,17 @@
 
 ;;; Commentary:
 
-;; A task completes, builds a training set, fine-tunes or compares.  Nothing
-;; here waits or knows org: a task is begun with a function for its value and one
-;; for its error, and can be stopped.
+;; A task is begun with a function for its value and one for its error; one of
+;; them is called, once and later.  It can be stopped, and the mode line says how
+;; far it is.  Nothing here waits or knows org, or what a task does.
 
 ;;; Code:
 
 (require 'cl-lib)
-(require 'seq)
-(require 'subr-x)
-(require 'pen-plist)
 (require 'pen-rpc)
-(require 'pen-rpc-methods)
 (require 'pen-stream)
-(require 'pen-prompt)
-(require 'pen-request)
 (require 'pen-answer-activity)
 (require 'pen-job-activity)
-(require 'pen-source)
-(require 'pen-dataset)
-(require 'pen-finetune)
-(require 'pen-compare)
-(require 'pen-plot)
-(require 'pen-job-status)
 
 ;;;; Internal variables
 
@@ -46,18 +34,11 @@ those with the numbers BEGUN are there in part."
 
 ;;;; Functions: running
 
-(defun pen-block-task-start (task then else)
-  "Begin TASK; THEN gets its value, ELSE the plist of an error, once and later."
+(defun pen-block-task-open (task then else)
+  "Let THEN have the value of TASK, or ELSE the plist of an error, once."
   (setf (pen-block-task-then task) then
         (pen-block-task-else task) else)
-  (pen-block-task--show task)
-  (funcall (pen-block-task--guarded
-            task (pcase (pen-block-task-action task)
-                   ('complete #'pen-block-task--complete)
-                   ('dataset #'pen-block-task--dataset)
-                   ('finetune #'pen-block-task--finetune)
-                   ('compare #'pen-block-task--compare)))
-           task))
+  (pen-block-task--show task))
 
 (defun pen-block-task-stop (task)
   "Stop TASK, but not a job that it has launched."
@@ -71,45 +52,45 @@ those with the numbers BEGUN are there in part."
   (pen-answer-activity-forget task)
   (pen-job-activity-forget task))
 
-(defun pen-block-task--end (task value)
+(defun pen-block-task-end (task value)
   "End TASK with VALUE."
   (unless (pen-block-task-closed task)
     (pen-block-task--close task)
     (funcall (pen-block-task-then task) value)))
 
-(defun pen-block-task--fail (task plist)
+(defun pen-block-task-fail (task plist)
   "End TASK with the error PLIST."
   (unless (pen-block-task-closed task)
     (pen-block-task--close task)
     (funcall (pen-block-task-else task) plist)))
 
-(defun pen-block-task--guarded (task function)
+(defun pen-block-task-guarded (task function)
   "Return FUNCTION such that what it signals ends TASK, and not once TASK ended."
   (lambda (&rest args)
     (unless (pen-block-task-closed task)
       (condition-case err
           (apply function args)
-        (user-error (pen-block-task--fail
+        (user-error (pen-block-task-fail
                      task (list :kind 'bad-params :message (error-message-string err))))
-        (error (pen-block-task--fail task (pen-rpc-error-plist err)))))))
+        (error (pen-block-task-fail task (pen-rpc-error-plist err)))))))
 
-(defun pen-block-task--else (task)
+(defun pen-block-task-failing (task)
   "Return a function that ends TASK with the condition it gets."
-  (lambda (err) (pen-block-task--fail task (pen-rpc-error-plist err))))
+  (lambda (err) (pen-block-task-fail task (pen-rpc-error-plist err))))
 
-(defun pen-block-task--follow (task start function)
+(defun pen-block-task-follow (task start function)
   "Call START with a function for events of TASK, and FUNCTION with the last value."
-  (let ((done (pen-block-task--guarded task function)))
+  (let ((done (pen-block-task-guarded task function)))
     (setf (pen-block-task-stream task)
           (funcall start
                    (lambda (kind plist)
                      (pcase kind
                        ('log (pen-block-task--hear plist))
-                       ('delta (pen-block-task--begin task (or (plist-get plist :index) 0)))
-                       ('error (pen-block-task--fail task plist))
+                       ('delta (pen-block-task-note-begun task (or (plist-get plist :index) 0)))
+                       ('error (pen-block-task-fail task plist))
                        ('done (if (plist-get plist :value)
                                   (funcall done (plist-get plist :value))
-                                (pen-block-task--fail
+                                (pen-block-task-fail
                                  task '(:kind cancelled :message "Somebody stopped it."))))))))))
 
 (defun pen-block-task--hear (plist)
@@ -126,301 +107,22 @@ those with the numbers BEGUN are there in part."
     (pen-answer-activity-note task (length (pen-block-task-begun task))
                               (pen-block-task-expected task))))
 
-(defun pen-block-task--expect (task count)
+(defun pen-block-task-expect (task count)
   "Say in the mode line that TASK is to have COUNT texts."
   (setf (pen-block-task-expected task) count)
   (pen-block-task--show task))
 
-(defun pen-block-task--begin (task number)
+(defun pen-block-task-note-begun (task number)
   "Note that TASK has a part of the text NUMBER."
   (unless (memql number (pen-block-task-begun task))
     (push number (pen-block-task-begun task))
     (pen-block-task--show task)))
 
-(defun pen-block-task--job (task id fields)
+(defun pen-block-task-note-job (task id fields)
   "Say in the mode line that TASK waits for the job ID, which has FIELDS."
   (unless (pen-block-task-closed task)
     (pen-answer-activity-forget task)
     (pen-job-activity-note id fields task)))
-
-;;;; Functions: values of a prompt's variables
-
-(defun pen-block-task--values (task definition)
-  "Return the values with which TASK fills DEFINITION, as the wire wants them.
-The body is that of the last variable."
-  (let* ((inputs (pen-prompt-inputs definition))
-         (names (mapcar #'pen-prompt-variable-name inputs))
-         (vars (mapcar (lambda (var) (cons (format "%s" (car var)) (cdr var)))
-                       (pen-block-task-vars task)))
-         (body (pen-block-task-body task)))
-    (pcase-dolist (`(,name) vars)
-      (unless (member name names)
-        (user-error "The prompt \"%s\" has no variable %s; it has %s"
-                    (plist-get definition :slug) name
-                    (if names (string-join names ", ") "none"))))
-    (unless (string-blank-p body)
-      (let ((last (car (last names))))
-        (cond ((null last)
-               (user-error "The prompt \"%s\" takes no text; empty the block"
-                           (plist-get definition :slug)))
-              ((assoc last vars)
-               (user-error "Both :var and the body of the block are %s; remove one" last)))
-        (push (cons last body) vars)))
-    (cl-loop for input in inputs
-             for var = (assoc (pen-prompt-variable-name input) vars)
-             when var
-             collect (list (car var) (pen-prompt-variable-text input (pen-block-task--flat (cdr var)))))))
-
-(defun pen-block-task--flat (value)
-  "Return VALUE with each row of a table as one text."
-  (if (consp value)
-      (mapcar (lambda (row)
-                (if (consp row)
-                    (mapconcat (lambda (cell) (format "%s" cell)) row " ")
-                  row))
-              (remq 'hline value))
-    value))
-
-;;;; Functions: completing
-
-(defun pen-block-task--complete (task)
-  "Complete for TASK; the value is the result, nil if it went to a file."
-  (let* ((arguments (pen-block-task-arguments task))
-         (name (plist-get arguments :prompt)))
-    (pen-prompt-with
-     name
-     (pen-block-task--guarded
-      task
-      (lambda (definition)
-        (let* ((values (pen-block-task--values task definition))
-               (options (append (list :n 1) (pen-block-task--history task definition values)))
-               (request (pen-request-arguments
-                         name (pen-block-task--first-values task values)
-                         (append arguments options) (plist-get definition :n))))
-          (pen-block-task--expect task (plist-get request :n))
-          (pen-block-task--follow task (apply-partially #'pen-request-start request)
-                                  (apply-partially #'pen-block-task--completed task)))))
-     (pen-block-task--else task))))
-
-(defun pen-block-task--completed (task result)
-  "End TASK with RESULT, or write its texts into a file."
-  (when-let ((file (pen-block-task-file task)))
-    (let ((coding-system-for-write 'utf-8-unix))
-      (with-temp-file file
-        (dolist (text (pen-block-task-texts result))
-          (insert text "\n")))))
-  (pen-block-task--end task (and (not (pen-block-task-file task)) result)))
-
-(defun pen-block-task-texts (result)
-  "Return the candidates of RESULT without empty lines around them."
-  (mapcar (lambda (text) (string-trim text "\n+" "[ \t\n]+"))
-          (pen-request-texts result)))
-
-(defun pen-block-task--first-values (task values)
-  "Return VALUES as the first request of the conversation of TASK had them."
-  (if-let ((turns (pen-block-task-turns task)))
-      (append (butlast values) (list (list (caar (last values)) (car (car turns)))))
-    values))
-
-(defun pen-block-task--history (task definition values)
-  "Return what was said before VALUES in TASK, as DEFINITION has it."
-  (when-let ((turns (pen-block-task-turns task)))
-    (unless values
-      (user-error "The prompt \"%s\" takes no text, so it has no :session"
-                  (plist-get definition :slug)))
-    (list :history
-          (cl-loop for ((_ answer) . rest) on turns
-                   collect (list :answer answer
-                                 :value (or (car (car rest)) (cadar (last values))))))))
-
-;;;; Functions: training sets
-
-(defun pen-block-task--plan (task options function)
-  "Build the training set of TASK with those arguments that are OPTIONS.
-FUNCTION gets the plan."
-  (let* ((source (pen-block-task-source task))
-         (arguments (pen-dataset-options-among
-                     (pen-dataset-arguments (pen-block-task-arguments task)) options))
-         (request (if source (pen-dataset-request source arguments) arguments)))
-    (pen-block-task--follow
-     task (lambda (events)
-            (pen-stream-start #'pen-rpc-datasets-plan request
-                              (lambda (kind plist)
-                                (when (and source (memq kind '(done error)))
-                                  (pen-source-forget source))
-                                (funcall events kind plist))))
-     function)))
-
-(defun pen-block-task--dataset (task)
-  "Build the training set of TASK; the value is the plan, nil with a file."
-  (pen-block-task--plan
-   task pen-dataset-options
-   (lambda (plan)
-     (pen-finetune-check plan)
-     (pen-block-task--end task (if-let ((file (pen-block-task-file task)))
-                                   (progn (pen-dataset-copy plan file t) nil)
-                                 plan)))))
-
-;;;; Functions: fine-tuning
-
-(defun pen-block-task--finetune (task)
-  "Fine-tune for TASK; the value is the job's id or, with :wait, its details."
-  (if (stringp (pen-block-task-source task))
-      (pen-block-task--launch task (pen-block-task-source task)
-                              (plist-get (pen-block-task-arguments task) :confirm))
-    (pen-block-task--plan
-     task pen-dataset-options
-     (lambda (plan)
-       (pen-finetune-check plan)
-       (if noninteractive
-           (pen-block-task--confirmed task plan)
-         ;; A question must not be asked from inside a process filter.
-         (run-at-time 0 nil (pen-block-task--guarded task #'pen-block-task--confirmed)
-                      task plan))))))
-
-(defun pen-block-task--confirmed (task plan)
-  "Launch PLAN for TASK once nobody minds where that is."
-  (pen-block-task--launch
-   task (plist-get plan :id)
-   (pen-finetune-confirm plan (plist-get (pen-block-task-arguments task) :confirm))))
-
-(defun pen-block-task--launch (task plan confirmed)
-  "Launch a job of TASK on PLAN, the name of a training set; CONFIRMED as there."
-  (apply #'pen-rpc-jobs-launch
-         :then (pen-block-task--guarded
-                task (lambda (job)
-                       (if (plist-get (pen-block-task-arguments task) :wait)
-                           (progn (pen-block-task--job task (plist-get job :id) nil)
-                                  (pen-block-task--watch task (plist-get job :id)))
-                         (pen-block-task--end task (plist-get job :id)))))
-         :else (pen-block-task--else task)
-         (pen-finetune-request plan (pen-block-task-arguments task) confirmed)))
-
-(defun pen-block-task--watch (task id)
-  "Follow the job ID to its end, for TASK."
-  (pen-block-task--follow
-   task (lambda (events)
-          (pen-stream-start #'pen-rpc-jobs-watch (list :id id)
-                            (lambda (kind plist)
-                              (when (eq kind 'progress)
-                                (pen-block-task--job task id (list :step (plist-get plist :step)
-                                                                   :total-steps (plist-get plist :steps))))
-                              (funcall events kind plist))))
-   (lambda (job)
-     (if (pen-job-failed-p (plist-get job :status))
-         (pen-block-task--fail
-          task (list :kind 'job :message (pen-job-ending id job)))
-       (pen-rpc-jobs-show
-        :id id
-        :then (pen-block-task--guarded task (apply-partially #'pen-block-task--trained task))
-        :else (pen-block-task--else task))))))
-
-(defun pen-block-task--trained (task job)
-  "End TASK with JOB, or draw its curve into a file."
-  (if-let ((file (pen-block-task-file task)))
-      (let ((coding-system-for-write 'utf-8-unix))
-        (with-temp-file file
-          (insert (pen-block-task--curve (plist-get job :curve))))
-        (pen-block-task--end task nil))
-    (pen-block-task--end task job)))
-
-(defun pen-block-task--curve (points)
-  "Return POINTS of a job as a picture, SVG text; its ground is white."
-  (cl-flet ((series (key)
-              (cl-loop for point in points
-                       when (plist-get point key)
-                       collect (cons (plist-get point :step) it))))
-    (pen-plot-svg
-     (list (list "train" "#3465a4" (series :train-loss))
-           (list "valid" "#cc6600" (series :valid-loss)))
-     nil nil "step")))
-
-;;;; Functions: comparing
-
-(defun pen-block-task--compare (task)
-  "Have both models of TASK write; the value is their names, then the rounds.
-A round is its seed and both texts."
-  (let* ((arguments (pen-block-task-arguments task))
-         (models (plist-get arguments :models))
-         (prompt (plist-get arguments :prompt)))
-    (unless (= 2 (length models))
-      (user-error "A comparison needs two models, such as :models \"base ftjob-7f3a\""))
-    (pen-prompt-with
-     prompt
-     (pen-block-task--guarded
-      task
-      (lambda (definition)
-        (let ((values (pen-block-task--values task definition)))
-          (pen-block-task--models
-           task models
-           (lambda (models)
-             (pen-block-task--rounds task prompt values models))))))
-     (pen-block-task--else task))))
-
-(defun pen-block-task--models (task names function)
-  "Call FUNCTION with the two models called NAMES, for TASK.
-The id of a job means the model that it made, and base the model that
-the other one was made from."
-  (let ((job (seq-find (lambda (name) (string-prefix-p "ftjob-" name)) names)))
-    (cond (job (pen-rpc-jobs-show
-                :id job
-                :then (pen-block-task--guarded
-                       task (lambda (detail)
-                              (pen-block-task--models
-                               task (pen-block-task--resolved names job detail) function)))
-                :else (pen-block-task--else task)))
-          ((member "base" names)
-           (pen-rpc-models-show
-            :id (car (remove "base" names))
-            :then (pen-block-task--guarded
-                   task (lambda (model)
-                          (funcall function
-                                   (cl-substitute (or (plist-get model :base) "pen-tiny")
-                                                  "base" names :test #'equal))))
-            :else (pen-block-task--else task)))
-          (t (funcall function names)))))
-
-(defun pen-block-task--resolved (names job detail)
-  "Return NAMES with the model of JOB, which has DETAIL, and its base."
-  (let ((model (or (plist-get detail :fine-tuned-model)
-                   (user-error "Job %s has made no model yet; compare when it has succeeded"
-                               job))))
-    (mapcar (lambda (name)
-              (cond ((equal name job) model)
-                    ((equal name "base") (plist-get detail :model))
-                    (t name)))
-            names)))
-
-(defun pen-block-task--rounds (task prompt values models)
-  "Have MODELS complete PROMPT with VALUES, one after the other, for TASK."
-  (let* ((arguments (pen-block-task-arguments task))
-         (seed (or (plist-get arguments :seed) 1))
-         (texts nil))
-    (cl-labels
-        ((next (left)
-           (if (null left)
-               (pen-block-task--end task (cons models (pen-block-task--pairs
-                                                       seed (nreverse texts))))
-             (pen-block-task--follow
-              task
-              (apply-partially
-               #'pen-request-start
-               (pen-compare-request prompt values (cdar left) (caar left)
-                                    (pen-plist-only arguments
-                                                    '(:temperature :max-tokens :stop))))
-              (lambda (result)
-                (push (pen-compare-text result) texts)
-                (pen-block-task--begin task (1- (length texts)))
-                (next (cdr left)))))))
-      (pen-block-task--expect task (* 2 (or (plist-get arguments :n) 1)))
-      (next (cl-loop for one from seed repeat (or (plist-get arguments :n) 1)
-                     append (mapcar (lambda (model) (cons one model)) models))))))
-
-(defun pen-block-task--pairs (seed texts)
-  "Return TEXTS by twos as rounds from SEED on."
-  (cl-loop for (one other) on texts by #'cddr
-           for number from seed
-           collect (list number one other)))
 
 (provide 'pen-block-task)
 ;;; pen-block-task.el ends here
