@@ -8,8 +8,9 @@
 ;;; Commentary:
 
 ;; A major mode for the YAML files that describe prompts: their keys complete,
-;; flymake shows what `pen prompts lint' finds, C-c C-c tries the definition, and
-;; C-c C-r shows the training row that it makes of its own example.  To have it
+;; flymake shows what `pen prompts lint' finds, C-c C-c tries the definition,
+;; C-c C-r shows the training row that it makes of its own example, and C-c C-d
+;; all there is to it, also to a training set in a file of its own.  To have it
 ;; for the files of pen.el, and for all in a directory of prompts:
 ;;
 ;;   (add-to-list 'auto-mode-alist '("\\.prompt\\'" . prompt-description-mode))
@@ -23,6 +24,7 @@
 (require 'pen-rpc-methods)
 (require 'pen-prompt)
 (require 'pen-prompt-key)
+(require 'pen-prompt-page)
 (require 'pen-text)
 (require 'pen-argument)
 (require 'pen-result)
@@ -43,6 +45,7 @@
   (let ((map (make-sparse-keymap)))
     (define-key map (kbd "C-c C-c") #'pen-prompt-mode-try)
     (define-key map (kbd "C-c C-r") #'pen-prompt-mode-row)
+    (define-key map (kbd "C-c C-d") #'pen-prompt-mode-describe)
     (define-key map (kbd "C-M-i") #'completion-at-point) ; not ispell, as in `text-mode'
     map)
   "Keys of `prompt-description-mode'.")
@@ -192,9 +195,14 @@
 
 (defun pen-prompt-mode--try (detail)
   "Ask for the values of the definition of DETAIL and show what it writes."
-  (let* ((definition (plist-get detail :summary))
-         (file (plist-get definition :path))
-         (args (mapcar #'pen-argument-read (pen-prompt-inputs definition))))
+  (if-let ((err (pen-prompt-refusal detail)))
+      (message "%s; C-c C-r shows a row of it, C-c C-d all of it" (cadr err))
+    (pen-prompt-mode--ask (plist-get detail :summary))))
+
+(defun pen-prompt-mode--ask (definition)
+  "Ask for the values of DEFINITION and show what it writes."
+  (let ((file (plist-get definition :path))
+        (args (mapcar #'pen-argument-read (pen-prompt-inputs definition))))
     (pen-result-start (append (list :slug file) definition)
                       (pen-prompt-values definition args)
                       (and (plist-get definition :refused) '(:without-filters t)))))
@@ -210,6 +218,11 @@
   "Show the training row made of this definition and its own example."
   (interactive)
   (pen-prompt-mode--show #'pen-prompt-mode--draw-row))
+
+(defun pen-prompt-mode-describe ()
+  "Show all of this definition or training set, as a page."
+  (interactive)
+  (pen-prompt-page-show (pen-prompt-mode--file)))
 
 (provide 'pen-prompt-mode)
 ;;; pen-prompt-mode.el ends here

@@ -76,7 +76,11 @@ Commands of definitions that are new are made when Emacs has a moment."
 (defun pen-prompt-definition (name)
   "Return the definition called NAME, or in the file NAME; wait for it."
   (or (pen-prompt-find name (pen-rpc-prompts-list))
-      (plist-get (pen-rpc-prompts-show :prompt name) :summary)))
+      (let* ((detail (pen-rpc-prompts-show :prompt name))
+             (err (pen-prompt-refusal detail)))
+        (when err
+          (signal (car err) (cdr err)))
+        (plist-get detail :summary))))
 
 (defun pen-prompt-lookup (name)
   "Return the definition called NAME as heard of last, or else wait for it."
@@ -92,9 +96,22 @@ Commands of definitions that are new are made when Emacs has a moment."
              ;; The service knows why: the file may be absent, or there and broken.
              (pen-rpc-prompts-show
               :prompt name
-              :then (lambda (detail) (funcall then (plist-get detail :summary)))
+              :then (lambda (detail)
+                      (if-let ((err (pen-prompt-refusal detail)))
+                          (funcall else err)
+                        (funcall then (plist-get detail :summary))))
               :else else)))
    :else else))
+
+(defun pen-prompt-refusal (detail)
+  "Return the error to signal if DETAIL is that of a training set, else nil."
+  (let ((summary (plist-get detail :summary)))
+    (when (equal "dataset" (format "%s" (plist-get summary :kind)))
+      (list 'pen-prompt-error
+            (format "%s is a training set, not a prompt; its prompt is %s"
+                    (plist-get summary :slug)
+                    (plist-get (plist-get detail :training) :prompt))
+            (list :kind 'prompt)))))
 
 (defun pen-prompt-absolute (name)
   "Return NAME of a definition, made absolute if it is that of a file.

@@ -113,6 +113,7 @@
 (autoload 'pen-generate-prompt-functions "pen-command" "Define a command for each prompt." t)
 (autoload 'pen-run-prompt-function "pen-command" "Run a prompt definition." t)
 (autoload 'pen-filter-with-prompt-function "pen-command" "Rewrite the region by a prompt." t)
+(autoload 'pen-describe-prompt "pen-prompt-page" "Show all of a prompt definition." t)
 (autoload 'pen-acolyte-minor-mode "pen-acolyte" "Have the keys of pen.el." t)
 (autoload 'pen-acolyte-find-prompt "pen-acolyte" "Visit a prompt definition." t)
 (autoload 'prompt-description-mode "pen-prompt-mode" "Edit a prompt definition." t)

@@ -121,9 +121,27 @@
                        "/prompts/pun.yaml"))
         (kill-buffer)))))
 
+(ert-deftest pen-prompt-mode-test-a-training-set-is-described-and-not-tried ()
+  (pen-prompt-mode-test-in "pen: 1\nkind: dataset\n"
+      '(("prompts-page" value "puns (a training set)")
+        ("prompts-show" value (:summary (:slug "puns" :kind "dataset")
+                               :training (:prompt "pun-complete"))))
+    (let (said)
+      (cl-letf (((symbol-function 'message)
+                 (lambda (format &rest args)
+                   (setq said (and format (apply #'format-message format args))))))
+        (pen-fixture-press "C-c C-c")
+        (pen-fixture-until (lambda () said)))
+      (should (equal said "puns is a training set, not a prompt; its prompt is pun-complete; C-c C-r shows a row of it, C-c C-d all of it")))
+    (pen-fixture-press "C-c C-d")
+    (pen-fixture-until (lambda () (get-buffer "*pen prompt*")))
+    (with-current-buffer "*pen prompt*"
+      (should (string-prefix-p "puns (a training set)" (buffer-string)))
+      (kill-buffer))))
+
 (ert-deftest pen-prompt-mode-test-what-the-service-cannot-read-is-refused ()
   (pen-prompt-mode-test-in "pen: 1\n" nil
-    (dolist (keys '("C-c C-c" "C-c C-r"))
+    (dolist (keys '("C-c C-c" "C-c C-r" "C-c C-d"))
       (let ((buffer-file-name nil))
         (pen-fixture-refused (pen-fixture-press keys)))
       (let ((buffer-file-name "/ssh:nobody@nowhere.invalid:/x.yaml"))

@@ -26,6 +26,16 @@
       (pen-rpc-fake-settle)
       (should (equal got '(:slug "from-a-file"))))))
 
+(ert-deftest pen-prompt-test-a-training-set-is-no-prompt-to-run ()
+  (pen-rpc-fake-with '(("prompts-list" value nil)
+                       ("prompts-show" value (:summary (:slug "puns" :kind "dataset")
+                                              :training (:prompt "pun-complete"))))
+    (let ((err (should-error (pen-prompt-definition "puns") :type 'pen-prompt-error)) heard)
+      (should (equal (cadr err) "puns is a training set, not a prompt; its prompt is pun-complete"))
+      (pen-prompt-with "puns" #'ignore (lambda (err) (setq heard err)))
+      (pen-rpc-fake-settle)
+      (should (equal heard err)))))
+
 (ert-deftest pen-prompt-test-values-are-named-and-counted ()
   (let ((definition (nth 2 pen-fixture-definitions)))
     (should (equal (pen-prompt-values definition (list 5 (propertize "x" 'face 'bold)))
