@@ -341,6 +341,14 @@ this run alone, lose it."
      (pen-rpc-tell plist)
      (pen-block-fail block (pen-rpc-sentence plist)))))
 
+(defun pen-block--now (body params)
+  "Run the block at point with BODY and PARAMS, and return its result."
+  (let* ((task (pen-block--task body params))
+         (result (pen-block--result task (pen-block--wait task) params)))
+    (if (memq (org-element-type (org-element-context)) '(inline-src-block inline-babel-call))
+        (pen-block--in-line result params)
+      result)))
+
 ;;;###autoload
 (defun org-babel-execute:pen (body params)
   "Ask for what the block with BODY and header arguments PARAMS is about.
@@ -351,13 +359,11 @@ Return its result or, in the background, what stands for it until then."
     (let ((block (pen-block-at-point params)))
       (when (and block buffer-read-only (not (pen-block-unseen-p params)))
         (user-error "This buffer is read-only, so no result can be written; C-x C-q makes it writable"))
-      (if (and block (pen-block--background-p params))
-          (pen-block--run body block params)
-        (let* ((task (pen-block--task body params))
-               (result (pen-block--result task (pen-block--wait task) params)))
-          (if (memq (org-element-type (org-element-context)) '(inline-src-block inline-babel-call))
-              (pen-block--in-line result params)
-            result))))))
+      (prog1 (if (and block (pen-block--background-p params))
+                 (pen-block--run body block params)
+               (pen-block--now body params))
+        (when (and block (not (bound-and-true-p org-export-current-backend)))
+          (pen-block-unwrap params))))))
 
 (provide 'ob-pen)
 ;;; ob-pen.el ends here

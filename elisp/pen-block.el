@@ -262,6 +262,7 @@ NOTE is as in `pen-block--land'."
          (results (cdr (assq :result-params params)))
          (cache (equal "yes" (cdr (assq :cache params))))
          (inhibit-message t))
+    (pen-block-unwrap params)
     (when (and note cache)              ; the hash goes, so that it is asked again
       (org-babel-remove-result info))
     (org-babel-insert-result value
@@ -270,6 +271,21 @@ NOTE is as in `pen-block--land'."
                              (car info))
     (unless note
       (run-hooks 'org-babel-after-execute-hook))))
+
+(defun pen-block-unwrap (params)
+  "Remove the result of the block at point with PARAMS if it is a quotation or a poem.
+Of all that a result can be wrapped in, org replaces no such block,
+but puts the next result before it."
+  (unless (seq-intersection '("append" "prepend" "silent" "none")
+                            (cdr (assq :result-params params)))
+    (save-excursion
+      (when-let ((place (and (assq :wrap params) (org-babel-where-is-src-block-result))))
+        (goto-char place)
+        (forward-line)
+        (let ((element (org-element-at-point)))
+          (when (memq (org-element-type element) '(quote-block center-block verse-block))
+            (delete-region (org-element-property :begin element)
+                           (org-element-property :end element))))))))
 
 (defun pen-block--log (block value)
   "Log VALUE, the result of BLOCK, which is no more where it was."

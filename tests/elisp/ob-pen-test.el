@@ -138,6 +138,17 @@ TABLE answers before the fixture's definitions do."
     (should (string-match-p "#\\+RESULTS:\n:results:\na pun\n:end:\n\nbelow\n\\'" (buffer-string)))
     (should (string-prefix-p "typed\ntyped\ntyped\nabove\n#+begin_src" (buffer-string)))))
 
+(ert-deftest ob-pen-test-a-rerun-replaces-what-is-wrapped-in-any-block ()
+  (dolist (wrap '("quote" "center" "verse" "example" "note"))
+    (dolist (background '(nil t))
+      (ob-pen-test-with (concat (ob-pen-test-block (concat ":prompt old :wrap " wrap)) "\nbelow\n")
+          (list (list "completions-start" 'events (pen-fixture-done "one\n\ntwo")))
+        (dotimes (_ 3)
+          (if background (ob-pen-test-background) (org-babel-execute-src-block))
+          (ob-pen-test-settle))
+        (should (equal (ob-pen-test-result)
+                       (format "#+begin_%s\none\n\ntwo\n#+end_%s\n\nbelow" wrap wrap)))))))
+
 (ert-deftest ob-pen-test-text-inserted-right-before-the-block-does-not-matter ()
   (ob-pen-test-with (ob-pen-test-block ":prompt old") nil
     (ob-pen-test-background)
