@@ -2,6 +2,8 @@
 
 ;; SPDX-License-Identifier: GPL-3.0-or-later
 
+;; This file is not part of GNU Emacs.
+
 ;;; Commentary:
 
 ;; One condition for each kind of error, all below `pen-error', with the names

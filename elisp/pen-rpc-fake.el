@@ -2,6 +2,8 @@
 
 ;; SPDX-License-Identifier: GPL-3.0-or-later
 
+;; This file is not part of GNU Emacs.
+
 ;;; Commentary:
 
 ;; For tests of what is built on pen-rpc: no process, no files, no waiting.

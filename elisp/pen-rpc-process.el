@@ -2,6 +2,8 @@
 
 ;; SPDX-License-Identifier: GPL-3.0-or-later
 
+;; This file is not part of GNU Emacs.
+
 ;;; Commentary:
 
 ;; The process behind pen-rpc.el: how it is started and greeted, and how its

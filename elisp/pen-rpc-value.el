@@ -2,6 +2,8 @@
 
 ;; SPDX-License-Identifier: GPL-3.0-or-later
 
+;; This file is not part of GNU Emacs.
+
 ;;; Commentary:
 
 ;; What may cross the link, checked and printed.  `pen-rpc-clean' is the only

@@ -1,7 +1,9 @@
 ;;; pen-rpc-wire.el --- What the service's bytes mean -*- lexical-binding: t; -*-
 
-;; Copyright (C) 2026 The pen authors
+;; Copyright (C) 2026 The pen maintainers
 ;; SPDX-License-Identifier: GPL-3.0-or-later
+
+;; This file is not part of GNU Emacs.
 
 ;;; Commentary:
 

@@ -1,11 +1,13 @@
 ;;; pen-rpc.el --- Call pen's service over EPC, without waiting -*- lexical-binding: t; -*-
 
-;; Copyright (C) 2026 The pen authors
+;; Copyright (C) 2026 The pen maintainers
 
-;; Author: The pen authors
+;; Author: The pen maintainers
 ;; Version: 0.1.0
 ;; Keywords: comm, tools
 ;; SPDX-License-Identifier: GPL-3.0-or-later
+
+;; This file is not part of GNU Emacs.
 
 ;; This file is free software: you can redistribute it and/or modify
 ;; it under the terms of the GNU General Public License as published by

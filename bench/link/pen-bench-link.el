@@ -1,6 +1,6 @@
 ;;; pen-bench-link.el --- Links of Emacs to a process, measured in blocks -*- lexical-binding: t; -*-
 
-;; Copyright (C) 2026 The pen authors
+;; Copyright (C) 2026 The pen maintainers
 ;; SPDX-License-Identifier: GPL-3.0-or-later
 
 ;;; Commentary:

@@ -16,8 +16,10 @@ from pen_backend.transports.epc_codec import quote
 HEAD = """\
 ;;; pen-rpc-methods.el --- One function for each method of the service -*- lexical-binding: t; -*-
 
-;; Copyright (C) 2026 The pen authors
+;; Copyright (C) 2026 The pen maintainers
 ;; SPDX-License-Identifier: GPL-3.0-or-later
+
+;; This file is not part of GNU Emacs.
 
 ;;; Commentary:
 

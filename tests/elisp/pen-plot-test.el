@@ -3,6 +3,8 @@
 ;; Copyright (C) 2026 The pen maintainers
 ;; SPDX-License-Identifier: GPL-3.0-or-later
 
+;; This file is not part of GNU Emacs.
+
 ;;; Commentary:
 
 ;; The pictures as a reader of the SVG text finds them.

@@ -1,7 +1,9 @@
 ;;; pen-rpc-fake-test.el --- The service that answers from a table -*- lexical-binding: t; -*-
 
-;; Copyright (C) 2026 The pen authors
+;; Copyright (C) 2026 The pen maintainers
 ;; SPDX-License-Identifier: GPL-3.0-or-later
+
+;; This file is not part of GNU Emacs.
 
 ;;; Code:
 

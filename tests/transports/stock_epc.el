@@ -1,6 +1,6 @@
 ;;; stock_epc.el --- The service with epc.el as it is, for its client -*- lexical-binding: t; -*-
 
-;; Copyright (C) 2026 The pen authors
+;; Copyright (C) 2026 The pen maintainers
 ;; SPDX-License-Identifier: GPL-3.0-or-later
 
 ;;; Commentary:
