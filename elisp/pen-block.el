@@ -273,7 +273,7 @@ NOTE is as in `pen-block--land'."
       (run-hooks 'org-babel-after-execute-hook))))
 
 (defun pen-block-unwrap (params)
-  "Remove the result of the block at point with PARAMS if it is a quotation or a poem.
+  "Remove a quotation or poem that is the result of the block at point with PARAMS.
 Of all that a result can be wrapped in, org replaces no such block,
 but puts the next result before it."
   (unless (seq-intersection '("append" "prepend" "silent" "none")
