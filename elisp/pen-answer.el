@@ -130,6 +130,23 @@ USUAL is how many candidates the definition itself asks for."
   (pen-answer--show-activity answer)
   (funcall (pen-answer-ended answer) answer err))
 
+(defun pen-answer-settle (answer err keys again)
+  "Show ANSWER whole and tell its KEYS, or take it away if nothing was written.
+AGAIN then tells how to ask once more.  ERR is what went wrong, or
+nil; a warning of the service goes before KEYS, which may be nil."
+  (cond ((pen-answer-written-p answer)
+         (pen-redraw-now (pen-answer-redraw answer))
+         (when-let ((advice (and (not err)
+                                 (or (pen-answer-warning answer)
+                                     (and keys (format "%s: %s" (pen-answer-model answer) keys))))))
+           (let ((message-log-max nil))
+             (message "%s" advice))))
+        (t (pen-answer-close answer)
+           (unless err
+             (message "%s wrote nothing this time; %s" (pen-answer-model answer) again))))
+  (when err
+    (pen-rpc-tell err)))
+
 (defun pen-answer-close (answer)
   "Stop the request of ANSWER and show nothing of it any more."
   (unless (pen-answer-closed answer)

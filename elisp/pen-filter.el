@@ -127,18 +127,10 @@ those of the request.  Return the review."
 
 (defun pen-filter--ended (filter err)
   "Say that all of FILTER is there, or ERR, what went wrong."
-  (cond ((pen-answer-written-p filter)
-         (pen-redraw-now (pen-filter-redraw filter))
-         (unless err
-           (message "%s" (or (pen-filter-warning filter)
-                             (format "%s: C-c C-a accept, C-c C-k reject, C-c C-d diff, C-c C-e ediff, C-c C-n others"
-                                     (pen-filter-model filter))))))
-        (t (pen-answer-close filter)
-           (unless err
-             (message "%s wrote nothing this time; run the prompt again"
-                      (pen-filter-model filter)))))
-  (when err
-    (pen-rpc-tell err)))
+  (pen-answer-settle
+   filter err
+   "C-c C-a accept, C-c C-k reject, C-c C-d diff, C-c C-e ediff, C-c C-n others"
+   "run the prompt again"))
 
 ;;;; Functions: what is shown
 

@@ -135,25 +135,11 @@ With nil it is inserted as soon as all of it is there."
 
 (defun pen-preview--ended (preview err)
   "Say that all of PREVIEW is there, or ERR, what went wrong."
-  (cond ((pen-answer-written-p preview)
-         (pen-redraw-now (pen-preview-redraw preview))
-         (unless err
-           (if pen-preview
-               (let ((message-log-max nil))
-                 (message "%s" (pen-preview--advice preview)))
-             (pen-preview-accept))))
-        (t (pen-preview-close)
-           (unless err
-             (message "%s wrote nothing this time; %s" (pen-preview-model preview)
-                      (substitute-command-keys "\\[pen-complete-again] asks again.")))))
-  (when err
-    (pen-rpc-tell err)))
-
-(defun pen-preview--advice (preview)
-  "Return what the person should know of PREVIEW now that it is whole."
-  (or (pen-preview-warning preview)
-      (format "%s: TAB accept, M-n M-p others, M-RET word, C-g reject"
-              (pen-preview-model preview))))
+  (pen-answer-settle preview err
+                     (and pen-preview "TAB accept, M-n M-p others, M-RET word, C-g reject")
+                     (substitute-command-keys "\\[pen-complete-again] asks again."))
+  (unless (or pen-preview err (pen-preview-closed preview))
+    (pen-preview-accept)))
 
 ;;;; Functions: drawing
 
