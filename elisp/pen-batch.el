@@ -257,11 +257,13 @@ refuses what --yes did not allow."
     ('log
      (pen-batch--say "%s%s"
                      (pcase (plist-get plist :what)
-                       ('text "")
+                       ((or 'text 'checkpoint) "")
                        ('sample (format "sample at step %s: "
                                         (pen-job-datum plist "step")))
                        (what (format "%s: " what)))
-                     (string-trim (or (plist-get plist :text) ""))))))
+                     (string-trim (or (plist-get plist :text) "")))
+     (when (equal "paused" (format "%s" (pen-job-datum plist "state")))
+       (pen-batch--say "It waits until you resume it: pen jobs resume %s" pen-batch--job)))))
 
 (defun pen-batch--wait (id)
   "Follow the job ID until it ends; return its summary."

@@ -74,6 +74,16 @@
           (should (equal out "one\ntwo three\n")))
         (should (equal said '("starting engine…")))))))
 
+(ert-deftest pen-batch-test-a-job-that-pauses-says-how-it-goes-on ()
+  (let ((pen-batch--job "ftjob-1") said)
+    (cl-letf (((symbol-function 'pen-batch--say)
+               (lambda (&rest arguments) (push (apply #'format arguments) said))))
+      (pen-batch--event 'log '(:what checkpoint :text "Checkpoint at step 3"))
+      (pen-batch--event 'log '(:what text :text "The job was paused." :data (("state" "paused"))))
+      (should (equal (reverse said)
+                     '("Checkpoint at step 3" "The job was paused."
+                       "It waits until you resume it: pen jobs resume ftjob-1"))))))
+
 (ert-deftest pen-batch-test-the-deadline-is-that-of-the-whole-script ()
   (dolist (table '((("prompts-list" hang))
                    (("prompts-list" value ((:slug "greet" :arity 0 :n 1))) ("completions-start" hang))))
