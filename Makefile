@@ -47,7 +47,7 @@ lint: $(VENV)/.stamp-test  ## ruff, mypy --strict, byte-compile and checkdoc
 
 stubs: $(VENV)/.stamp  ## regenerate what Emacs knows of methods and definitions, and prompts/schema.json
 	@$(RUN) -P -m pen_backend.transports.elisp_stubs elisp/pen-rpc-methods.el
-	@$(RUN) -P -m pen_backend.transports.elisp_prompts elisp/pen-prompts.eld
+	@$(RUN) -P -m pen_backend.transports.elisp_prompts elisp/pen-prompts.el
 	@$(RUN) -P -m pen_backend.prompts.json_schema prompts/schema.json
 
 info:  ## make docs/pen.info, the manual for Emacs, and docs/dir, its entry for C-h i

@@ -97,7 +97,7 @@ The options set in the menu go with them."
   (interactive)
   (pen-menu--with-options #'pen-filter-with-prompt-function))
 
-;;;###autoload
+;;;###autoload (autoload 'pen-menu "pen-menu" "Choose among the commands of pen." t)
 (transient-define-prefix pen-menu ()
   "Choose among the commands of pen."
   [:description pen-menu--title

@@ -44,15 +44,12 @@ service is started the next time."
 (defvar pen-prompt--known 'unread
   "The definitions heard of last, or `unread' before anything was.")
 
-(defconst pen-prompt--shipped
-  (expand-file-name "pen-prompts.eld" (file-name-directory (or load-file-name buffer-file-name "/")))
-  "The file of the definitions that come with pen.")
-
 (defconst pen-prompt--format 1
   "Number of the form in which definitions are kept in a file.")
 
 ;;;; Declarations
 
+(defvar pen-prompts-definitions)
 (declare-function pen-command-learn "pen-command" (catalogue))
 
 ;;;; Functions: asking the service
@@ -133,8 +130,8 @@ The service stands elsewhere."
   "Return the definitions heard of last, without asking.
 If none ever were, they are those that come with pen."
   (when (eq pen-prompt--known 'unread)
-    (setq pen-prompt--known (or (pen-prompt--read (pen-prompt-file))
-                                (pen-prompt--read pen-prompt--shipped))))
+    (setq pen-prompt--known (or (pen-prompt--read)
+                                (and (require 'pen-prompts) pen-prompts-definitions))))
   pen-prompt--known)
 
 (defun pen-prompt-learn (definitions commands)
@@ -145,12 +142,12 @@ COMMANDS are pairs of a name and the first line of its documentation."
     (setq pen-prompt--known definitions)
     (pen-prompt--write definitions commands)))
 
-(defun pen-prompt--read (file)
-  "Return the definitions in FILE; nil if there are none that can be read."
+(defun pen-prompt--read ()
+  "Return the definitions in the file; nil if there is none that can be read."
   (ignore-errors
     (with-temp-buffer
       (let ((coding-system-for-read 'utf-8-emacs-unix))
-        (insert-file-contents file))
+        (insert-file-contents (pen-prompt-file)))
       (when (eql pen-prompt--format (car (read (current-buffer))))
         (seq-filter (lambda (each) (stringp (plist-get each :slug)))
                     (read (current-buffer)))))))

@@ -3,7 +3,6 @@
 ;; Copyright (C) 2026 The pen maintainers
 
 ;; Author: The pen maintainers
-;; Version: 0.1.0
 ;; Keywords: comm, tools
 ;; SPDX-License-Identifier: GPL-3.0-or-later
 

@@ -165,14 +165,19 @@
   "Make the commands known that are made of prompt definitions.
 They are those that the service spoke of last; if it never did, those
 of the definitions that come with pen."
+  (let ((heard (expand-file-name "pen/prompt-functions.eld" user-emacs-directory)))
+    (setq pen-prompt-functions
+          (delq nil (mapcar #'pen--autoload-prompt-function
+                            (or (cdr (pen--first-form heard))
+                                (cadr (nth 2 (pen--first-form
+                                              (expand-file-name "pen-prompts.el" pen--directory))))))))))
+
+(defun pen--first-form (file)
+  "Return the first form in FILE; nil if it cannot be read."
   (ignore-errors
-    (let ((heard (expand-file-name "pen/prompt-functions.eld" user-emacs-directory)))
-      (with-temp-buffer
-        (insert-file-contents (if (file-readable-p heard) heard
-                                (expand-file-name "pen-prompts.eld" pen--directory)))
-        (setq pen-prompt-functions
-              (delq nil (mapcar #'pen--autoload-prompt-function
-                                (cdr (read (current-buffer))))))))))
+    (with-temp-buffer
+      (insert-file-contents file)
+      (read (current-buffer)))))
 
 (defun pen--autoload-prompt-function (entry)
   "Make the command of ENTRY known, (NAME . DOC), and return its symbol.

@@ -32,7 +32,10 @@
 
 (defun pen-test--cookies (file)
   "Return the names that FILE marks with autoload cookies."
-  (pen-test--matches "^;;;###autoload\n(\\(?:cl-\\|transient-\\)?def[a-z-]+ \\([^ \n]+\\)" file))
+  (append
+   (pen-test--matches "^;;;###autoload\n(\\(?:cl-\\)?def[a-z-]+ \\([^ \n]+\\)" file)
+   ;; Of a macro that is not loaded only such a form makes an autoload.
+   (pen-test--matches "^;;;###autoload (autoload '\\([^ \n]+\\)" file)))
 
 (ert-deftest pen-test-autoload-forms-equal-the-cookies ()
   (let ((cookies
@@ -90,6 +93,32 @@
                                           '(list (commandp 'pf-mine/2) (fboundp 'pf-fable/0)
                                                  pen-prompt-functions (car '(1))))
                          "(t nil (pf-mine/2) 1)")))
+      (delete-directory directory t))))
+
+(ert-deftest pen-test-the-folder-is-a-package ()
+  (let ((directory (file-name-as-directory (make-temp-file "pen-test-" t))))
+    (unwind-protect
+        (cl-flet ((run (&rest forms)
+                    (with-temp-buffer
+                      (apply #'call-process (expand-file-name invocation-name invocation-directory)
+                             nil t nil "-Q" "--batch" "--eval"
+                             (format "(setq package-user-dir %S user-emacs-directory %S)"
+                                     (expand-file-name "elpa" directory) directory)
+                             "-f" "package-initialize"
+                             (mapcan (lambda (form) (list "--eval" (format "%S" form))) forms))
+                      (buffer-string))))
+          ;; Compiling is tested elsewhere, and takes long.
+          (let ((said (run '(require 'bytecomp)
+                           '(fset 'byte-recompile-directory #'ignore)
+                           `(package-install-file ,pen-test--elisp))))
+            (should-not (string-match-p "[Ee]rror" said)))
+          (should (equal (run '(princ (list (mapcar #'car package-alist)
+                                            (commandp 'pen-menu) (commandp 'pen-pun-complete)
+                                            (commandp 'pf-pun-complete/1)
+                                            (progn (require 'pen) (commandp 'pf-pun-complete/1))
+                                            (progn (autoload-do-load (symbol-function 'pen-menu))
+                                                   (featurep 'pen-menu)))))
+                         "((pen) t t nil t t)")))
       (delete-directory directory t))))
 
 (ert-deftest pen-test-mode-is-off-and-its-prefix-is-short ()

@@ -8,10 +8,10 @@ ELISP = Path(__file__).parents[2] / "elisp"
 
 
 def test_the_committed_file_is_generated() -> None:
-    assert (ELISP / "pen-prompts.eld").read_text() == generate(), "run `make stubs`"
+    assert (ELISP / "pen-prompts.el").read_text() == generate(), "run `make stubs`"
 
 
 def test_nothing_of_this_machine_is_in_it() -> None:
-    assert ' ("pf-pun-complete/1" . "Pun complete: ' in generate()
+    assert '("pf-pun-complete/1" . "Pun complete: ' in generate()
     assert ":path nil" in generate()
     assert str(Path.home()) not in generate()
