@@ -98,15 +98,30 @@ A block of pen stands for the file that it has written."
   "Return what was said above point in the conversation SESSION with PROMPT.
 Each turn is a pair of what a block said and what was answered.  PROMPT
 nil is that of blocks that name none."
-  (let ((here (point)) turns)
+  (let ((here (point)) (case-fold-search t) turns)
     (org-with-wide-buffer
-     (goto-char (point-min))
-     (while (re-search-forward "^[ \t]*#\\+begin_src[ \t]+pen\\>" here t)
-       (save-excursion
-         (when-let ((turn (and (< (line-end-position) here)
-                               (pen-block-source--turn session prompt))))
-           (push turn turns)))))
+     (let ((anywhere (pen-block-source--inherited-p)))
+       (goto-char (point-min))
+       (while (re-search-forward "^[ \t]*#\\+begin_src[ \t]+pen\\>" here t)
+         (save-excursion
+           (when-let ((turn (and (< (line-end-position) here)
+                                 (or anywhere (pen-block-source--names-p session))
+                                 (pen-block-source--turn session prompt))))
+             (push turn turns))))))
     (nreverse turns)))
+
+(defun pen-block-source--inherited-p ()
+  "Return non-nil if blocks of this buffer may have a session from elsewhere."
+  (goto-char (point-min))
+  (re-search-forward "header-args[^\n]*:session\\>" nil t))
+
+(defun pen-block-source--names-p (session)
+  "Return non-nil if the lines that head the block at point name SESSION.
+Reading its arguments as org does takes a millisecond or two."
+  (let ((end (line-end-position)))
+    (save-excursion
+      (while (and (zerop (forward-line -1)) (looking-at-p "[ \t]*#\\+header")))
+      (search-forward session end t))))
 
 (defun pen-block-source--turn (session prompt)
   "Return the turn of the block at point, if it is of SESSION with PROMPT."

@@ -8,6 +8,8 @@
 ;;; Code:
 
 (require 'ert)
+(require 'cl-lib)
+(require 'pen-fixture)
 (require 'pen-rpc)
 (require 'pen-block-source)
 
@@ -86,6 +88,32 @@ two
                    ("| one \\vert{} 1 |\n| two |\n" "one | 1" t) ("| \u200b=1 |\n" "=1" t)
                    ("<\u200b<a>>\n" "<<a>>") (":results:\n,:end:\n:end:\n" ":end:")))
     (should (equal (pen-block-source--plain result lines-p) text))))
+
+(ert-deftest pen-block-source-test-a-session-may-be-named-anywhere ()
+  (cl-flet ((turns (text)
+              (with-temp-buffer
+                (let ((org-inhibit-startup t))
+                  (insert text "#+begin_src pen\nlast\n#+end_src\n")
+                  (delay-mode-hooks (org-mode)))
+                (goto-char (point-max))
+                (forward-line -3)
+                (pen-block-source-turns "s" nil))))
+    (dolist (text '("#+begin_src pen :session s\none\n#+end_src\n"
+                    "#+header: :session s\n#+header: :n 1\n#+begin_src pen :seed 1\none\n#+end_src\n"
+                    "#+PROPERTY: header-args:pen :session s\n#+begin_src pen\none\n#+end_src\n"
+                    "* A\n:PROPERTIES:\n:header-args: :session s\n:END:\n#+BEGIN_SRC pen\none\n#+END_SRC\n"))
+      (should (equal (turns (concat text "\n#+RESULTS:\n: two\n\n")) '(("one" "two")))))
+    (should-not (turns "#+begin_src pen :session other\none\n#+end_src\n\n#+RESULTS:\n: two\n\n"))))
+
+(ert-deftest pen-block-source-test-a-long-file-is-no-burden ()
+  (with-temp-buffer
+    (dotimes (count 400)
+      (insert (format "* H\n#+begin_src pen :session b%d\nx\n#+end_src\n\n#+RESULTS:\n: y\n\n" count)))
+    (let ((org-inhibit-startup t))
+      (delay-mode-hooks (org-mode)))
+    (let ((before (pen-fixture-busy)))
+      (should (equal (pen-block-source-turns "b399" nil) '(("x" "y"))))
+      (should (< (- (pen-fixture-busy) before) 0.05)))))
 
 (ert-deftest pen-block-source-test-what-was-answered-into-a-file-is-read-there ()
   (let ((file (make-temp-file "pen-block-source-" nil ".txt" "an answer\n")))
