@@ -292,7 +292,7 @@ print(sys.prefix)"
   "End pen's service and start another; running jobs go on and are followed on."
   (interactive)
   (pen-rpc-restart)
-  (pen-rpc-call "pen-hello" (list :protocol pen-rpc-protocol :client pen-rpc-version :keys t)
+  (pen-rpc-call "pen-hello" (pen-rpc-greeting)
                 (lambda (hello)
                   (message "Pen's service runs as process %s." (plist-get hello :pid)))))
 

@@ -16,6 +16,7 @@
 ;;; Code:
 
 (require 'seq)
+(eval-when-compile (require 'subr-x))
 (require 'pen-rpc)
 
 ;;;; Internal variables
@@ -38,15 +39,20 @@
   "Return the directory of the virtual environment."
   (expand-file-name "pen" user-emacs-directory))
 
+(defun pen-install--root ()
+  "Return the directory of pen's Python package, or nil if it is not here.
+It is above this file in a checkout, and around it in a package."
+  (seq-find (lambda (root) (file-exists-p (expand-file-name "pyproject.toml" root)))
+            (list pen-rpc-directory (expand-file-name ".." pen-rpc-directory))))
+
 (defun pen-install--source ()
   "Return the arguments of pip that name what to install."
-  (let* ((root (expand-file-name ".." pen-rpc--directory))
-         (pins (expand-file-name "constraints.txt" root)))
-    (if (not (file-exists-p (expand-file-name "pyproject.toml" root)))
-        (list (format "pen-backend%s==%s" pen-install--extras pen-rpc-version))
-      (append (and (file-exists-p pins) (list "-c" pins))
-              (and (file-exists-p (expand-file-name ".git" root)) (list "-e"))
-              (list (concat (directory-file-name root) pen-install--extras))))))
+  (if-let ((root (pen-install--root)))
+      (let ((pins (expand-file-name "constraints.txt" root)))
+        (append (and (file-exists-p pins) (list "-c" pins))
+                (and (file-exists-p (expand-file-name ".git" root)) (list "-e"))
+                (list (concat (directory-file-name root) pen-install--extras))))
+    (list (format "pen-backend%s==%s" pen-install--extras pen-rpc-version))))
 
 (defun pen-install--candidates ()
   "Return the programs to try, that of `pen-python-command' first."
@@ -118,8 +124,11 @@
            (pen-install--source))
    #'pen-install--check
    (lambda (process)
-     (pen-install--failed (pen-install--sentence process)
-                          "Mend what it says above (network, disk space), then try again."))))
+     (pen-install--failed
+      (pen-install--sentence process)
+      (if (pen-install--root)
+          "Mend what it says above (network, disk space), then try again."
+        "Mend what it says above and try again; or `make setup' in a checkout of pen, and set `pen-python-command' to its .venv/bin/python.")))))
 
 (defun pen-install--check ()
   "See that what was installed answers, then have it used."

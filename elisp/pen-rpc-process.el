@@ -46,7 +46,7 @@ If nil it is looked for: installed by pen, beside a checkout, on the path."
 (defconst pen-rpc-protocol 1 "The protocol's number.")
 (defconst pen-rpc-version "0.1.0" "The version of this client.")
 
-(defconst pen-rpc--directory
+(defconst pen-rpc-directory
   (file-name-directory (or load-file-name buffer-file-name "/"))
   "Where this file is.")
 
@@ -92,7 +92,7 @@ If nil it is looked for: installed by pen, beside a checkout, on the path."
   "Return the name of the Python to run."
   (cl-loop for name in (list pen-python-command
                              (expand-file-name "pen/bin/python" user-emacs-directory)
-                             (expand-file-name "../.venv/bin/python" pen-rpc--directory))
+                             (expand-file-name "../.venv/bin/python" pen-rpc-directory))
            when (and name (or pen-python-command (file-executable-p name)))
            return name
            finally return "python3"))
@@ -195,11 +195,11 @@ If it cannot be made, return nil and have the calls that wait fail."
                      (pen-rpc--end process 'failed err))))
            pen-rpc--pending)
   (pen-rpc--write process
-                  (pen-rpc--frame pen-rpc--uid "pen-hello"
-                                  (list :protocol pen-rpc-protocol
-                                        :client pen-rpc-version
-                                        :emacs emacs-version
-                                        :keys t))))
+                  (pen-rpc--frame pen-rpc--uid "pen-hello" (pen-rpc-greeting))))
+
+(defun pen-rpc-greeting ()
+  "Return the arguments of the method pen-hello, about this Emacs."
+  (list :protocol pen-rpc-protocol :client pen-rpc-version :emacs emacs-version :keys t))
 
 (defun pen-rpc--greeted (process hello)
   "Take PROCESS, which answered HELLO, into service."

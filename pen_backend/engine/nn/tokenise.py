@@ -10,7 +10,6 @@ from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby, islice
-from typing import Literal
 
 from pen_backend.engine.nn.chat import chat_begin, encode_segments
 from pen_backend.engine.nn.vocabulary import Vocabulary
@@ -18,7 +17,6 @@ from pen_backend.records import Dialect, Example, Segment
 
 CHUNK = 1024
 CHATS: frozenset[Dialect] = frozenset({"chat", "sharegpt"})
-Overlong = Literal["error", "drop", "truncate"]
 
 
 @dataclass(frozen=True, slots=True)
