@@ -30,7 +30,7 @@ ENGINE_FLOORS = [
     ["scheduler", "runners", "worker", "export", "backup"],
     ["routes"],
     ["server"],
-    ["__main__", "train", "infer", "pretrain", "merge", "restore"],
+    ["__main__", "train", "infer", "pretrain", "merge", "restore", "limits"],
 ]
 FOREIGN = {
     "openai": {"client"},

@@ -26,6 +26,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import pen_backend
 from pen_backend.engine.export import Merger
+from pen_backend.engine.jobs.running import STOP_SECONDS
 from pen_backend.engine.models import Models
 from pen_backend.engine.routes import chat, completions, files, jobs, models, pen, submission
 from pen_backend.engine.routes.http import CLIENT_GONE, WAITING_LIMIT, ClientGone, Engine, Resource
@@ -76,7 +77,7 @@ class Settings:
     idle_minutes: float = 10.0
     parallel_jobs: int = 1
     threads: int = 1
-    grace: float = 10.0
+    grace: float = STOP_SECONDS
     ping_seconds: float = 15.0
     waiting_limit: int = WAITING_LIMIT
     ballast_bytes: int = BALLAST_BYTES

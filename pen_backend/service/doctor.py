@@ -1,6 +1,7 @@
 """What could be wrong with this installation: each thing looked at, how it is, and the command that mends it."""
 
 import importlib.util
+import json
 import os
 import re
 import sys
@@ -8,11 +9,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pen_backend
 from pen_backend.config import directories
-from pen_backend.errors import PenError
+from pen_backend.errors import InternalError, PenError
 from pen_backend.files import standing
 from pen_backend.secrets import redact
 from pen_backend.service.context import Context
@@ -63,6 +64,15 @@ class Doctor:
         return [row for look in (
             self._python, self._venv, self._packages, self._settings, self._provider, self._engine, self._torch,
             self._vocabularies, self._disk, self._memory, self._log) for row in _safely(look)]
+
+    def engine_limits(self) -> list[dict[str, Any]]:
+        """Let the engine tell its own limits; none if it is not installed."""
+        if any(importlib.util.find_spec(name) is None for name in ENGINE):
+            return []
+        done = self._run([sys.executable, "-P", "-m", "pen_backend.engine.limits"])
+        if done.returncode:
+            raise InternalError("The engine's limits cannot be listed.", hint="Look at the other rows: `pen doctor`.")
+        return list(json.loads(done.stdout))
 
     def _python(self) -> Iterator[Row]:
         version = ".".join(map(str, sys.version_info[:3]))

@@ -26,6 +26,7 @@ from pen_backend.transports.rpc import LogLine, envelope, log_line
 
 CONNECTIONS = 8
 GREETING = 4096  # bytes that somebody unknown may send
+HELLO_SECONDS, HALF_SECONDS = 5.0, 30.0  # for the greeting, and for the rest of a message that has begun
 
 _log = logging.getLogger(__name__)
 
@@ -144,7 +145,7 @@ class TcpServer(socketserver.ThreadingMixIn, EPCServer, LinkServer):
     request_queue_size = 16
 
     def __init__(self, registry: Registry, token: Secret, *, port: int = 0, keep: bool = False,
-                 patience: tuple[float, float] = (5.0, 30.0), note: LogLine = log_line,
+                 patience: tuple[float, float] = (HELLO_SECONDS, HALF_SECONDS), note: LogLine = log_line,
                  leave: Callable[[int], object] = os._exit) -> None:
         """PORT 0 is one that is free. KEEP stays when nobody is left. LEAVE ends the process; see LinkServer.
 

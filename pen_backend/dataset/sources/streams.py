@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 CHUNK = 1 << 20
 _BOMB_BYTES = 2_000_000  # below it nothing is called a bomb: it is read in a second whatever it holds
-_BOMB_RATIO = 100  # jokes pack about 1:3; zeros 1:1,028
+BOMB_RATIO = 100  # jokes pack about 1:3; zeros 1:1,028
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _NO_TEXT = {b"\x1f\x8b": "It is gzipped: let its name end in .gz.", b"PK": "It is a zip file: unpack it.",
             b"%P": "It may be a PDF: export its text."}
@@ -69,12 +69,12 @@ class Unpacked(Raw):
 
 def most_unpacked(packed: int) -> int:
     """Say to how many bytes so many packed ones may unpack; what is more is made to fill memory or time."""
-    return max(_BOMB_BYTES, _BOMB_RATIO * packed)
+    return max(_BOMB_BYTES, BOMB_RATIO * packed)
 
 
 def bomb(name: str, hint: str = "Unpack it yourself if you know what it holds.") -> DataError:
     """Make the error of what unpacks to more than that."""
-    return fault("bomb", f"{name} unpacks to more than {_BOMB_RATIO} times its size", name, hint)
+    return fault("bomb", f"{name} unpacks to more than {BOMB_RATIO} times its size", name, hint)
 
 
 class Recoded(Raw):

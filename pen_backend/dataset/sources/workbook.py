@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from python_calamine import CalamineSheet
 
 _MOST_BYTES = 100_000_000  # of all members, unpacked
-_MOST_CELLS = 5_000_000  # of a sheet from its first cell to its last, empty ones included
+MOST_CELLS = 5_000_000  # of a sheet from its first cell to its last, empty ones included
 _MOST_MEMBERS = 1_000
 
 
@@ -117,9 +117,9 @@ class _Extent:
             self._column = _number_of(letters) if letters else self._column + 1
             self._row = int(digits) if digits and len(digits) < 10 else self._row
             self._rows, self._columns = max(self._rows, self._row), max(self._columns, self._column)
-            if self._rows * self._columns > _MOST_CELLS:
+            if self._rows * self._columns > MOST_CELLS:
                 raise fault("too-big", f"the cells of {self._document.name} reach to row {self._rows:,} and column "
-                            f"{self._columns:,}; a sheet may have {_MOST_CELLS:,} cells, empty ones included",
+                            f"{self._columns:,}; a sheet may have {MOST_CELLS:,} cells, empty ones included",
                             self._document.name, "Remove what stands far out, or save the sheet as CSV.")
 
     def _entity(self, *declaration: object) -> None:
@@ -131,7 +131,7 @@ def _number_of(letters: str) -> int:
     number = 0
     for letter in letters:
         if not "A" <= letter <= "Z" or number > 100_000:
-            return _MOST_CELLS + 1
+            return MOST_CELLS + 1
         number = number * 26 + ord(letter) - ord("A") + 1
     return number
 

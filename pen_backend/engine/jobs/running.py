@@ -13,6 +13,7 @@ from pen_backend.engine.store import Store
 from pen_backend.files import Disk, keep_tail, sweep, write_atomic
 
 LOG_BYTES = 50 << 20
+STOP_SECONDS = 10.0  # from TERM to KILL
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ class JobRunner(Protocol):
         """Read the run's output from OFFSET; return it and where it goes on."""
         ...
 
-    def stop(self, handle: Handle, *, grace: float = 10.0) -> None:
+    def stop(self, handle: Handle, *, grace: float = STOP_SECONDS) -> None:
         """End a run and everything it started: TERM, after GRACE seconds KILL."""
         ...
 

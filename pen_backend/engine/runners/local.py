@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from pen_backend.engine.jobs.running import Handle, Resources, RunnerState
+from pen_backend.engine.jobs.running import STOP_SECONDS, Handle, Resources, RunnerState
 from pen_backend.files import process_start_time
 
 LOG_LIMIT = 1 << 20
@@ -68,7 +68,7 @@ class LocalRunner:
             data = stream.read(LOG_LIMIT)
         return data, offset + len(data)
 
-    def stop(self, handle: Handle, *, grace: float = 10.0) -> None:
+    def stop(self, handle: Handle, *, grace: float = STOP_SECONDS) -> None:
         """End a run's whole process group: TERM, after GRACE seconds KILL. Returns when it is gone."""
         self._signal(handle, signal.SIGTERM)
         deadline = time.monotonic() + grace

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pen_backend.engine.jobs import state
-from pen_backend.engine.jobs.running import Handle, JobDirectory, JobRunner, Resources, handle_of
+from pen_backend.engine.jobs.running import STOP_SECONDS, Handle, JobDirectory, JobRunner, Resources, handle_of
 from pen_backend.engine.jobs.spec import Start, build, missing_space
 from pen_backend.engine.jobs.state import MAX_ATTEMPTS, Job
 from pen_backend.engine.models import Models
@@ -32,7 +32,7 @@ class Scheduler:
     """First come, first served; one training job at a time on a device."""
 
     def __init__(self, store: Store, models: Models, runner: JobRunner, *, trainer_argv: Sequence[str],
-                 environ: Mapping[str, str], threads: int, parallel: int = 1, grace: float = 10.0,
+                 environ: Mapping[str, str], threads: int, parallel: int = 1, grace: float = STOP_SECONDS,
                  memory: Callable[[], int | None] = available_memory, patience: Patience | None = None) -> None:
         self._store = store
         self._models = models

@@ -23,7 +23,7 @@ from pen_backend.errors import DataError
 from pen_backend.files import Disk, sweep
 
 GARBAGE_SECONDS = 24 * 3600
-LOG_BYTES = 256 << 10
+LOG_BYTES, LOG_MOST_BYTES = 256 << 10, 64 << 20  # of the write-ahead log: kept from the start, and kept at most
 
 NAMED = ("SELECT id AS file, blob FROM files UNION SELECT NULL, training_blob FROM jobs WHERE finished_at IS NULL "
          "UNION SELECT NULL, validation_blob FROM jobs WHERE finished_at IS NULL AND validation_blob IS NOT NULL")
@@ -136,7 +136,7 @@ class Store:
     def _set_up(self, connection: sqlite3.Connection) -> None:
         connection.row_factory = sqlite3.Row
         for pragma in ("busy_timeout=10000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON",
-                       "wal_autocheckpoint=1000", f"journal_size_limit={64 << 20}", "trusted_schema=OFF"):
+                       "wal_autocheckpoint=1000", f"journal_size_limit={LOG_MOST_BYTES}", "trusted_schema=OFF"):
             connection.execute(f"PRAGMA {pragma}")
         migrate(connection, self.directory, self.disk)
 

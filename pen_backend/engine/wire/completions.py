@@ -9,6 +9,7 @@ from pen_backend.engine.wire.errors import invalid_value, unsupported_parameter
 from pen_backend.engine.wire.sampling import SamplingRequest, refuse_foreign, worker_sampling
 
 PROMPT_LIMIT = 2048
+BEST_OF_LIMIT = 20
 CANDIDATE_LIMIT = 2048  # texts that one request may have written: its prompts, each with all its candidates
 
 
@@ -17,7 +18,8 @@ class CompletionRequest(SamplingRequest):
 
     prompt: str | list[str] | list[int] | list[list[int]] | None = Field(
         description="a string, a list of strings, a list of token ids, a list of such lists, or null")
-    best_of: Annotated[int, Field(ge=0, le=20)] | None = Field(None, description="an integer from 1 to 20")
+    best_of: Annotated[int, Field(ge=0, le=BEST_OF_LIMIT)] | None = Field(
+        None, description=f"an integer from 1 to {BEST_OF_LIMIT}")
     echo: bool | None = Field(None, description="true or false")
     logprobs: Annotated[int, Field(ge=0, le=5)] | None = Field(None, description="an integer from 0 to 5")
     max_tokens: Annotated[int, Field(ge=0)] | None = Field(None, description="an integer of at least 0")

@@ -9,6 +9,7 @@ from pen_backend.engine.wire.body import Request
 from pen_backend.engine.wire.errors import ApiError, invalid_value
 
 STOP_LIMIT = 4
+CHOICES_LIMIT = 128
 
 Penalty = Annotated[float, Field(ge=-2, le=2)]
 
@@ -26,7 +27,8 @@ class SamplingRequest(Request):
     model: str = Field(description="the name of a model")
     frequency_penalty: Penalty | None = Field(None, description="a number from -2 to 2")
     logit_bias: dict[str, float] | None = Field(None, description="an object of token ids and numbers")
-    n: Annotated[int, Field(ge=1, le=128)] | None = Field(None, description="an integer from 1 to 128")
+    n: Annotated[int, Field(ge=1, le=CHOICES_LIMIT)] | None = Field(
+        None, description=f"an integer from 1 to {CHOICES_LIMIT}")
     presence_penalty: Penalty | None = Field(None, description="a number from -2 to 2")
     seed: Annotated[int, Field(ge=-2**63, lt=2**63)] | None = Field(None, description="an integer of 64 bits")
     stop: str | list[str] | None = Field(None, description="a string or a list of at most 4 strings")
