@@ -103,12 +103,12 @@ Commands of definitions that are new are made when Emacs has a moment."
 (defun pen-prompt-refusal (detail)
   "Return the error to signal if DETAIL is that of a training set, else nil."
   (let ((summary (plist-get detail :summary)))
-    (when (equal "dataset" (format "%s" (plist-get summary :kind)))
-      (list 'pen-prompt-error
-            (format "%s is a training set, not a prompt; its prompt is %s"
-                    (plist-get summary :slug)
-                    (plist-get (plist-get detail :training) :prompt))
-            (list :kind 'prompt)))))
+    (when (equal "dataset" (plist-get summary :kind))
+      (pen-rpc-error
+       (list :kind 'prompt
+             :message (format "%s is a training set, not a prompt; its prompt is %s"
+                              (plist-get summary :slug)
+                              (plist-get (plist-get detail :training) :prompt)))))))
 
 (defun pen-prompt-absolute (name)
   "Return NAME of a definition, made absolute if it is that of a file.
