@@ -143,7 +143,7 @@ def sweep(directory: Path, disk: Disk) -> list[Path]:
     removed = []
     for entry in sorted(directory.glob("*.tmp-*")):
         pid = entry.name.rpartition("-")[2]
-        if pid.isdigit() and not Path(f"/proc/{pid}").exists():
+        if pid.isdigit() and process_start_time(int(pid)) is None:
             disk.remove(entry)
             removed.append(entry)
     return removed

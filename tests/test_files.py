@@ -3,7 +3,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from pen_backend.files import expanded, keep_tail, process_start_time
+from pen_backend.files import Disk, expanded, keep_tail, process_start_time, sweep
 
 
 def test_a_process_that_is_gone_or_a_zombie_has_no_start_time() -> None:
@@ -13,6 +13,18 @@ def test_a_process_that_is_gone_or_a_zombie_has_no_start_time() -> None:
     try:
         os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # ended, and not reaped
         assert process_start_time(child.pid) is None
+    finally:
+        child.communicate()
+
+
+def test_what_a_process_left_is_removed_though_nobody_has_buried_it(tmp_path: Path) -> None:
+    child = subprocess.Popen([sys.executable, "-c", ""], stdout=subprocess.PIPE)
+    try:
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # ended, and not reaped
+        for owner in (child.pid, os.getpid()):
+            (tmp_path / f"a.tmp-{owner}").mkdir()
+        assert sweep(tmp_path, Disk()) == [tmp_path / f"a.tmp-{child.pid}"]
+        assert [path.name for path in tmp_path.iterdir()] == [f"a.tmp-{os.getpid()}"]
     finally:
         child.communicate()
 
