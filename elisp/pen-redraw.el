@@ -84,14 +84,20 @@
   "Draw this buffer soon, or when somebody sees it."
   (pen-redraw-in-sight pen-redraw-here))
 
-(defun pen-redraw--seen (_window)
-  "Draw this buffer, which is seen in a window now, if it must be."
-  (pen-redraw-shown pen-redraw-here))
+(defun pen-redraw--seen (window)
+  "Draw the buffer that is seen in WINDOW now, if it must be.
+Redisplay calls this in whatever buffer is current."
+  (with-current-buffer (window-buffer window)
+    (pen-redraw-shown pen-redraw-here)))
 
 (defun pen-redraw-forget ()
   "Forget what was about to be drawn in this buffer."
   (when pen-redraw-here
     (pen-redraw-stop pen-redraw-here)))
+
+(defun pen-redraw-header (text)
+  "Put TEXT above this buffer as it is, whatever stands after a % in it."
+  (setq header-line-format (string-replace "%" "%%" text)))
 
 (defun pen-redraw-in-place (draw anchor place)
   "Call DRAW in this buffer; point and what windows show stay where they were.

@@ -77,5 +77,25 @@
         (should (eq (char-after) ?b))
         (should (eq (char-after (window-point other)) ?c))))))
 
+(ert-deftest pen-redraw-test-redisplay-tells-of-a-window-from-any-buffer ()
+  (let ((buffer (generate-new-buffer "pen-redraw-test")) (drawn 0))
+    (unwind-protect
+        (save-window-excursion
+          (with-current-buffer buffer
+            (pen-redraw-this-buffer (lambda () (setq drawn (1+ drawn))))
+            (pen-redraw-changed))
+          (should (= drawn 0))
+          (let ((window (display-buffer buffer)))
+            (with-temp-buffer
+              (funcall (car (buffer-local-value 'window-buffer-change-functions buffer)) window)))
+          (should (= drawn 1)))
+      (kill-buffer buffer))))
+
+(ert-deftest pen-redraw-test-a-header-means-what-it-says ()
+  (with-temp-buffer
+    (pen-redraw-header (concat "100 %d " (propertize "failed" 'face 'error)))
+    (should (equal header-line-format "100 %%d failed"))
+    (should (eq (get-text-property 8 'face header-line-format) 'error))))
+
 (provide 'pen-redraw-test)
 ;;; pen-redraw-test.el ends here
