@@ -88,9 +88,23 @@ esac
 
 (ert-deftest pen-install-test-a-checkout-is-installed-as-it-is-else-from-pypi ()
   (should (string-match-p "/[^ ]*\\[engine" (car (last (pen-install--source)))))
-  (let ((pen-rpc--directory "/nonexistent/elisp/"))
+  (let ((pen-rpc-directory "/nonexistent/elisp/"))
     (should (equal (pen-install--source)
                    (list (format "pen-backend%s==%s" pen-install--extras pen-rpc-version))))))
+
+(ert-deftest pen-install-test-a-package-is-installed-from-the-files-beside-it ()
+  (let ((directory (file-name-as-directory (make-temp-file "pen-install" t))))
+    (unwind-protect
+        (let ((pen-rpc-directory directory))
+          (write-region "" nil (expand-file-name "pyproject.toml" directory) nil 'silent)
+          (should (equal (pen-install--source)
+                         (list (concat (directory-file-name directory) pen-install--extras)))))
+      (delete-directory directory t))))
+
+(ert-deftest pen-install-test-without-its-source-a-failure-names-the-other-way ()
+  (cl-letf (((symbol-function 'pen-install--root) #'ignore))
+    (pen-install-test-with '("PEN_TEST_PIP=7")
+      (should (string-match-p "`make setup. in a checkout of pen, and set `pen-python-command" log)))))
 
 (provide 'pen-install-test)
 ;;; pen-install-test.el ends here
