@@ -127,11 +127,10 @@ VOTE is `base', `tuned', `tie' or nil; FAILED a sentence or nil."
          (round (car pen-compare--rounds))
          (width (max 20 (/ (- (window-width (get-buffer-window nil t)) 4) 2)))
          (order (if (pen-compare-round-swapped round) '(1 0) '(0 1))))
-    (setq header-line-format
-          (format " %s   round %d, seed %d   %s" pen-compare--prompt
-                  (length pen-compare--rounds) (pen-compare-round-seed round)
-                  (replace-regexp-in-string "%" "%%" (pen-compare-score
-                                                      pen-compare--rounds))))
+    (pen-redraw-header
+     (format " %s   round %d, seed %d   %s" pen-compare--prompt
+             (length pen-compare--rounds) (pen-compare-round-seed round)
+             (pen-compare-score pen-compare--rounds)))
     (erase-buffer)
     (pen-compare--insert-columns
      (mapcar (lambda (side) (list (pen-compare--name round side))) order) width 'bold)

@@ -87,7 +87,7 @@ L logarithm  X steps/tokens  n next section  j all jobs  g refresh  q quit"
 (defun pen-job--insert ()
   "Insert what is known of the job."
   (let ((fields pen-job--fields))
-    (setq header-line-format (pen-job--header fields))
+    (pen-redraw-header (pen-job--header fields))
     (insert (propertize pen-job--keys 'face 'shadow 'pen-job-line 'keys) "\n\n")
     (pen-job--line "Status" (pen-job--status fields))
     (pen-job--line "Prompt" (plist-get fields :prompt))
@@ -114,18 +114,15 @@ L logarithm  X steps/tokens  n next section  j all jobs  g refresh  q quit"
 
 (defun pen-job--header (fields)
   "Return the header line for FIELDS."
-  (list (replace-regexp-in-string
-         "%" "%%"
-         (concat " " pen-job--id "  " (pen-job-standing fields)
-                 "  step " (pen-job-step fields)
-                 (and (plist-get fields :epoch)
-                      (format "  epoch %.1f" (plist-get fields :epoch)))
-                 (and (plist-get fields :train-loss)
-                      (concat "  train " (pen-figure-loss (plist-get fields :train-loss))))
-                 (and (plist-get fields :valid-loss)
-                      (concat "  valid " (pen-figure-loss (plist-get fields :valid-loss))))
-                 "  ? keys")
-         t t)))
+  (concat " " pen-job--id "  " (pen-job-standing fields)
+          "  step " (pen-job-step fields)
+          (and (plist-get fields :epoch)
+               (format "  epoch %.1f" (plist-get fields :epoch)))
+          (and (plist-get fields :train-loss)
+               (concat "  train " (pen-figure-loss (plist-get fields :train-loss))))
+          (and (plist-get fields :valid-loss)
+               (concat "  valid " (pen-figure-loss (plist-get fields :valid-loss))))
+          "  ? keys"))
 
 (defun pen-job--line (name value)
   "Insert a line with NAME and VALUE, unless VALUE is nil."

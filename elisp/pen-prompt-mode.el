@@ -22,6 +22,7 @@
 (require 'subr-x)
 (require 'pen-rpc)
 (require 'pen-rpc-methods)
+(require 'pen-redraw)
 (require 'pen-prompt)
 (require 'pen-prompt-key)
 (require 'pen-prompt-page)
@@ -177,13 +178,13 @@
       (let ((inhibit-read-only t))
         (erase-buffer)
         (special-mode)
-        (setq header-line-format
-              (format "%s   weights %s   stops at %s"
-                      (plist-get detail :name)
-                      (if-let ((weights (plist-get detail :weights)))
-                          (mapconcat #'number-to-string weights " ")
-                        "of the job")
-                      (mapconcat #'prin1-to-string (plist-get detail :stop) " ")))
+        (pen-redraw-header
+         (format "%s   weights %s   stops at %s"
+                 (plist-get detail :name)
+                 (if-let ((weights (plist-get detail :weights)))
+                     (mapconcat #'number-to-string weights " ")
+                   "of the job")
+                 (mapconcat #'prin1-to-string (plist-get detail :stop) " ")))
         (if (not example)
             (insert "No row: a variable of the prompt has neither an example nor a default.\n")
           (insert (propertize (plist-get example :prompt) 'face 'pen-row-prompt)

@@ -15,6 +15,7 @@
 (require 'seq)
 (require 'subr-x)
 (require 'pen-plist)
+(require 'pen-redraw)
 (require 'pen-rpc)
 (require 'pen-rpc-methods)
 (require 'pen-stream)
@@ -133,14 +134,14 @@ DEADLINE and FUNCTION are as in `pen-stream-wait'."
     (let ((inhibit-read-only t))
       (erase-buffer)
       (special-mode)
-      (setq header-line-format
-            (string-join
-             (delq nil (list (plist-get data :name)
-                             (or (plist-get data :model)
-                                 (plist-get (plist-get data :options) :model))
-                             (and (plist-get (plist-get data :options) :without-filters)
-                                  "without filters")))
-             "   "))
+      (pen-redraw-header
+       (string-join
+        (delq nil (list (plist-get data :name)
+                        (or (plist-get data :model)
+                            (plist-get (plist-get data :options) :model))
+                        (and (plist-get (plist-get data :options) :without-filters)
+                             "without filters")))
+        "   "))
       (pen-request--section "Prompt" (plist-get data :prompt))
       (pen-request--section "Stops at" (mapconcat #'prin1-to-string
                                                   (plist-get data :stop) " "))

@@ -82,9 +82,9 @@ Return the buffer."
   (let ((inhibit-read-only t)
         (place (point))
         (texts (pen-answer-texts result)))
-    (setq header-line-format
-          (concat (pen-result-prompt result) "   " (or (pen-result-model result) "")
-                  (pen-answer-state result) "   n p next, previous  w copy  g again  q quit"))
+    (pen-redraw-header
+     (concat (pen-result-prompt result) "   " (or (pen-result-model result) "")
+             (pen-answer-state result) "   n p next, previous  w copy  g again  q quit"))
     (erase-buffer)
     (seq-do-indexed
      (lambda (text index)

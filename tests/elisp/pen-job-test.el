@@ -50,7 +50,7 @@
     (pen-job-scene-has "5432 tokens/s")
     (pen-job-scene-has "Left    2 min")
     (should (equal pen-job-activity "[1 50/100]"))
-    (should (equal (substring-no-properties (car header-line-format))
+    (should (equal (substring-no-properties header-line-format)
                    " ftjob-1  running  step 50/100  epoch 1.0  train 2.346  valid 2.600  ? keys"))))
 
 (ert-deftest pen-job-test-loss-that-is-no-number-looks-like-an-error ()
