@@ -166,7 +166,9 @@ Emacs itself would end with the number of the signal."
 
 (defun pen-batch-exit-code (err)
   "Return the exit code for the condition ERR."
-  (let ((conditions (get (car err) 'error-conditions)))
+  (let ((conditions (if (eq 'data (plist-get (pen-rpc-error-plist err) :kind))
+                        '(pen-data-error)
+                      (get (car err) 'error-conditions))))
     (cdr (seq-find (lambda (each) (memq (car each) conditions))
                    pen-batch--exit-codes '(error . 3)))))
 

@@ -57,7 +57,16 @@
   (pcase err
     (`(,_ ,(and (pred stringp) message) ,(and (pred listp) plist))
      (append plist (list :message message)))
+    (`(wrong-type-argument pen-rpc-value-p ,(and (pred stringp) text))
+     (list :kind 'data :message (pen-rpc--raw-bytes text)
+           :hint "Remove them, or, in a buffer, read its file as what it is: C-x RET r."))
     (_ (list :kind 'internal :message (error-message-string err)))))
+
+(defun pen-rpc--raw-bytes (text)
+  "Say that TEXT has bytes that are no characters, and where the first is."
+  (let ((place (string-match-p "[\x3fff80-\x3fffff]" (string-to-multibyte text))))
+    (format "The text \"%s\" has bytes that are no characters."
+            (substring-no-properties text (max 0 (- place 20)) (min (length text) (+ place 20))))))
 
 (defun pen-rpc-sentence (plist)
   "Return the error or finding PLIST as one line: place, sentence, advice."

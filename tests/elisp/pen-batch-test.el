@@ -31,7 +31,9 @@
 (ert-deftest pen-batch-test-other-conditions-have-exit-codes-too ()
   (should (= 0 (pen-batch--run #'ignore)))
   (should (= 1 (pen-batch-test--code '(user-error "No"))))
-  (should (= 3 (pen-batch-test--code '(void-variable x)))))
+  (should (= 3 (pen-batch-test--code '(void-variable x))))
+  (should (= 2 (pen-batch-test--code '(wrong-type-argument pen-rpc-value-p "raw \377"))))
+  (should (= 3 (pen-batch-test--code '(wrong-type-argument pen-rpc-value-p (1 . 2))))))
 
 (ert-deftest pen-batch-test-error-is-one-line-with-its-place-and-advice ()
   (should (equal (pen-batch-sentence

@@ -43,5 +43,12 @@
   (should-not (pen-fixture-said
                (pen-rpc-report (pen-rpc-error '(:kind cancelled :message "Stopped."))))))
 
+(ert-deftest pen-rpc-error-test-bytes-that-are-no-characters-are-said-so ()
+  (dolist (text (list "raw \377 \374" (concat (make-string 100 ?\u00e9) (string-to-multibyte "\377"))))
+    (let ((said (pen-rpc-error-plist (should-error (pen-rpc-clean (list :text text))))))
+      (should (eq 'data (plist-get said :kind)))
+      (should (string-match-p "\\`The text \".\\{1,40\\}\" has bytes that are no characters\\. Remove"
+                              (pen-rpc-sentence said))))))
+
 (provide 'pen-rpc-error-test)
 ;;; pen-rpc-error-test.el ends here
