@@ -234,12 +234,23 @@ before; then only the service knows where its data would go, and
 refuses what --yes did not allow."
   (let ((confirmed (plist-get options :yes)))
     (if (file-directory-p file)
-        (apply #'pen-rpc-jobs-launch :deadline 120
-               (pen-finetune-request (expand-file-name file) options confirmed))
+        (progn
+          (pen-batch--check-built options)
+          (apply #'pen-rpc-jobs-launch :deadline 120
+                 (pen-finetune-request (expand-file-name file) options confirmed)))
       (pen-finetune-wait (pen-source-file file)
                          (pen-dataset-arguments
                           (append options (list :confirm confirmed)))
                          #'pen-batch--show-plan))))
+
+(defun pen-batch--check-built (options)
+  "Refuse those of OPTIONS that count only while a training set is built."
+  (when-let ((late (seq-find (lambda (option)
+                               (and (plist-member options (car option))
+                                    (not (assq (car option) pen-dataset-launch-options))))
+                             pen-dataset-options)))
+    (user-error "--%s counts while a training set is built, and this one is; leave it away, or give the file"
+                (pen-dataset-option-name late))))
 
 (defun pen-batch--event (kind plist)
   "Write the event KIND with PLIST of a job to stderr."

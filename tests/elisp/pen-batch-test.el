@@ -62,6 +62,13 @@
       (should (equal (pen-rpc-fake-last "jobs-launch")
                      (list :plan directory :confirmed t))))))
 
+(ert-deftest pen-batch-test-what-counts-in-a-build-is-refused-for-a-set-that-is-there ()
+  (pen-rpc-fake-with '(("jobs-launch" value (:id "ftjob-1")))
+    (let ((err (should-error (pen-batch--launch temporary-file-directory '(:n-epochs 2 :loss-weights (0 1)))
+                             :type 'user-error)))
+      (should (string-prefix-p "--loss-weights " (cadr err))))
+    (should (pen-batch--launch temporary-file-directory '(:n-epochs 2 :seed 1 :model "m")))))
+
 (ert-deftest pen-batch-test-what-the-service-tells-goes-to-stderr ()
   (let (said)
     (pen-rpc-fake-with
