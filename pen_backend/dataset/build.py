@@ -382,6 +382,9 @@ def _refuse_too_few(definition: Definition, spec: TrainingSpec, kept: Kept, ledg
     if not ledger.read:
         raise DataError(f"{names} is empty; there is nothing to learn from.",
                         hint="Mark a region with at least two texts, or name another file.")
+    if not kept and spec.example.build == "as-is":
+        raise DataError(f"{names} has no usable row{ledger.losses()}.", hint="Mend its rows, or name another file.",
+                        findings=ledger.findings())
     least = spec.example.count[0] if spec.example.build == "continuation" else 2
     if kept.finished:
         least = 1

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from pen_backend.dataset.record import Read, Record, Rejected
-from pen_backend.dataset.sources.people import people, plain_name
+from pen_backend.dataset.sources.people import among, plain_name
 from pen_backend.errors import DataError, Finding
 from pen_backend.prompts.schema import advice, nearest, sentence
 from pen_backend.prompts.sources import Source
@@ -159,7 +159,7 @@ class _Making:
         name = self._turns.reply_by or self._source.user or ""
         near = nearest(name, list(self._people))
         message = f"nobody in {self._place} is called '{name}', whose replies are wanted"
-        hint = f"did you mean '{near}'?" if near else f"{people(len(self._people))} in it"
+        hint = f"did you mean '{near}'?" if near else among(len(self._people))
         if self._source.path is not None and glob.has_magic(self._source.path):
             return Finding("no-field", message, self._place, hint, "warning")
         raise DataError(sentence(f"N{message[1:]}"), where=self._place, hint=advice(hint),

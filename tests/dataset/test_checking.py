@@ -46,6 +46,14 @@ def test_a_bad_line_is_an_error_and_hides_no_good_one(tmp_path: Path, row: objec
     assert done.report.examples["train"] == 1
 
 
+def test_a_file_of_which_no_row_can_be_used_says_why_and_nothing_of_a_definition(tmp_path: Path) -> None:
+    with pytest.raises(DataError) as caught:
+        check(tmp_path, "nonsense")
+    assert caught.value.message == "train.jsonl has no usable row (of 1; dropped: 1 json)."
+    assert caught.value.hint == "Mend its rows, or name another file."
+    assert ("json", "train.jsonl:1") in [(one.code, one.where) for one in caught.value.findings]
+
+
 def test_rows_are_held_against_the_definition_that_is_named(tmp_path: Path) -> None:
     done = check(tmp_path, GOOD, {"prompt": "Q: x\nA:", "completion": " a\nb\n"}, {"prompt": "z", "completion": "z"},
                  prompt=ROWS)

@@ -133,6 +133,17 @@ def test_somebody_who_never_speaks_is_an_error_that_names_who_is_near() -> None:
         made(message("10:00", "Ann", "a"), reply_by="An")
 
 
+@pytest.mark.parametrize(("people", "says"), [
+    (["Ann", "Ben"], "2 people speak in it; name one of them."), (["Ann"], "1 person speaks in it; name that one."),
+    ([], "Nobody speaks in it; name another file."),
+])
+def test_who_is_near_to_nobody_is_told_what_to_do(people: list[str], says: str) -> None:
+    lines = [message("10:00", name, "a") for name in people] or [message("10:00", None, "x")]
+    with pytest.raises(DataError) as caught:
+        made(*lines, reply_by="Zebedee")
+    assert caught.value.hint == says
+
+
 def test_among_several_files_one_without_the_speaker_is_a_warning() -> None:
     found = made(message("10:00", "Ann", "a"), source=Source(path="*.txt"), reply_by="Ben")
     assert [each.level for each in found if isinstance(each, Finding)] == ["warning"]

@@ -17,9 +17,11 @@ def plain_name(name: str) -> str:
     return folded(name)
 
 
-def people(count: int) -> str:
-    """Say how many people speak."""
-    return "1 person speaks" if count == 1 else f"{count} people speak"
+def among(count: int) -> str:
+    """Say how many people speak in a file, and what to do when somebody else was named."""
+    if not count:
+        return "nobody speaks in it; name another file"
+    return "1 person speaks in it; name that one" if count == 1 else f"{count} people speak in it; name one of them"
 
 
 def known_person(name: str, names: Sequence[str], document: Document) -> str:
@@ -29,7 +31,7 @@ def known_person(name: str, names: Sequence[str], document: Document) -> str:
             return each
     near = nearest(name, names)
     message = f"nobody in {document.name} is called '{name}'"
-    hint = f"did you mean '{near}'?" if near else f"{people(len(names))} in it"
+    hint = f"did you mean '{near}'?" if near else among(len(names))
     raise DataError(sentence(f"N{message[1:]}"), hint=advice(hint), where=document.name,
                     findings=[Finding("no-field", message, document.name, hint)])
 
