@@ -5,8 +5,6 @@ import json
 import tarfile
 from pathlib import Path
 
-import pytest
-
 from pen_backend.engine.export import items
 from pen_backend.engine.wire.tar import length, tar
 
@@ -38,12 +36,3 @@ def test_an_adapter_names_the_model_that_it_lies_on(tmp_path: Path) -> None:
     data = b"".join(tar(items(tmp_path, "ft:pen-tiny:local::abc"), 0))
     assert json.loads(unpacked(data)["adapter_config.json"]) == {
         "r": 4, "base_model_name_or_path": "ft:pen-tiny:local::abc"}
-
-
-def test_a_file_that_shrinks_meanwhile_is_an_error(tmp_path: Path) -> None:
-    path = tmp_path / "model.safetensors"
-    path.write_bytes(bytes(1000))
-    found = items(tmp_path)
-    path.write_bytes(bytes(10))
-    with pytest.raises(OSError, match="shorter"):
-        b"".join(tar(found, 0))

@@ -82,7 +82,8 @@ def _hold(store: Store, connection: sqlite3.Connection, directory: Path) -> dict
     sources = {store.blob(row["blob"]) for row in connection.execute(NAMED)}
     for row in connection.execute("SELECT path, adapter FROM models"):
         sources |= {Path(path) for path in row if path is not None}
-    sources |= {store.directory / "jobs" / row["id"]
+    # A model moves from its job to its place before a row names it: jobs are taken first, then their models' places.
+    sources |= {store.directory / folder / row["id"] for folder in ("jobs", "models")
                 for row in connection.execute("SELECT id FROM jobs WHERE finished_at IS NULL")}
     bases = store.directory / "bases"
     links = {path.relative_to(bases).as_posix(): os.readlink(path)  # noqa: PTH115 - as somebody made it

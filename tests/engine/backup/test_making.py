@@ -120,6 +120,14 @@ def test_what_changes_while_it_is_sent_is_sent_as_it_was(store: Store) -> None:
     assert b"text" in found.values()
 
 
+def test_a_model_that_is_being_published_is_in_it(store: Store) -> None:
+    """The trainer has ended, and its model stands in its place before the row that says so."""
+    job = fill(store)
+    (store.directory / "jobs" / job / "result.json").write_text("{}")
+    (store.directory / "jobs" / job / "ckpt" / "step-00000001").rename(store.directory / "models" / job)
+    assert {f"jobs/{job}/result.json", f"models/{job}/model.safetensors"} <= set(made(store))
+
+
 def test_it_takes_no_room_but_the_databases(store: Store) -> None:
     fill(store)
     weights = store.directory / "models" / ID / "model.safetensors"

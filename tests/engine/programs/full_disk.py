@@ -37,6 +37,8 @@ def main() -> None:
                  for number in range(FILES)]
         fill(disk)
         refused = served.upload(LINES * 40).status
+        backup = served.request("GET", "/pen/backup").status
+        held = len(list((served.state / "tmp").iterdir()))
         answers = []
         for path in (*(f"/v1/files/{name}" for name in files), f"/v1/models/{model}"):
             answers.append(served.request("DELETE", path).status)
@@ -44,7 +46,7 @@ def main() -> None:
         left = [each["id"] for each in served.get("/v1/files")["data"] if each["id"] in files]
         (disk / "filler").unlink()
         print(json.dumps({
-            "laid_up": laid_up, "refused": refused, "deleted": answers, "left": left,
+            "laid_up": laid_up, "refused": refused, "backup": backup, "held": held, "deleted": answers, "left": left,
             "model": served.request("GET", f"/v1/models/{model}").status,
             "blobs": len(list((served.state / "blobs/sha256").glob("*/*"))),
             "then": served.upload(LINES * 40).status}))
