@@ -165,6 +165,13 @@ class Context:
                 self._encoders[name] = self._load_encoder(name)
             return self._encoders[name]
 
+    def base_file(self, model: str, name: str) -> Path | None:
+        """Find the file NAME of a local base, or of the base that a local model was tuned from."""
+        base = model.split(":")[1] if model.startswith("ft:") and model.count(":") >= 2 else model
+        packaged = Path(settings.__file__).parent / "engine" / "base"
+        paths = [folder / base / name for folder in (self.engine_state / "bases", packaged)]
+        return next((path for path in paths if _is_id(base) and path.is_file()), None)
+
     def hosted_encoder(self, model: str) -> Encoder:
         """Return what counts the tokens of a hosted model, whatever provider is configured."""
         from pen_backend import tokens
@@ -174,7 +181,7 @@ class Context:
     def encoder_at_hand(self, model: str) -> Encoder | None:
         """Return the encoder of a model without asking or starting anything; None if it is not on this machine."""
         name = self.config.model_name(model)
-        if self.config.local and name not in self._encoders and self._tokenizer_file(name) is None:
+        if self.config.local and name not in self._encoders and self.base_file(name, "tokenizer.json") is None:
             return None
         try:
             return self.encoder(model)
@@ -228,16 +235,9 @@ class Context:
 
         if not self.config.local:
             return tokens.encoding(_hosted_encoding(name))
-        if path := self._tokenizer_file(name):
+        if path := self.base_file(name, "tokenizer.json"):
             return tokens.from_tokenizer_json(path, path.parent.name)
         return tokens.from_tokenizer_json(self.client().tokenizer(name), name)
-
-    def _tokenizer_file(self, name: str) -> Path | None:
-        """Find the vocabulary of a local base, or of the base that a model was tuned from."""
-        base = name.split(":")[1] if name.startswith("ft:") and name.count(":") >= 2 else name
-        packaged = Path(settings.__file__).parent / "engine" / "base"
-        paths = [folder / base / "tokenizer.json" for folder in (self.engine_state / "bases", packaged)]
-        return next((path for path in paths if _is_id(base) and path.is_file()), None)
 
 
 def _is_id(text: str) -> bool:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-import pen_backend
 from pen_backend.dataset.prepare.prepared import Prepared
 from pen_backend.errors import BadParamsError
 from pen_backend.service.appraisal import Appraisal, in_words
@@ -193,12 +192,11 @@ class Datasets(Appraisal, Reading):
         """Return how many tokens a row may have for MODEL to read it whole, with its end; None if not known here."""
         if not self._context.config.local:
             return None
-        base = model.split(":")[1] if model.startswith("ft:") and model.count(":") > 1 else model
-        for bases in (self._context.engine_state / "bases", Path(pen_backend.__file__).parent / "engine" / "base"):
+        config = self._context.base_file(model, "config.json")
+        if config is not None:
             with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
                 # A file like any other: what is learned about a model from here never loads it.
-                content = json.loads((bases / Path(base).name / "config.json").read_bytes())
-                return int(content["max_position_embeddings"]) - 1
+                return int(json.loads(config.read_bytes())["max_position_embeddings"]) - 1
         return None
 
     def _described(self, definition: "Definition", done: "Build", model: str, n_epochs: object,

@@ -4,8 +4,9 @@ import argparse
 import contextlib
 import json
 import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pen_backend.errors import BadParamsError, DataError, Finding, NotFoundError, PromptError, advised
 from pen_backend.service.context import Context
@@ -15,6 +16,8 @@ from pen_backend.transports.terminal import Printed, Terminal, table
 if TYPE_CHECKING:
     from pen_backend.service.appraisal import Checked
     from pen_backend.service.datasets import Plan
+
+One = TypeVar("One")
 
 PLAN_OPTIONS = ("model", "n_epochs", "batch_size", "learning_rate_multiplier", "seed")  # what a plan depends on
 
@@ -141,9 +144,7 @@ def stats(context: Context, options: argparse.Namespace, terminal: Terminal) -> 
     from pen_backend.service.datasets import Datasets
 
     counted = {name: Datasets(context).stats(Path(name).absolute(), options.model) for name in options.files}
-    many = len(counted) > 1
-    terminal.result(counted if many else next(iter(counted.values())), lambda: "\n".join(
-        (f"{name}\n" if many else "") + one.table.rstrip("\n") for name, one in counted.items()))
+    terminal.result(_values(counted), lambda: _texts(counted, lambda one: one.table.rstrip("\n")))
 
 
 def check(context: Context, options: argparse.Namespace, terminal: Terminal) -> int:
@@ -151,11 +152,9 @@ def check(context: Context, options: argparse.Namespace, terminal: Terminal) -> 
     if options.rows < 0:
         raise BadParamsError("rows must be at least 0.")
     checked = {name: _check(context, name, options, terminal) for name in options.files}
-    many = len(checked) > 1
     for one in checked.values():
         terminal.say("\n".join(_findings(one)) or "nothing is wrong")
-    terminal.result(checked if many else next(iter(checked.values())), lambda: "\n".join(
-        (f"{name}\n" if many else "") + _shown(one, options.rows) for name, one in checked.items()))
+    terminal.result(_values(checked), lambda: _texts(checked, lambda one: _shown(one, options.rows)))
     return 2 if any(finding.level == "error" for one in checked.values() for finding in one.findings) else 0
 
 
@@ -179,10 +178,8 @@ def cost(context: Context, options: argparse.Namespace, terminal: Terminal) -> N
 
     costs = {name: Datasets(context).cost(Path(name).absolute(), options.models, options.epochs, options.budget,
                                           options.exact) for name in options.files}
-    many = len(costs) > 1
-    terminal.result(costs if many else next(iter(costs.values())), lambda: "\n".join([*(
-        (f"{name}\n" if many else "") + f"{one.table}\n{one.estimates}" for name, one in costs.items()),
-        next(iter(costs.values())).notes]))
+    terminal.result(_values(costs), lambda: "\n".join(
+        [_texts(costs, lambda one: f"{one.table}\n{one.estimates}"), next(iter(costs.values())).notes]))
 
 
 def card(context: Context, options: argparse.Namespace, terminal: Terminal) -> None:
@@ -192,8 +189,7 @@ def card(context: Context, options: argparse.Namespace, terminal: Terminal) -> N
     cards = {name: Datasets(context).card(Path(name).absolute(), "markdown" if options.markdown else "org")
              for name in options.files}
     figures = {name: json.loads(one.figures) for name, one in cards.items()}
-    terminal.result(figures if len(cards) > 1 else next(iter(figures.values())),
-                    lambda: "\n".join(one.text for one in cards.values()))
+    terminal.result(_values(figures), lambda: "\n".join(one.text for one in cards.values()))
 
 
 def diff(context: Context, options: argparse.Namespace, terminal: Terminal) -> None:
@@ -206,6 +202,16 @@ def diff(context: Context, options: argparse.Namespace, terminal: Terminal) -> N
     changes = [(one.what, one.before, one.after) for one in found.changes]
     terminal.result(found, lambda: "\n".join([*([table(("WHAT", "BEFORE", "AFTER"), changes)] if changes else []),
                                               rows]))
+
+
+def _values(found: Mapping[str, One]) -> Mapping[str, One] | One:
+    """Return what was found in files by their names; in one file, that alone."""
+    return found if len(found) > 1 else next(iter(found.values()))
+
+
+def _texts(found: Mapping[str, One], write: Callable[[One], str]) -> str:
+    """Write what was found in files, each below its name if there are several."""
+    return "\n".join((f"{name}\n" if len(found) > 1 else "") + write(one) for name, one in found.items())
 
 
 def _shown(one: "Checked | Plan", rows: int) -> str:
