@@ -15,6 +15,7 @@ from pen_backend.errors import ConfigError, Finding, PenError, advised
 from pen_backend.secrets import redact
 from pen_backend.service.tables import one_line as one_line
 from pen_backend.service.tables import table as table
+from pen_backend.words import count
 
 CLEAR = "\r\x1b[K"
 REDRAW_SECONDS = 0.1
@@ -137,8 +138,7 @@ def _lines(error: PenError) -> list[str]:
     lines, more = [], Counter(map(_sort, findings))
     for kind in list(more)[:SHOWN_FINDINGS]:
         shown = next(finding for finding in findings if _sort(finding) == kind)
-        rest = f" (and {more[kind] - 1} more {'line' if more[kind] == 2 else 'lines'})" if more[kind] > 1 else ""
-        lines.append(f"{'' if shown.where else 'pen: '}{shown}{rest}")
+        lines.append(f"{'' if shown.where else 'pen: '}{shown}{_rest(more[kind])}")
     if len(more) > SHOWN_FINDINGS:
         lines.append(f"… and {len(more) - SHOWN_FINDINGS} more")
     place = f"{error.where}: " if error.where and not _names(error.message, error.where) else ""
@@ -159,8 +159,12 @@ def _folded(message: str) -> str:
     kinds = [re.sub(r"0x[0-9a-f]+|[0-9]+", "0", line) for line in lines]
     number = Counter(kinds)
     first = dict(zip(reversed(kinds), reversed(lines), strict=True))
-    return "\n".join(first[kind] + (f" (and {times - 1} more {'line' if times == 2 else 'lines'})" if times > 1 else "")
-                     for kind, times in number.items())
+    return "\n".join(first[kind] + _rest(times) for kind, times in number.items())
+
+
+def _rest(times: int) -> str:
+    """Say after a line that stands for so many how many more there are."""
+    return f" (and {count(times - 1, 'more line')})" if times > 1 else ""
 
 
 def _says(error: PenError, finding: Finding) -> bool:
