@@ -23,10 +23,11 @@
 
 (defconst pen-install--pythons
   '("python3" "python3.14" "python3.13" "python3.12" "python3.11" "python")
-  "Programs that may be a Python of 3.11 or later, the usual one first.")
+  "Programs that may be a Python that does, the usual one first.")
 
-(defconst pen-install--old "import sys; sys.exit(sys.version_info < (3, 11))"
-  "Fails in a Python that is too old.")
+(defconst pen-install--fits
+  "import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))"
+  "Fails in a Python that is too old, and in one that pen's torch is not made for.")
 
 (defconst pen-install--extras "[engine,encodings,anonymise,xlsx]"
   "What is installed besides the client: the local engine, and readers.")
@@ -100,9 +101,9 @@ It is above this file in a checkout, and around it in a package."
   "Call THEN with the first of PYTHONS that is new enough, or say that none is."
   (if (null pythons)
       (pen-install--failed
-       "No Python 3.11 or later was found."
+       "No Python 3.11 to 3.14 was found; for later ones there is no torch 2.13.0, which trains."
        "Install one (Debian: apt-get install python3 python3-venv), or set `pen-python-command'.")
-    (pen-install--run (list (car pythons) "-c" pen-install--old)
+    (pen-install--run (list (car pythons) "-c" pen-install--fits)
                       (lambda () (funcall then (car pythons)))
                       (lambda (_) (pen-install--find (cdr pythons) then)))))
 

@@ -55,3 +55,12 @@ def test_every_command_the_readme_names_exists() -> None:
         asked = subprocess.run([sys.executable, "-P", "-m", "pen_backend", *words, "--help"], capture_output=True,
                                text=True, timeout=60, check=False)
         assert asked.returncode == 0, f"pen {command}: {asked.stderr}"
+
+
+def test_the_pythons_that_fit_are_the_same_everywhere_for_one_torch() -> None:
+    told = [(ROOT / path).read_text() for path in (".ci/setup", "elisp/pen-install.el")]
+    setup, install = (re.findall(r"sys\.exit\(not (.*? \(3, \d+\))\)", text) for text in told)
+    assert setup == install != []
+    pinned = re.search(r'"torch==([\d.]+)"', (ROOT / "pyproject.toml").read_text())
+    assert pinned is not None
+    assert [re.findall(r"there is no torch ([\d.]+)", text) for text in told] == [[pinned[1]]] * 2

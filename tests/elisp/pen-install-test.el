@@ -84,7 +84,14 @@ esac
 (ert-deftest pen-install-test-no-python-that-is-new-enough ()
   (pen-install-test-with '("PEN_TEST_OLD=1")
     (should (= 1 (length said)))
-    (should (string-match-p "No Python 3.11 or later was found" log))))
+    (should (string-match-p "No Python 3.11 to 3.14 was found" log))))
+
+(ert-deftest pen-install-test-only-a-python-that-torch-is-made-for-fits ()
+  (pcase-dolist (`(,version . ,fits) '(("3, 10, 9" . nil) ("3, 11, 0" . t) ("3, 14, 8" . t)
+                                       ("3, 15, 0" . nil) ("4, 0, 0" . nil)))
+    (should (eq fits (zerop (call-process "python3" nil nil nil "-c"
+                                          (format "import sys\nsys.version_info = (%s)\n%s"
+                                                  version pen-install--fits)))))))
 
 (ert-deftest pen-install-test-a-checkout-is-installed-as-it-is-else-from-pypi ()
   (should (string-match-p "/[^ ]*\\[engine" (car (last (pen-install--source)))))
