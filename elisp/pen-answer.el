@@ -224,23 +224,24 @@ AGAIN says how to get others, when all that were asked for are there."
 ;;;; Functions: what is said of it
 
 (defun pen-answer-state (answer)
-  "Return how far ANSWER is: the number of the candidate shown, or a note."
+  "Return how far ANSWER is: the number of the candidate shown, or a note.
+An answer that has ended with none is spoken of elsewhere."
   (pen-answer--show-activity answer)
-  (concat " ["
-          (if (pen-answer-candidates answer)
-              (format "%d/%d" (1+ (pen-answer-place answer)) (pen-answer-count answer))
-            (pen-answer--waiting answer))
-          (and (pen-answer-candidates answer) (not (pen-answer-done answer)) "…")
-          (and (plist-get (pen-answer-options answer) :without-filters)
-               ", without filters")
-          "]"))
+  (let ((state (cond ((pen-answer-candidates answer)
+                      (format "%d/%d%s" (1+ (pen-answer-place answer)) (pen-answer-count answer)
+                              (if (pen-answer-done answer) "" "…")))
+                     ((not (pen-answer-done answer)) (pen-answer--waiting answer))))
+        (without (and (plist-get (pen-answer-options answer) :without-filters)
+                      "without filters")))
+    (if (or state without)
+        (format " [%s]" (string-join (delq nil (list state without)) ", "))
+      "")))
 
 (defun pen-answer--waiting (answer)
   "Return what ANSWER waits for, and after a while also for how long."
   (let ((seconds (truncate (- (float-time) (pen-answer-since answer)))))
     (concat (pen-answer-note answer)
             (and (>= seconds pen-answer-patience)
-                 (not (pen-answer-done answer))
                  (format " %d s" seconds)))))
 
 (defun pen-answer--show-activity (answer)

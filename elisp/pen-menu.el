@@ -51,6 +51,18 @@
           (propertize (pen-menu--model) 'face 'transient-value) "      "
           (pen-menu--backend)))
 
+(defun pen-menu--read (argument initial history)
+  "Read the value of ARGUMENT of the menu until it is one, or empty for none.
+INITIAL and HISTORY are as in `read-string'."
+  (pcase-let ((`(,_ ,shape ,words) (cdr (assoc argument pen-menu--options)))
+              (text nil))
+    (while (not (or (member (setq text (read-string argument initial history)) '("" nil))
+                    (string-match-p shape text)))
+      (setq initial text)
+      (message "%S cannot be; give %s" text words)
+      (sit-for 1.5))
+    (and (not (equal text "")) text)))
+
 (defun pen-menu--given (arguments)
   "Return ARGUMENTS of the menu as a plist."
   (let (plist)
@@ -129,9 +141,9 @@ The options set in the menu go with them."
     ("C" "customize" pen-customize)]]
   ["Options of a completion"
    :class transient-row
-   ("-n" "candidates" "candidates=" :format " %k %v")
-   ("-t" "temperature" "temperature=" :format " %k %v")
-   ("-T" "max-tokens" "max-tokens=" :format " %k %v")])
+   ("-n" "candidates" "candidates=" :reader pen-menu--read :format " %k %v")
+   ("-t" "temperature" "temperature=" :reader pen-menu--read :format " %k %v")
+   ("-T" "max-tokens" "max-tokens=" :reader pen-menu--read :format " %k %v")])
 
 (provide 'pen-menu)
 ;;; pen-menu.el ends here

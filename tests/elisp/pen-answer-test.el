@@ -64,5 +64,16 @@
         (should (equal (pen-answer-test-shown) " [starting pen…]"))
         (pen-abort t)))))
 
+(ert-deftest pen-answer-test-what-went-wrong-is-said-once ()
+  (pen-fixture-with '((error :kind upstream :message "It failed."))
+    (save-window-excursion
+      (let ((buffer (pen-result-start (nth 2 pen-fixture-definitions)
+                                      '(("n" "5") ("things" "x")) nil)))
+        (pen-fixture-until (lambda () (with-current-buffer buffer
+                                        (string-match-p "It failed" (buffer-string)))))
+        (with-current-buffer buffer
+          (should-not (string-match-p "failed" header-line-format)))
+        (kill-buffer buffer)))))
+
 (provide 'pen-answer-test)
 ;;; pen-answer-test.el ends here

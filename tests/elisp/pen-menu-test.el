@@ -69,6 +69,18 @@
                             (cadr (should-error (pen-menu--given (list wrong))
                                                 :type 'user-error))))))
 
+(ert-deftest pen-menu-test-an-option-is-asked-for-until-it-fits ()
+  (let ((answers '("abc" "1.5" ".5")) initials)
+    (cl-letf (((symbol-function 'read-string)
+               (lambda (_ initial &rest _) (push initial initials) (pop answers)))
+              ((symbol-function 'sit-for) #'ignore))
+      (should (equal (pen-menu--read "temperature=" nil nil) "1.5"))
+      (should (equal initials '("abc" nil)))
+      (setq answers '("0" "4"))
+      (should (equal (pen-menu--read "candidates=" nil nil) "4"))
+      (setq answers '(""))
+      (should-not (pen-menu--read "max-tokens=" nil nil)))))
+
 (ert-deftest pen-menu-test-options-go-with-the-completion ()
   (pen-fixture-with (list (pen-fixture-done "x"))
     (cl-letf (((symbol-function 'transient-args) (lambda (_) '("candidates=2" "max-tokens=9"))))
