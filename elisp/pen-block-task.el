@@ -29,8 +29,9 @@ definition.  FILE is where the result goes, if it does.  TURNS are
 those of a conversation before this block, pairs of what was said and
 answered.  THEN gets the value, ELSE the plist of an error.  STREAM
 runs until CLOSED.  Of so many texts EXPECTED, nil if nobody knows,
-those with the numbers BEGUN are there in part."
-  action arguments body vars source file turns then else stream closed expected begun)
+those with the numbers BEGUN are there in part.  JOB is the id of the
+job that is waited for, or nil."
+  action arguments body vars source file turns then else stream closed expected begun job)
 
 ;;;; Functions: running
 
@@ -41,10 +42,17 @@ those with the numbers BEGUN are there in part."
   (pen-block-task--show task))
 
 (defun pen-block-task-stop (task)
-  "Stop TASK, but not a job that it has launched."
+  "Stop TASK, but not a job that it has launched.
+Return what goes on, nil if nothing does."
   (pen-block-task--close task)
   (when (pen-block-task-stream task)
-    (pen-stream-cancel (pen-block-task-stream task))))
+    (pen-stream-cancel (pen-block-task-stream task)))
+  (pen-block-task--left task))
+
+(defun pen-block-task--left (task)
+  "Return a remark on the job that TASK has launched, nil if there is none."
+  (when (pen-block-task-job task)
+    (format "job %s goes on, M-x pen-jobs shows it" (pen-block-task-job task))))
 
 (defun pen-block-task--close (task)
   "Take nothing more into account for TASK, which has ended."
@@ -62,7 +70,14 @@ those with the numbers BEGUN are there in part."
   "End TASK with the error PLIST."
   (unless (pen-block-task-closed task)
     (pen-block-task--close task)
-    (funcall (pen-block-task-else task) plist)))
+    (let ((left (and (not (eq 'job (plist-get plist :kind))) (pen-block-task--left task))))
+      (funcall (pen-block-task-else task)
+               (if left
+                   (append (list :hint (concat (plist-get plist :hint)
+                                               (and (plist-get plist :hint) " ")
+                                               (capitalize (substring left 0 1)) (substring left 1) "."))
+                           plist)
+                 plist)))))
 
 (defun pen-block-task-guarded (task function)
   "Return FUNCTION such that what it signals ends TASK, and not once TASK ended."
@@ -121,6 +136,7 @@ those with the numbers BEGUN are there in part."
 (defun pen-block-task-note-job (task id fields)
   "Say in the mode line that TASK waits for the job ID, which has FIELDS."
   (unless (pen-block-task-closed task)
+    (setf (pen-block-task-job task) id)
     (pen-answer-activity-forget task)
     (pen-job-activity-note id fields task)))
 

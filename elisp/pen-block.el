@@ -31,7 +31,8 @@
   "A run of the block NAME at MARKER, whose TEXT was this when it began.
 It was ALONE if no other block of the buffer had the same text.
 PARAMS are its header arguments, DIRECTORY is where its files are,
-NUMBER is that of the run, CANCEL a function that stops it.  AWAITED is
+NUMBER is that of the run, CANCEL a function that stops it and says
+what goes on nevertheless.  AWAITED is
 the run that has to end before this one begins, or nil; WAITING are
 functions to call once this one has ended, with whether that was well."
   marker name text alone params directory number cancel awaited waiting)
@@ -204,8 +205,8 @@ same place.  What waited for that waits for this."
                                (or (buffer-base-buffer) (current-buffer)))))
                  pen-block--running)))
     (dolist (block blocks)
-      (funcall (pen-block-cancel block))
-      (pen-block-fail block "stopped"))
+      (let ((left (funcall (pen-block-cancel block))))
+        (pen-block-fail block (if left (concat "stopped; " left) "stopped"))))
     (length blocks)))
 
 (add-hook 'pen-abort-functions #'pen-block-abort)

@@ -57,6 +57,22 @@ TABLE answers before the usual table does."
     (should (equal " Pen:…" (pen--mode-line)))
     (pen-block-task-test-said " Pen[1 3/9]")))
 
+(ert-deftest pen-block-task-test-a-job-that-goes-on-without-its-block-is-named ()
+  (pen-block-task-test-mode-line ":action finetune :wait yes"
+      '(("jobs-watch" events (progress :step 3 :steps 9 :loss 2.0)))
+    (pen-block-task-test-said " Pen[1 3/9]")
+    (pen-abort)
+    (should (string-match-p "^pen: stopped; job ftjob-1 goes on, M-x pen-jobs shows it$" (buffer-string))))
+  (pen-block-task-test-mode-line ":action finetune :wait yes"
+      '(("jobs-watch" error connection-lost "The service ended."))
+    (pen-fixture-until (lambda () (null pen-block--running)))
+    (should (string-match-p "^pen: The service ended\\. Job ftjob-1 goes on, M-x pen-jobs shows it\\.$"
+                            (buffer-string))))
+  (pen-block-task-test-mode-line ":action finetune :wait yes"
+      '(("jobs-watch" events (done :value (:id "ftjob-1" :status "failed" :error "Loss is NaN."))))
+    (pen-fixture-until (lambda () (null pen-block--running)))
+    (should-not (string-match-p "goes on" (buffer-string)))))
+
 (ert-deftest pen-block-task-test-the-mode-line-forgets-what-failed ()
   (pen-block-task-test-mode-line ":prompt old"
       '(("completions-start" error upstream "The engine is gone."))
