@@ -56,8 +56,8 @@ def read(document: Document, request: Request) -> Iterator[Read]:
     if not found and unit in ("auto", "heading"):  # an outline: the headings themselves are the texts
         for section in sections:
             if section.heading and section.is_leaf and section.selected and not section.body:
-                yield from _record(document, section, section.line,
-                                   {"text": section.heading, "item": section.heading})
+                fields = {"text": section.heading, "item": section.heading}
+                yield _record(document, section, section.line, fields)
 
 
 def _sections(document: Document, source: Source) -> list[_Section]:
@@ -109,7 +109,7 @@ def _pair(document: Document, sections: list[_Section], index: int, pair: tuple[
     prompt, completion = (whole(sections[each].body) for each in pair)
     text = f"{prompt} {completion}".strip()
     fields = {"prompt": prompt, "completion": completion, "text": text}
-    yield from _record(document, sections[index], sections[index].line, fields)
+    yield _record(document, sections[index], sections[index].line, fields)
 
 
 def _section(document: Document, section: _Section, unit: str) -> Iterator[Read]:
@@ -137,21 +137,21 @@ def _heading(document: Document, section: _Section, texts: list[Block]) -> Itera
             lines = block.text.split("\n")
             sentences = len(lines) > 1 and all(_SENTENCE.search(line) for line in lines)
             for number, text in enumerate(lines if sentences else [block.text]):
-                yield from _record(document, section, block.line + number, {"text": text, "item": text})
+                yield _record(document, section, block.line + number, {"text": text, "item": text})
     elif body := whole(section.body):
         fields = {"prompt": section.heading, "completion": body, "body": body, "text": f"{section.heading} {body}"}
-        yield from _record(document, section, section.line, fields)
+        yield _record(document, section, section.line, fields)
 
 
 def _item(document: Document, section: _Section, item: Block) -> Iterator[Read]:
     found = _TERM.match(item.text)
     if found is None:
-        yield from _record(document, section, item.line, {"item": item.text, "text": item.text})
+        yield _record(document, section, item.line, {"item": item.text, "text": item.text})
         return
     term, rest = found[1].strip(), item.text[found.end():].strip()
     text = f"{term} {rest}".rstrip()
     fields = {"item": text, "text": text, "term": term, "definition": rest, "prompt": term, "completion": rest}
-    yield from _record(document, section, item.line, fields)
+    yield _record(document, section, item.line, fields)
 
 
 def _rows(document: Document, section: _Section, table: Block) -> Iterator[Read]:
@@ -165,30 +165,28 @@ def _rows(document: Document, section: _Section, table: Block) -> Iterator[Read]
         except DataError as error:
             yield rejected(error, document.origin(f"line {line}"), list(cells))
         else:
-            yield from _record(document, section, line, fields)
+            yield _record(document, section, line, fields)
 
 
-def _record(document: Document, section: _Section, line: int, fields: Mapping[str, str]) -> Iterator[Read]:
-    """Yield a record with what its heading says about all of its records."""
+def _record(document: Document, section: _Section, line: int, fields: Mapping[str, str]) -> Read:
+    """Make a record with what its heading says about all of its records."""
     properties = section.properties
     origin = document.origin(f"line {line}")
     if not fields["text"].strip():
-        yield Rejected(origin, "empty", "there is no text", fields)
-        return
+        return Rejected(origin, "empty", "there is no text", fields)
     weights = None
     if "PEN_WEIGHTS" in properties:
         weights = _weights(properties["PEN_WEIGHTS"])
         if weights is None:
             error = bad("weights-value", "PEN_WEIGHTS must be finite numbers >= 0, separated by spaces",
                         where=f"{document.name}:{section.line}", hint="write them as in `:PEN_WEIGHTS: 0.3 0.7`")
-            yield rejected(error, origin, fields)
-            return
+            return rejected(error, origin, fields)
     side: Side | None = "valid" if "val" in section.tags else None
     common: dict[str, object] = {"heading": section.heading, "tags": sorted(section.tags), "todo": section.todo,
                                  "properties": dict(section.properties)}
     if "LABEL" in properties:
         common["label"] = properties["LABEL"]
-    yield Record({**common, **fields}, origin, side, weights)
+    return Record({**common, **fields}, origin, side, weights)
 
 
 def _weights(text: str) -> tuple[float, ...] | None:

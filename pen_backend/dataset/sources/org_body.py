@@ -59,9 +59,9 @@ def blocks(lines: Sequence[str], first: int) -> Iterator[Block]:
             at = _paragraph_end(lines, at)
             if text := _text([each.lstrip().removeprefix(": ") for each in lines[start:at]]):
                 block = Block("text", first + start, text, text, apart)
-        elif _DRAWER.match(line) and (end := _closing(lines, at)):
+        elif (sign := line.lstrip()[0]) == ":" and _DRAWER.match(line) and (end := _closing(lines, at)):
             at = end
-        elif begin := _BEGIN.match(line):
+        elif sign == "#" and (begin := _BEGIN.match(line)):
             name = begin[1].lower()
             at = _block_end(lines, at, name, unclosed)
             inner = [_unescaped(each) for each in lines[start + 1:at - 1]]
@@ -70,7 +70,7 @@ def blocks(lines: Sequence[str], first: int) -> Iterator[Block]:
                 block = Block("text", first + start + 1, text, text, apart)
         elif _SKIPPED.match(line):
             at += 1
-        elif line.lstrip().startswith("|"):
+        elif sign == "|":
             while at < len(lines) and lines[at].lstrip().startswith("|"):
                 at += 1
             block = _table(lines[start:at], first + start, apart)
