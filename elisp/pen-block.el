@@ -251,7 +251,10 @@ If BLOCK is no more, log VALUE; one that has :results silent says it."
   "Put VALUE below BLOCK, unless that changed; return non-nil if it is there.
 NOTE is as in `pen-block--land'."
   (condition-case err
-      (pen-block-there block (lambda () (pen-block--insert-result block value note)))
+      (pen-block-there block (lambda ()
+                               (undo-boundary) ; it is not part of what is being typed
+                               (pen-block--insert-result block value note)
+                               (undo-boundary)))
     (error (pen-rpc-log "No result was written into %s: %s"
                         (marker-buffer (pen-block-marker block)) (error-message-string err))
            nil)))

@@ -138,6 +138,24 @@ TABLE answers before the fixture's definitions do."
     (should (string-match-p "#\\+RESULTS:\n:results:\na pun\n:end:\n\nbelow\n\\'" (buffer-string)))
     (should (string-prefix-p "typed\ntyped\ntyped\nabove\n#+begin_src" (buffer-string)))))
 
+(ert-deftest ob-pen-test-a-result-is-a-step-of-its-own-to-undo ()
+  (ob-pen-test-with (concat (ob-pen-test-block ":prompt old") "\nbelow\n") nil
+    (buffer-enable-undo)
+    (ob-pen-test-background)
+    (undo-boundary)
+    (goto-char (point-max))
+    (insert "a")                        ; a command that goes on, as typing does
+    (ob-pen-test-settle)
+    (goto-char (point-max))
+    (insert "b")
+    (undo-boundary)
+    (setq last-command nil)
+    (undo)
+    (should (string-match-p "a pun[^\0]*a\\'" (buffer-string)))
+    (setq last-command 'undo)
+    (undo-more 1)
+    (should (string-match-p "running[^\0]*a\\'" (buffer-string)))))
+
 (ert-deftest ob-pen-test-a-rerun-replaces-what-is-wrapped-in-any-block ()
   (dolist (wrap '("quote" "center" "verse" "example" "note"))
     (dolist (background '(nil t))
