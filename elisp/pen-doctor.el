@@ -304,8 +304,11 @@ print(sys.prefix)"
     (with-current-buffer buffer
       (unless (derived-mode-p 'special-mode)
         (special-mode))
+      (setq-local revert-buffer-function (lambda (&rest _) (goto-char (point-max))))
       (goto-char (point-max)))
     (pop-to-buffer buffer)
+    (when (zerop (buffer-size buffer))
+      (message "Nothing was logged in this Emacs; M-x pen-doctor says where the service's log is"))
     buffer))
 
 (provide 'pen-doctor)

@@ -42,8 +42,8 @@
           ('point "⇥ ")
           ('insertion "+ ")
           (_ "  "))
-        (format "  /%s  %s  %s%s" (plist-get definition :arity)
-                (or (plist-get definition :model) "the usual model")
+        (format "  /%s  %s%s%s" (plist-get definition :arity)
+                (if (plist-get definition :model) (concat (plist-get definition :model) "  ") "")
                 (if (plist-get definition :refused)
                     "[refused: has filters that pen does not run] "
                   "")
@@ -120,7 +120,10 @@ KEY and AFFIXES are as in `pen-read--name'."
               (pcase-let ((`(,before ,after) (cdr (assoc name names))))
                 (list name (or before "")
                       (concat (make-string (- width (string-width name)) ?\s)
-                              (propertize (or after "") 'face 'completions-annotations)))))
+                              (propertize (truncate-string-to-width
+                                           (or after "") (max 20 (- (frame-width) width 4))
+                                           nil nil t)
+                                          'face 'completions-annotations)))))
             shown)))
 
 (provide 'pen-read)

@@ -264,8 +264,8 @@
         (should (equal (mapcar (lambda (row) (list (car row) (cadr row)
                                                    (string-trim (substring-no-properties (nth 2 row)))))
                                rows)
-                       '(("old" "  " "/1  the usual model  [refused: has filters that pen does not run] Has shell in it.")
-                         ("tidy" "⇄ " "/2  the usual model  Write it again."))))))))
+                       '(("old" "  " "/1  [refused: has filters that pen does not run] Has shell in it.")
+                         ("tidy" "⇄ " "/2  Write it again."))))))))
 
 (provide 'pen-command-test)
 ;;; pen-command-test.el ends here

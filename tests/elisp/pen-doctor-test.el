@@ -8,6 +8,7 @@
 ;;; Code:
 
 (require 'ert)
+(require 'pen-fixture)
 (require 'cl-lib)
 (require 'pen-rpc-peer)
 (require 'pen-rpc-fake)
@@ -118,7 +119,17 @@
   (save-window-excursion
     (with-current-buffer (pen-log)
       (should (derived-mode-p 'special-mode))
-      (should (string-match-p "a line for the log" (buffer-string))))))
+      (should (string-match-p "a line for the log" (buffer-string)))
+      (goto-char (point-min))
+      (revert-buffer)                   ; the key g
+      (should (eobp)))))
+
+(ert-deftest pen-doctor-test-an-empty-log-says-where-the-other-one-is ()
+  (when (get-buffer "*pen-log*")
+    (kill-buffer "*pen-log*"))
+  (save-window-excursion
+    (should (string-match-p "Nothing was logged in this Emacs; M-x pen-doctor"
+                            (pen-fixture-said (pen-log))))))
 
 (provide 'pen-doctor-test)
 ;;; pen-doctor-test.el ends here

@@ -41,14 +41,26 @@ BODY sees the table that it asked with as `table'."
             (pen-default-model "ft:new"))
         (should (eq (alist-get 'category metadata) 'pen-model))
         (should (equal (funcall table "ft:" nil t) '("ft:new" "ft:nan")))
-        (let ((rows (funcall (alist-get 'affixation-function metadata)
-                             '("ft:new" "pen-tiny" "ft:nan"))))
+        (let ((rows (cl-letf (((symbol-function 'frame-width) (lambda (&rest _) 120)))
+                      (funcall (alist-get 'affixation-function metadata)
+                               '("ft:new" "pen-tiny" "ft:nan")))))
           (should (equal (substring-no-properties (nth 2 (nth 0 rows)))
                          (format "    from pen-tiny  %s  for puns  loss 2.346  21 k parameters"
                                  (format-time-string "%F %R" 1700000000))))
           (should (equal (substring-no-properties (nth 2 (nth 1 rows)))
                          "  base  5.8 M parameters"))
           (should (string-suffix-p "loss NaN" (substring-no-properties (nth 2 (nth 2 rows))))))))))
+
+(ert-deftest pen-read-test-a-line-fits-into-the-frame-and-names-a-model-of-its-own ()
+  (let* ((long (make-string 300 ?x))
+         (rows (pen-read--affixed
+                (list (cons "a" (pen-read--prompt-affixes
+                                 (list :arity 1 :model "big" :description long)))
+                      '("bcd" "" ""))
+                '("a" "bcd")))
+         (after (substring-no-properties (nth 2 (car rows)))))
+    (should (string-prefix-p "    /1  big  xxx" after))
+    (should (<= (+ 3 (length after)) (frame-width)))))
 
 (ert-deftest pen-read-test-a-base-is-not-made-from-itself ()
   (should (equal (nth 1 (pen-read--model-affixes '(:id "pen-tiny" :base "pen-tiny" :kind "base")))
