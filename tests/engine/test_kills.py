@@ -191,6 +191,7 @@ def test_a_job_goes_on_elsewhere_from_a_backup_of_its_training(
     wait_for_step(jobdir, 5)
     archive = tmp_path / "backup.tar"
     archive.write_bytes(real.request("GET", "/pen/backup").body)
+    act(real, jobdir, "cancel")
     elsewhere = tmp_path / "elsewhere"
     assert restore(archive, elsewhere, Disk())["missing"] == []
     saved = checkpoint(elsewhere / "jobs" / jobdir.name)
@@ -199,7 +200,6 @@ def test_a_job_goes_on_elsewhere_from_a_backup_of_its_training(
         check_story(other, elsewhere / "jobs" / jobdir.name)
     assert 1 < saved < STEPS
     assert min(trained(elsewhere / "jobs" / jobdir.name)) == 1
-    assert weights(real, jobdir) == unkilled
 
 
 def wait_until_gone(pid: int, *, seconds: float = 10) -> None:
