@@ -37,6 +37,7 @@
 (require 'pen-source)
 (require 'pen-dataset)
 (require 'pen-finetune)
+(require 'pen-job-activity)
 (require 'pen-job-status)
 
 ;;;; Internal variables
@@ -145,10 +146,10 @@ Emacs itself would end with the number of the signal."
     (kill-emacs pen-batch--interrupted)))
 
 (defun pen-batch--job-goes-on ()
-  "Return what to do about the job that is waited for, if one is."
-  (if pen-batch--job
+  "Return what to do about the job that is waited for, here or by an org block."
+  (if-let ((job (or pen-batch--job (car (pen-job-activity-ids)))))
       (format "  Job %s goes on.  `pen jobs watch %s' follows it, `pen jobs cancel %s' ends it."
-              pen-batch--job pen-batch--job pen-batch--job)
+              job job job)
     ""))
 
 (defun pen-batch--limit (seconds)

@@ -46,9 +46,13 @@
           (seq-remove (lambda (one) (eq (cadr one) follower)) pen-job-activity--running))
     (pen-job-activity--show)))
 
+(defun pen-job-activity-ids ()
+  "Return the ids of the jobs that run and are followed, the newest first."
+  (seq-uniq (mapcar #'car pen-job-activity--running)))
+
 (defun pen-job-activity--show ()
   "Say in the mode line how many jobs run, and how far the newest is."
-  (let* ((ids (seq-uniq (mapcar #'car pen-job-activity--running)))
+  (let* ((ids (pen-job-activity-ids))
          (newest (seq-filter (lambda (one) (equal (car one) (car ids)))
                              pen-job-activity--running))
          (text (and ids

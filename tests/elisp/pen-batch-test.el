@@ -83,6 +83,18 @@
           (should (equal out "one\ntwo three\n")))
         (should (equal said '("starting engine…")))))))
 
+(ert-deftest pen-batch-test-an-interrupt-names-the-job-of-an-org-block-too ()
+  (let (pen-job-activity pen-job-activity--running said code)
+    (pen-job-activity-note "ftjob-9" '(:step 1) 'block)
+    (cl-letf (((symbol-function 'pen-batch--say)
+               (lambda (&rest arguments) (setq said (apply #'format arguments))))
+              ((symbol-function 'kill-emacs) (lambda (number) (setq code number))))
+      (let ((pen-batch--running t))
+        (pen-batch--interrupt)
+        (pen-batch--interrupt)))        ; a second time it is the end of Emacs itself
+    (should (equal code 130))
+    (should (string-prefix-p "Interrupted.  Job ftjob-9 goes on." said))))
+
 (ert-deftest pen-batch-test-a-job-that-pauses-says-how-it-goes-on ()
   (let ((pen-batch--job "ftjob-1") said)
     (cl-letf (((symbol-function 'pen-batch--say)
