@@ -140,10 +140,11 @@ nil; a warning of the service goes before KEYS, which may be nil."
                                  (or (pen-answer-warning answer)
                                      (and keys (format "%s: %s" (pen-answer-model answer) keys))))))
            (let ((message-log-max nil))
-             (message "%s" advice))))
+             (pen-rpc-show advice))))
         (t (pen-answer-close answer)
            (unless err
-             (message "%s wrote nothing this time; %s" (pen-answer-model answer) again))))
+             (pen-rpc-show (format "%s wrote nothing this time; %s"
+                                   (pen-answer-model answer) again)))))
   (when err
     (pen-rpc-tell err)))
 

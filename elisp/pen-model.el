@@ -12,6 +12,7 @@
 
 ;;; Code:
 
+(require 'pen-rpc-error)
 (require 'pen-rpc-methods)
 (require 'pen-read)
 (require 'pen-request)
@@ -21,7 +22,7 @@
 (defun pen-model-use (model)
   "Have MODEL answer, nil the newest tuned, and say so; return it."
   (setq pen-default-model model)
-  (message "%s" (cond ((null model)
+  (pen-rpc-show (cond ((null model)
                        "The newest model tuned from a definition answers from now on")
                       (pen-force-engine
                        (format "%s is chosen, but `pen-force-engine' makes %s answer"

@@ -111,11 +111,30 @@
      (pen-rpc-log "A callback failed: %s" (error-message-string err))
      nil)))
 
+(defconst pen-rpc--again-seconds 2.5
+  "Seconds after which a sentence that was wiped away is shown again.")
+
 (defun pen-rpc-tell (plist)
   "Show the error PLIST in the echo area, and log it, unless somebody cancelled."
   (unless (eq (plist-get plist :kind) 'cancelled)
     (let ((sentence (pen-rpc-sentence plist)))
       (pen-rpc-log "%s: %s" (plist-get plist :kind) sentence)
+      (pen-rpc-show sentence))))
+
+(defun pen-rpc-show (sentence)
+  "Show SENTENCE in the echo area, once more if something else wipes it away.
+\\[execute-extended-command] does, when it takes back what it says of shorter keys."
+  (message "%s" sentence)
+  (unless noninteractive
+    (run-at-time pen-rpc--again-seconds nil
+                 #'pen-rpc--show-again sentence num-nonmacro-input-events)))
+
+(defun pen-rpc--show-again (sentence events)
+  "Show SENTENCE again if it is gone, though nobody pressed a key.
+EVENTS is the number of keys that had been pressed when it was shown."
+  (when (and (eql events num-nonmacro-input-events)
+             (not (current-message)))
+    (let ((message-log-max nil))
       (message "%s" sentence))))
 
 (defun pen-rpc-report (err)

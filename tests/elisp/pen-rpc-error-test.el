@@ -50,5 +50,16 @@
       (should (string-match-p "\\`The text \".\\{1,40\\}\" has bytes that are no characters\\. Remove"
                               (pen-rpc-sentence said))))))
 
+(ert-deftest pen-rpc-error-test-a-report-that-something-else-wiped-away-is-shown-again ()
+  (let ((pen-rpc--again-seconds 0.01) (shown 0) (noninteractive nil))
+    (cl-letf (((symbol-function 'message) (lambda (&rest _) (setq shown (1+ shown))))
+              ((symbol-function 'current-message) #'ignore))
+      (pen-rpc-tell '(:kind data :message "Odd."))
+      (pen-fixture-until (lambda () (= shown 2)))
+      (pen-rpc-tell '(:kind data :message "Odd."))
+      (setq num-nonmacro-input-events (1+ num-nonmacro-input-events)) ; a key was pressed
+      (accept-process-output nil 0.05)
+      (should (= shown 3)))))
+
 (provide 'pen-rpc-error-test)
 ;;; pen-rpc-error-test.el ends here
