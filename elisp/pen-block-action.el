@@ -184,15 +184,23 @@ FUNCTION gets the plan."
 
 (defun pen-block-action--launch (task plan confirmed)
   "Launch a job of TASK on PLAN, the name of a training set; CONFIRMED as there."
-  (apply #'pen-rpc-jobs-launch
-         :then (pen-block-task-guarded
-                task (lambda (job)
-                       (if (plist-get (pen-block-task-arguments task) :wait)
-                           (progn (pen-block-task-note-job task (plist-get job :id) nil)
-                                  (pen-block-action--watch task (plist-get job :id)))
-                         (pen-block-task-end task (plist-get job :id)))))
-         :else (pen-block-task-failing task)
-         (pen-finetune-request plan (pen-block-task-arguments task) confirmed)))
+  (let ((launched (pen-block-task-guarded task #'pen-block-action--launched)))
+    (apply #'pen-rpc-jobs-launch
+           :then (lambda (job)
+                   (when (pen-block-task-closed task)
+                     (pen-rpc-tell (list :kind 'job
+                                         :message (format "Job %s was launched all the same; M-x pen-jobs shows it"
+                                                          (plist-get job :id)))))
+                   (funcall launched task (plist-get job :id)))
+           :else (pen-block-task-failing task)
+           (pen-finetune-request plan (pen-block-task-arguments task) confirmed))))
+
+(defun pen-block-action--launched (task id)
+  "Follow the job ID, or end TASK with it."
+  (if (not (plist-get (pen-block-task-arguments task) :wait))
+      (pen-block-task-end task id)
+    (pen-block-task-note-job task id nil)
+    (pen-block-action--watch task id)))
 
 (defun pen-block-action--watch (task id)
   "Follow the job ID to its end, for TASK."

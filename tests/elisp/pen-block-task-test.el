@@ -73,6 +73,14 @@ TABLE answers before the usual table does."
     (pen-fixture-until (lambda () (null pen-block--running)))
     (should-not (string-match-p "goes on" (buffer-string)))))
 
+(ert-deftest pen-block-task-test-a-job-launched-while-its-block-was-stopped-is-told ()
+  (ignore-errors (kill-buffer "*pen-log*"))
+  (pen-block-task-test-mode-line ":action finetune"
+      (list (list "jobs-launch" (lambda (_) (pen-abort t) '(:id "ftjob-7"))))
+    (pen-fixture-until (lambda () (get-buffer "*pen-log*")))
+    (should (string-match-p "Job ftjob-7 was launched all the same; M-x pen-jobs shows it"
+                            (with-current-buffer "*pen-log*" (buffer-string))))))
+
 (ert-deftest pen-block-task-test-the-mode-line-forgets-what-failed ()
   (pen-block-task-test-mode-line ":prompt old"
       '(("completions-start" error upstream "The engine is gone."))
