@@ -115,29 +115,32 @@ The options set in the menu go with them."
   [:description pen-menu--title
    ["Complete"
     ("p" "pun at point" pen-menu-pun)
-    ("c" "long completion" pen-menu-long)
+    ("c" "longer" pen-menu-long)
     ("r" "run prompt…" pen-menu-run)
     ("R" "filter region" pen-menu-filter)
     ("g" "again" pen-complete-again)
-    ("L" "candidates" pen-preview-list)]
+    ("L" "candidates" pen-preview-list)
+    ("D" "a definition" pen-describe-prompt)]
    ["Data set"
     ("b" "build from region" pen-dataset-region)
     ("B" "build from file" pen-dataset-file)
     ("o" "build from org" pen-dataset-subtree)
-    ("i" "inspect, statistics" pen-dataset-inspect)
+    ("i" "inspect" pen-dataset-inspect)
     ("w" "WhatsApp export" pen-dataset-whatsapp)]
    ["Fine-tune"
     ("f" "fine-tune region" pen-finetune-region)
     ("F" "from a file" pen-finetune-file)
-    ("O" "from an org subtree" pen-finetune-subtree)
+    ("O" "from org" pen-finetune-subtree)
     ("j" "jobs" pen-jobs)
     ("a" "abort request" pen-abort)]
    ["Models"
     ("m" "choose model" pen-choose-model)
-    ("x" "compare two models" pen-compare)
+    ("x" "compare two" pen-compare)
     ("P" "last prompt" pen-show-last-prompt)
     ("?" "doctor" pen-doctor)
     ("l" "log" pen-log)
+    ("I" "install" pen-install-backend)
+    ("S" "restart" pen-restart-backend)
     ("C" "customize" pen-customize)]]
   ["Options of a completion"
    :class transient-row

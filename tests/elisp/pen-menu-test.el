@@ -47,6 +47,12 @@
           (should (equal (pen-menu--arguments) '(:n 5 :temperature 0.8))))
       (slot-makeunbound prefix 'value))))
 
+(ert-deftest pen-menu-test-fits-into-a-terminal-of-eighty-columns ()
+  (let ((pen-default-model "local/puns"))
+    (pen-rpc-fake-with nil
+      (dolist (line (split-string (pen-menu-test-shown) "\n"))
+        (should (<= (string-width line) 79))))))
+
 (ert-deftest pen-menu-test-each-key-is-a-command-and-used-once ()
   (let ((text (with-temp-buffer
                 (insert-file-contents (locate-library "pen-menu.el"))
