@@ -262,6 +262,24 @@ If it cannot be made, return nil and have the calls that wait fail."
                                             (process-exit-status process))
                                     "The next call starts it again.")))))
 
+(defun pen-rpc--out-of-step (process said)
+  "Give PROCESS up: it sent SAID where a message begins.
+Before it has greeted that is the start's fault, and another start
+would be no better."
+  (if (eq pen-rpc--state 'starting)
+      (pen-rpc--end process 'failed
+                    (pen-rpc--error
+                     'start
+                     (format "%s printed \"%s\" before the service began."
+                             (car (process-command process))
+                             (car (split-string (decode-coding-string said 'utf-8) "[\n\r\0]")))
+                     (concat "`pen-python-command' must name a Python that prints nothing itself;"
+                             " M-x pen-doctor looks further.")))
+    (pen-rpc--end process 'lost
+                  (pen-rpc--error 'connection-lost
+                                  "The service sent something that is no message."
+                                  "The next call starts it again."))))
+
 (defun pen-rpc--end (process state err)
   "Make an end with PROCESS: STATE follows, and ERR for all who wait."
   (setq pen-rpc--process nil)

@@ -21,7 +21,7 @@
 (defvar pen-rpc--need 6 "Bytes that must be there before it pays to look.")
 (defvar pen-rpc--pending (make-hash-table) "Number of a call to (THEN . ELSE).")
 
-(declare-function pen-rpc--end "pen-rpc-process" (process state err))
+(declare-function pen-rpc--out-of-step "pen-rpc-process" (process said))
 (autoload 'pen-key-send "pen-key")
 
 (defun pen-rpc--filter (process chunk)
@@ -61,10 +61,8 @@ Most answers are, and their way through two buffers would take twice as long."
           (cond
            ((or (null end)
                 (and (> (point-max) (1- end)) (/= (char-after (1- end)) ?\n)))
-            (pen-rpc--end process 'lost
-                          (pen-rpc--error 'connection-lost
-                                          "The service sent something that is no message."
-                                          "The next call starts it again."))
+            (pen-rpc--out-of-step process
+                                  (buffer-substring (point-min) (min (point-max) 60)))
             nil)
            ((< (point-max) end)
             (setq pen-rpc--need (1- end))

@@ -236,6 +236,21 @@
     (let ((pen-python-command "/nonexistent/python"))
       (should-error (pen-rpc-call-sync "test-ping" nil) :type 'pen-start-error))))
 
+(ert-deftest pen-rpc-test-a-python-that-prints-by-itself-is-named ()
+  (let ((wrapper (make-temp-file "pen-python" nil ".sh")))
+    (unwind-protect
+        (pen-rpc-test-with nil
+          (write-region (format "#!/bin/sh\necho 'Activated größe.'\nexec %s \"$@\"\n"
+                                (shell-quote-argument pen-python-command))
+                        nil wrapper nil 'silent)
+          (set-file-modes wrapper #o700)
+          (let* ((pen-python-command wrapper)
+                 (err (should-error (pen-rpc-call-sync "test-ping" nil) :type 'pen-start-error)))
+            (should (string-search (concat wrapper " printed \"Activated größe.\"") (cadr err)))
+            (should (string-search "pen-python-command" (plist-get (nth 2 err) :hint)))
+            (should (eq (pen-rpc-state) 'failed))))
+      (delete-file wrapper))))
+
 (ert-deftest pen-rpc-test-noise-does-not-touch-the-wire ()
   (pen-rpc-test-with '("--noise")
     (should (equal (pen-rpc-call-sync "test-noise" nil) "printed"))
