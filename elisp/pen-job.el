@@ -45,7 +45,7 @@
 ;;;; Internal variables
 
 (defconst pen-job--keys
-  "RET use checkpoint  x compare  m use model  s sample now  p pause/resume  c cancel
+  "RET use checkpoint  x compare  m use model  s sample  p pause/resume  c cancel
 L logarithm  X steps/tokens  n next section  j all jobs  g refresh  q quit"
   "What the first lines say: below a curve and samples no screen would show it.")
 
