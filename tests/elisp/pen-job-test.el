@@ -176,5 +176,11 @@
                      '("Curve" "Samples, newest first" "Checkpoints, newest first"
                        "Events, newest first" "Hyperparameters" "Curve"))))))
 
+(ert-deftest pen-job-test-before-the-first-step-the-trainer-starts ()
+  (should (equal (pen-job--steps '(:status "running"))
+                 "0; the trainer starts and loads the model"))
+  (should (equal (pen-job--steps '(:status "queued")) "0"))
+  (should (equal (pen-job--steps '(:status "running" :step 3)) "3")))
+
 (provide 'pen-job-test)
 ;;; pen-job-test.el ends here
