@@ -137,6 +137,11 @@ class Ledger:
         return f" (of {self.read}; dropped: {dropped})"
 
 
+def unwritten(opened: Sequence[Opened]) -> Ledger:
+    """Make the books of a pass that writes nothing, not even what it drops."""
+    return Ledger(opened, None, "skip")
+
+
 _REASONS = {
     "budget": "dropped: the budget does not pay for them",
     "empty": "dropped: no text",

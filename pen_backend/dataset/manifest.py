@@ -10,42 +10,39 @@ from pathlib import Path
 import orjson
 
 from pen_backend import __version__
-from pen_backend.dataset.anonymise import Anonymiser
 from pen_backend.dataset.classes import Counts, to_manifest
-from pen_backend.dataset.edits import Edits
-from pen_backend.dataset.items import Opened
+from pen_backend.dataset.inputs import Inputs
 from pen_backend.dataset.output import Written
 from pen_backend.dataset.record import Side
 from pen_backend.dataset.report import Report
 from pen_backend.prompts import template
-from pen_backend.prompts.definition import Definition
 from pen_backend.prompts.training import TrainingSpec
-from pen_backend.tokens import Encoder, fingerprint
+from pen_backend.tokens import fingerprint
 
 FORMAT_VERSION = 3
 
 
-def build_id(definition: Definition, spec: TrainingSpec, opened: Sequence[Opened], encoder: Encoder,
-             others: Sequence[object] = ()) -> str:
-    """Name a build by everything that decides its bytes; OTHERS are inputs besides the sources."""
+def build_id(inputs: Inputs) -> str:
+    """Name a build by everything that decides its bytes."""
+    definition, encoder = inputs.definition, inputs.encoder
     identity = {
         "format_version": FORMAT_VERSION,
         "version": __version__,
         "name": definition.set_name,
         "prompt": definition.name,
         "format": template.hashed(definition),
-        "training": _plain(spec),
-        "sources": [[one.document.name, one.document.sha256, one.name] for one in opened],
+        "training": _plain(inputs.spec),
+        "sources": [[one.document.name, one.document.sha256, one.name] for one in inputs.opened],
         "tokenizer": [encoder.name, fingerprint(encoder)],
-        "others": list(others),
+        "others": list(inputs.others()),
     }
     return hashlib.sha256(orjson.dumps(identity, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
 
 
-def manifest_of(definition: Definition, spec: TrainingSpec, opened: Sequence[Opened], encoder: Encoder,
-                report: Report, outputs: Sequence[Written], units: Mapping[Side, Sequence[int]],
-                identity: str, labels: Counts, hide: Anonymiser | None, edits: Edits) -> dict[str, object]:
-    """Collect the manifest of a build; names that it must HIDE are not in it."""
+def manifest_of(inputs: Inputs, report: Report, outputs: Sequence[Written], units: Mapping[Side, Sequence[int]],
+                identity: str, labels: Counts) -> dict[str, object]:
+    """Collect the manifest of a build; names that are hidden are not in it."""
+    definition, spec, hide, encoder = inputs.definition, inputs.spec, inputs.hide, inputs.encoder
     sources = {one.name: one for one in report.sources}
     return {
         "build_id": identity,
@@ -59,11 +56,11 @@ def manifest_of(definition: Definition, spec: TrainingSpec, opened: Sequence[Ope
         "format": template.hashed(definition),
         "classes": to_manifest(definition, labels),
         "seed": spec.seed,
-        "edits": edits.to_manifest(),
+        "edits": inputs.edits.to_manifest(),
         "tokenizer": {"name": encoder.name, "fingerprint": fingerprint(encoder)},
         "sources": [{"path": one.document.name, "reader": one.name, "bytes": one.document.size,
                      "sha256": one.document.sha256, "records": sources[one.document.name].read,
-                     "terms": one.source.terms} for one in opened],
+                     "terms": one.source.terms} for one in inputs.opened],
         "counts": {"items": dict(report.items), "examples": dict(report.examples),
                    "rejected": {one.name: dict(sorted(one.rejected.items())) for one in report.sources},
                    "steps": {step: dict(counts) for step, counts in report.steps.items()}},
