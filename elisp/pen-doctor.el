@@ -182,7 +182,10 @@ print(sys.prefix)"
 (defun pen-doctor--failed (err)
   "Make a row of ERR, why there is no service."
   (let ((plist (nth 2 err)))
-    (pen-doctor--add "service" 'fail (plist-get plist :message) (plist-get plist :hint))
+    (pen-doctor--add "service" 'fail (plist-get plist :message)
+                     ;; Who reads this is here already.
+                     (and (plist-get plist :hint)
+                          (string-replace ", or run M-x pen-doctor" "" (plist-get plist :hint))))
     (unless (or (member pen-rpc--start-said '(nil ""))
                 (string-match-p (regexp-quote pen-rpc--start-said) (or (plist-get plist :hint) "")))
       (pen-doctor--add "it said" 'fail pen-rpc--start-said)))

@@ -69,6 +69,7 @@
       (pcase-let ((`(,status ,said ,fix) (pen-doctor-test-row "Python")))
         (should (eq status 'fail))
         (should (string-match-p "/nonexistent/python" said))
+        (should-not (string-match-p "M-x pen-doctor" (buffer-string)))
         (should (string-match-p "M-x pen-install-backend" fix)))
       (should (eq 'fail (car (pen-doctor-test-row "service"))))
       (goto-char (point-min))
