@@ -5,15 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pen_backend.dataset import classes, written
-from pen_backend.dataset.checks import Checks
+from pen_backend.dataset.checks import Checks, checks_of
+from pen_backend.dataset.inputs import Inputs
 from pen_backend.dataset.items import plain_text
 from pen_backend.dataset.overlap import Collection
 from pen_backend.dataset.record import SYSTEM, Item, Pulse, Side
 from pen_backend.dataset.written import Values
 from pen_backend.errors import Finding
 from pen_backend.prompts.definition import Definition
-from pen_backend.prompts.training import TrainingSpec
-from pen_backend.tokens import Encoder
 from pen_backend.words import count
 
 Pairs = Iterator[tuple[str, str]]
@@ -44,18 +43,16 @@ class Evaluation:
                                                               if one.role not in SYSTEM]))
 
 
-def audit(definition: Definition, spec: TrainingSpec, checks: Checks, files: Mapping[Side, Sequence[Path]], *,
-          lists: bool, evaluation: Evaluation, labels: classes.Counts, encoder: Encoder, pulse: Pulse) -> Audit:
+def audit(inputs: Inputs, files: Mapping[Side, Sequence[Path]], *, lists: bool, evaluation: Evaluation,
+          labels: classes.Counts, pulse: Pulse) -> Audit:
     """Check the rows that stand in FILES.
 
     LISTS says that the rows are lists, whose items are compared one by one; LABELS are the numbers of each class that
     were written.
     """
-    findings: list[Finding] = []
-    overlaps: dict[str, int] = {}
+    definition, spec, checks = inputs.definition, inputs.spec, checks_of(inputs.spec)
     threshold = spec.split.near if "near" in spec.split.by else None
-    level = checks.level("contamination")
-    asked = list(_tests(definition, lists=lists)) if level != "off" else []
+    asked = list(_tests(definition, lists=lists)) if checks.level("contamination") != "off" else []
     tests = Collection((text for _, text in asked), spec.split.near)
     # The definition's own words make rows alike; where only equal rows matter, they need not be taken out.
     bare = bool(lists or threshold is not None or tests or evaluation.items)
@@ -68,6 +65,8 @@ def audit(definition: Definition, spec: TrainingSpec, checks: Checks, files: Map
     leaks = Collection((learned for _, learned in pairs("valid")) if checks.level("leak") != "off" else (), threshold)
     if leaks or tests or rows:
         _look(pairs("train"), leaks, tests, rows, pulse)
+    findings: list[Finding] = []
+    overlaps: dict[str, int] = {}
     if leaks:
         overlaps = {"held_out": len(leaks), "equal": len(leaks.equal)}
         if threshold is not None:
@@ -77,14 +76,11 @@ def audit(definition: Definition, spec: TrainingSpec, checks: Checks, files: Map
         met = sorted({asked[index][0] for index in tests.equal | tests.near})
         overlaps |= {"tests": len(met), "evaluation": len(rows.equal | rows.near)}
         findings += _contamination(definition, checks, met, len(rows.equal | rows.near))
-    if evaluation.problem is not None:
-        findings.append(checks.finding("contamination", f"evaluation.data cannot be compared with the training set: "
-                                       f"{evaluation.problem.removesuffix('.')}",
-                                       definition.where("evaluation", "data")))
+    findings += _uncompared(definition, checks, evaluation)
     findings += classes.findings(definition, spec, checks, labels)
     if definition.class_map is not None:
         prompt = "".join(next(written.rows(files["train"]), [""])[:-1])
-        findings += classes.first_token_findings(definition, checks, labels, encoder, prompt)
+        findings += classes.first_token_findings(definition, checks, labels, inputs.encoder, prompt)
     return Audit(tuple(findings), overlaps)
 
 
@@ -127,6 +123,12 @@ def _contamination(definition: Definition, checks: Checks, tests: Sequence[int],
     if rows:
         yield checks.finding("contamination", f"{count(rows, 'row')} of evaluation.data {_stand(rows)}",
                              definition.where("evaluation", "data"), "leave them out of the sources")
+
+
+def _uncompared(definition: Definition, checks: Checks, evaluation: Evaluation) -> Iterator[Finding]:
+    if evaluation.problem is not None:
+        yield checks.finding("contamination", "evaluation.data cannot be compared with the training set: "
+                             f"{evaluation.problem.removesuffix('.')}", definition.where("evaluation", "data"))
 
 
 def _stand(number: int) -> str:

@@ -1,11 +1,11 @@
 """Read the sources as one stream of items: the fields that the build uses, under the names it uses."""
 
 import difflib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from pen_backend.dataset.filters import failed
-from pen_backend.dataset.record import Item, Pulse, Record, Rejected, Side, rejected
+from pen_backend.dataset.record import Item, Pulse, Read, Record, Rejected, Side, rejected
 from pen_backend.dataset.sources import Reader
 from pen_backend.dataset.sources.document import Document, Request
 from pen_backend.dataset.turns import Turns, replies
@@ -95,26 +95,12 @@ def read(opened: Opened, want: Wanted, prompt_loss_weight: float, pulse: Pulse, 
     can see it.
     """
     source, document = opened.source, opened.document
-    request = request_of(source, want, prompt_loss_weight)
     side: Side | None = None if source.side == "split" else source.side
     make = _maker(source, want, side)
     kept, limit, where = 0, source.limit, source.where
-    stream = opened.reader(document, request)
-    for done, each in enumerate(stream if want.turns is None else replies(stream, want.turns, source)):
-        if not done % Pulse.EVERY:
-            pulse.beat("records read", done)
-        if isinstance(each, Record):
-            fields = each.fields
-        elif isinstance(each, Example):
-            fields = each.meta
-        elif isinstance(each, Rejected):
-            count(document.name, each.raw if isinstance(each.raw, dict) else None)
-            reject(each)
-            continue
-        else:
-            warn(each)
-            continue
-        count(document.name, fields)
+    given = opened.reader(document, request_of(source, want, prompt_loss_weight))
+    stream = given if want.turns is None else replies(given, want.turns, source)
+    for each, fields in _readable(stream, document.name, pulse, reject, count, warn):
         reason = failed(where, fields) if where else None
         if limit is not None and kept >= limit:
             reason = f"the source is limited to {source.limit}"
@@ -132,6 +118,23 @@ def read(opened: Opened, want: Wanted, prompt_loss_weight: float, pulse: Pulse, 
             continue
         kept += 1
         yield item
+
+
+def _readable(stream: Iterable[Read], name: str, pulse: Pulse, reject: Reject, count: Count,
+              warn: Warn) -> Iterator[tuple[Record | Example, Mapping[str, object]]]:
+    """Yield what a reader could read of the document NAME, each with its fields; count that and what it could not."""
+    for done, each in enumerate(stream):
+        if not done % Pulse.EVERY:
+            pulse.beat("records read", done)
+        if isinstance(each, Record | Example):
+            fields = each.fields if isinstance(each, Record) else each.meta
+            count(name, fields)
+            yield each, fields
+        elif isinstance(each, Rejected):
+            count(name, each.raw if isinstance(each.raw, dict) else None)
+            reject(each)
+        else:
+            warn(each)
 
 
 def request_of(source: Source, want: Wanted, prompt_loss_weight: float = 0.0) -> Request:

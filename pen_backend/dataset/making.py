@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pen_backend.dataset import unlabelled
 from pen_backend.dataset.audit import Audit, audit
-from pen_backend.dataset.checks import checks_of, refuse
+from pen_backend.dataset.checks import refuse
 from pen_backend.dataset.classes import label_of
 from pen_backend.dataset.inputs import Inputs
 from pen_backend.dataset.kept import Kept
@@ -100,10 +100,8 @@ class Making:
         inputs = self._inputs
         files: dict[Side, list[Path]] = {side: [self._made.temporary / one.name for one in outputs
                                                 if one.name.startswith(side)] for side in SIDES}
-        return audit(inputs.definition, inputs.spec, checks_of(inputs.spec), files,
-                     lists=self._want.items is not None and not placed.finished,
-                     evaluation=evaluation(inputs, self._pulse), labels=self._writing.labels, encoder=inputs.encoder,
-                     pulse=self._pulse)
+        return audit(inputs, files, lists=self._want.items is not None and not placed.finished,
+                     evaluation=evaluation(inputs, self._pulse), labels=self._writing.labels, pulse=self._pulse)
 
     def _report(self, placed: _Placed, audited: Audit) -> Report:
         """Say what was done; DataError if a finding forbids the set."""

@@ -49,9 +49,11 @@ def normaliser(spec: Normalise, *, keep_edges: bool = False) -> Callable[[str], 
             text = _MANY_BREAKS.sub("\n\n", text)
         return text.strip() if collapse or newlines == "space" else text
 
-    if not keep_edges:
-        return normalise
+    return _within(normalise) if keep_edges else normalise
 
+
+def _within(normalise: Callable[[str], str]) -> Callable[[str], str]:
+    """Apply NORMALISE between the white space at both ends, whose line ends alone it changes."""
     def inside(text: str) -> str:
         core = text.strip()
         if not core:

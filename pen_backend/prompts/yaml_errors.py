@@ -22,51 +22,66 @@ def explain(error: yaml.YAMLError, text: str, at: Callable[[int], str], flow: in
     AT writes a place in TEXT as FILE:LINE:COLUMN; FLOW is where the [...] or {...} begins that it was reading.
     """
     if not isinstance(error, yaml.MarkedYAMLError):
-        found = _UNPRINTABLE.search(text)
-        index = found.start() if found else 0
-        name = f"U+{ord(text[index]):04X}" if found else "a character"
-        return Finding("yaml", f"{name} must not stand in YAML as it is", at(index),
-                       'write it as an escape such as "\\x07"')
+        return _unprintable(text, at)
     problem, context = error.problem or "it cannot be read", error.context or ""
     index = min(error.problem_mark.index if error.problem_mark else 0, len(text))
     begin = min(error.context_mark.index if error.context_mark else index, index)
-    sign = text[index:index + 1]
     if "unknown escape" in problem:
         index = text.rfind("\\", begin, index + 1)
         return Finding("yaml", f"unknown escape {text[index:index + 2]} in double quotes", at(index),
                        "use single quotes, or double the backslash")
-    if flow is not None:
-        comment = re.compile(r"(?<=[\s\[{,])#\S*").search(text, flow, index)
-        if comment and "quoted" not in context:
-            name = comment[0].rstrip(",]}")
-            return Finding("hash-comment", f"{comment[0]} starts a comment, so the list never ends",
-                           at(comment.start()), f"write '{name}'")
-        if "?" in text[max(flow, index - 1):index + 1]:
-            return Finding("flow-question", flow_question(text[flow] == "["),
-                           at(text.rfind("?", flow, index + 1)))
-    if "\t" in (sign, text[index - 1:index]):
-        return Finding("yaml", "a tab stands where YAML wants spaces",
-                       at(index if sign == "\t" else index - 1), "use spaces, or put the text in quotes")
-    hint = None
+    if flow is not None and (found := _in_flow(text, at, flow, index, quoted="quoted" in context)):
+        return found
+    for place in (index, index - 1):
+        if text[max(place, 0):place + 1] == "\t":
+            return Finding("yaml", "a tab stands where YAML wants spaces", at(place),
+                           "use spaces, or put the text in quotes")
+    if "quoted scalar" in context and "end" in problem:
+        return Finding("yaml", f"not valid YAML: {problem}", at(begin), "the quote is never closed")
     if "could not find expected ':'" in problem:  # noticed lines later; the context is where the odd line begins
         index = begin
-    if "quoted scalar" in context and "end" in problem:
-        index, hint = begin, "the quote is never closed"
-    elif flow is not None and problem.startswith("did not find expected ',' or"):
+    return Finding("yaml", f"not valid YAML: {problem}", at(index), _hint(problem, text, at, flow, index))
+
+
+def _unprintable(text: str, at: Callable[[int], str]) -> Finding:
+    """Name the first character that YAML takes in no text."""
+    found = _UNPRINTABLE.search(text)
+    index = found.start() if found else 0
+    name = f"U+{ord(text[index]):04X}" if found else "a character"
+    return Finding("yaml", f"{name} must not stand in YAML as it is", at(index),
+                   'write it as an escape such as "\\x07"')
+
+
+def _in_flow(text: str, at: Callable[[int], str], flow: int, index: int, *, quoted: bool) -> Finding | None:
+    """Find what often goes wrong in the [...] or {...} that begins at FLOW: a comment's sign, a question mark."""
+    comment = re.compile(r"(?<=[\s\[{,])#\S*").search(text, flow, index)
+    if comment and not quoted:
+        name = comment[0].rstrip(",]}")
+        return Finding("hash-comment", f"{comment[0]} starts a comment, so the list never ends", at(comment.start()),
+                       f"write '{name}'")
+    if "?" in text[max(flow, index - 1):index + 1]:
+        return Finding("flow-question", flow_question(text[flow] == "["), at(text.rfind("?", flow, index + 1)))
+    return None
+
+
+def _hint(problem: str, text: str, at: Callable[[int], str], flow: int | None, index: int) -> str | None:
+    """Say what to write where the parser met PROBLEM at INDEX."""
+    if flow is not None and problem.startswith("did not find expected ',' or"):
         line = at(flow).rsplit(":", 2)[1]
-        hint = f"put a comma between items, and close the {text[flow]} of line {line}"
-    elif key := _text_above(text, index):
-        hint = f"indent it like the first line of the text below `{key}`"
-    elif "mapping values are not allowed" in problem:
-        hint = "put a text that holds ': ' in quotes"
-    elif "cannot start any token" in problem:
+        return f"put a comma between items, and close the {text[flow]} of line {line}"
+    if key := _text_above(text, index):
+        return f"indent it like the first line of the text below `{key}`"
+    if "mapping values are not allowed" in problem:
+        return "put a text that holds ': ' in quotes"
+    if "cannot start any token" in problem:
+        sign = text[index:index + 1]
         name = f"'{sign}'" if sign.isprintable() and sign else unicodedata.name(sign, "this character")
-        hint = f"a text cannot begin with {name}; put it in quotes"
-    elif "expected key" in problem or "block end" in problem:
-        hint = "check the indentation, and put quotes around the whole text or nothing"
-    elif "could not find expected ':'" in problem:
-        hint = "indent the line under what it belongs to, or put the whole text in quotes"
-    return Finding("yaml", f"not valid YAML: {problem}", at(index), hint)
+        return f"a text cannot begin with {name}; put it in quotes"
+    if "expected key" in problem or "block end" in problem:
+        return "check the indentation, and put quotes around the whole text or nothing"
+    if "could not find expected ':'" in problem:
+        return "indent the line under what it belongs to, or put the whole text in quotes"
+    return None
 
 
 _BLOCK = re.compile(r"([ ]*)(\S[^\n]*:[ ]+[|>][-+0-9]*)[ ]*")

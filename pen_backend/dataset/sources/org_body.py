@@ -57,8 +57,7 @@ def blocks(lines: Sequence[str], first: int) -> Iterator[Block]:
             at += 1
         elif _PLAIN.match(line):
             at = _paragraph_end(lines, at)
-            if text := _text([each.lstrip().removeprefix(": ") for each in lines[start:at]]):
-                block = Block("text", first + start, text, text, apart)
+            block = _prose(lines[start:at], first + start, apart)
         elif (sign := line.lstrip()[0]) == ":" and _DRAWER.match(line) and (end := _closing(lines, at)):
             at = end
         elif sign == "#" and (begin := _BEGIN.match(line)):
@@ -81,8 +80,7 @@ def blocks(lines: Sequence[str], first: int) -> Iterator[Block]:
                 block = Block("item", first + start, text, _dedented(inner), apart)
         else:
             at = _paragraph_end(lines, at)
-            if text := _text([each.lstrip().removeprefix(": ") for each in lines[start:at]]):
-                block = Block("text", first + start, text, text, apart)
+            block = _prose(lines[start:at], first + start, apart)
         if block is not None:
             yield block
             apart = False
@@ -150,6 +148,12 @@ def _paragraph_end(lines: Sequence[str], at: int) -> int:
     while at < len(lines) and (_PLAIN.match(lines[at]) or not _ends_paragraph(lines[at])):
         at += 1
     return at
+
+
+def _prose(lines: Sequence[str], first: int, apart: bool) -> Block | None:
+    """Read a paragraph; None if it says nothing."""
+    text = _text([each.lstrip().removeprefix(": ") for each in lines])
+    return Block("text", first, text, text, apart) if text else None
 
 
 def _ends_paragraph(line: str) -> bool:
