@@ -9,12 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from pen_backend.client import Client
 from pen_backend.config import Directories, directories
 from pen_backend.engine_process import EngineProcess, Running
 from pen_backend.service.context import Context
 from tests.engine.contract import check_answers
+
+settings.register_profile("pen", deadline=None)  # how long an example takes says more of the machine than of it
+settings.load_profile("pen")
 
 IDLE_MINUTES = 60  # an engine of the whole run may wait long for its next test
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import pen_backend
@@ -79,7 +79,6 @@ def test_an_unknown_encoding_is_refused_by_naming_the_others() -> None:
         tokens.encoding("x100k")
 
 
-@settings(deadline=None)  # the first example loads both libraries
 @given(TEXT | st.text("aeiou theré.'s\n\t 12\u3000", max_size=60))
 def test_pen_tiny_counts_as_the_tokenizers_library_does(text: str) -> None:
     encoder, theirs = _both()
@@ -88,7 +87,6 @@ def test_pen_tiny_counts_as_the_tokenizers_library_does(text: str) -> None:
     assert encoder.decode(encoder.encode(text)) == text
 
 
-@settings(deadline=None)
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=4), max_size=12).map(" ".join)
        | st.text("ab1.' \n\t\u00a0\u200b\u3000\x1c\x85", max_size=12))
 def test_words_with_single_blanks_are_encoded_as_the_tokenizers_library_does(text: str) -> None:
@@ -97,7 +95,6 @@ def test_words_with_single_blanks_are_encoded_as_the_tokenizers_library_does(tex
     assert encoder.count(text) == len(encoder.encode(text))
 
 
-@settings(deadline=None)
 @given(st.text("ab1.'s ", max_size=6), st.sampled_from(["\n\n###\n\n", "\n", "\n\n", "\n \n", "\n\n " * 9]) | TEXT)
 def test_a_text_and_its_boundary_count_as_their_join(text: str, end: str) -> None:
     encoder, _ = _both()

@@ -64,7 +64,7 @@ def test_every_loss_is_counted_and_listed_with_its_reason(tmp_path: Path) -> Non
     accounted(done)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lines=st.lists(st.sampled_from([
     '{"question": "q one", "answer": "a one"}', '{"question": "q two", "answer": ""}',
     '{"question": "", "answer": "a"}', '{"question": "q three", "answer": "a\\nb"}',

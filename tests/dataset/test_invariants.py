@@ -102,7 +102,7 @@ SPLITS = st.sampled_from(["{valid: 0.3}", "{valid: 0.3, by: [group, near]}", "{v
                           "{valid: 0.3, stratify: label}", "{valid: 0}"])
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(records=RECORDS, steps=STEPS, example=EXAMPLES, split=SPLITS, seed=st.integers(0, 3))
 def test_whatever_the_records_and_steps_are(records: list[Mapping[str, object]], steps: str, example: str, split: str,
                                             seed: int, tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -114,7 +114,7 @@ def test_whatever_the_records_and_steps_are(records: list[Mapping[str, object]],
         keeps_its_promises(done, sources, where, ROWS, training)
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(texts=st.lists(TEXTS, min_size=4, max_size=40), seed=st.integers(0, 3),
        group=st.sampled_from(["", "group-by: {opening: 1}, "]), by=st.sampled_from(["[near]", "[group, near]"]))
 def test_whatever_the_items_of_lists_are(texts: list[str], seed: int, group: str, by: str,
@@ -148,7 +148,7 @@ def _question(row: Example) -> str:
     return row.segments[0].text.removeprefix("Q: ").removesuffix("\nA:")
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(old=st.integers(10, 60), new=st.integers(0, 120), most=st.integers(2, 12))
 def test_growth_moves_rows_from_held_out_to_training_alone(old: int, new: int, most: int,
                                                            tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -174,7 +174,7 @@ GARBAGE = st.binary(max_size=400) | st.lists(st.sampled_from([
 ]), max_size=30).map(b"".join)
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(content=GARBAGE, build_name=st.sampled_from(["row", "continuation"]))
 def test_nothing_but_our_errors_leaves_a_build_of_any_bytes(content: bytes, build_name: str,
                                                             tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -26,7 +26,7 @@ def by_hand(texts: list[str], threshold: float) -> list[tuple[int, int]]:
             and len(sets[one] & sets[other]) / len(sets[one] | sets[other]) >= threshold]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(WORDS, max_size=14), st.sampled_from([0.1, 0.3, 0.5, 0.6, 0.7, 0.9, 1.0]))
 def test_the_join_is_exact(texts: list[str], threshold: float) -> None:
     assert sorted(pairs(Shingles(texts), threshold)) == by_hand(texts, threshold)

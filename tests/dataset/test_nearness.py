@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pen_backend.dataset.dedupe import near_links, nearly
@@ -22,7 +22,6 @@ def items(texts: list[str]) -> list[Item]:
     return [Item(text, {}, Origin("f", "", f"line {number}")) for number, text in enumerate(texts, 1)]
 
 
-@settings(deadline=None)
 @given(st.lists(WORDS, unique=True, max_size=20), st.sampled_from([0.3, 0.5, 0.7]), st.sampled_from([0.2, 0.5, 0.8]),
        st.integers(0, 3))
 def test_remembered_pairs_are_those_of_a_join(texts: list[str], dedupe: float, split: float, dropped: int) -> None:

@@ -17,7 +17,7 @@ from pen_backend.jobs.spec import from_plan
 from tests.dataset import ROWS, files, run
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(sizes=st.lists(st.integers(1, 60), max_size=40), limit=st.sampled_from([None, 8, 50, 200, 10_000]))
 def test_lines_lie_in_files_of_the_size_asked_for(tmp_path_factory: pytest.TempPathFactory, sizes: list[int],
                                                   limit: int | None) -> None:

@@ -15,7 +15,7 @@ from tests.dataset import ROWS, Bytes, definition, files, run
 TEXTS = st.lists(st.text("abc ", min_size=1, max_size=6), min_size=1, max_size=30)
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(texts=TEXTS, share=st.sampled_from([0.01, 0.3, 0.6]), seed=st.integers(0, 3))
 def test_whoever_waits_for_the_last_record_writes_the_same_rows(texts: list[str], share: float, seed: int,
                                                                 tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ def items(count: int, size: int = 1) -> list[Item]:
             for number, text in enumerate(texts)]
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(count=st.integers(0, 20), frame=st.integers(1, 6), memory=st.sampled_from([0, 700, 8_000_000]))
 def test_items_come_back_in_order_and_by_number(tmp_path_factory: pytest.TempPathFactory, count: int, frame: int,
                                                 memory: int) -> None:

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pen_backend.errors import DataError, RefusedError
@@ -14,7 +14,6 @@ LABELS = st.lists(st.text(min_size=1, max_size=8).map(str.strip).filter(lambda t
                   min_size=1, unique=True)
 
 
-@settings(deadline=None)
 @given(LABELS, st.sampled_from(["text", "number"]), st.integers(0, 3))
 def test_every_label_is_read_back_from_its_text(labels: list[str], encode: str, start: int) -> None:
     labelled = ClassMap("tag", "number" if encode == "number" else "text", start, tuple(labels))

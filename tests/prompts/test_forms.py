@@ -58,7 +58,7 @@ def test_a_chat_is_messages_and_its_request_a_chat_request() -> None:
 
 
 @given(st.text(max_size=12), st.text(max_size=12))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_chat_and_text_forms_carry_the_same_texts(question: str, answer: str) -> None:
     variables = "vars: [q: {type: text}, a: {type: text}]"
     text = define(f"pen: 1\ntitle: T\nprompt: Q <q>\ncompletion: <a>\n{variables}")

@@ -1,7 +1,7 @@
 from collections.abc import Mapping
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pen_backend.prompts.definition import Definition
@@ -59,7 +59,6 @@ def test_of_a_variable_only_what_shapes_its_text_is_hashed(field: str, differs: 
     assert (format_hash(other) != format_hash(define(SHORT))) is differs
 
 
-@settings(deadline=None)
 @given(st.text(max_size=5), st.text(max_size=5))
 def test_the_format_hash_of_two_definitions_is_equal_exactly_if_they_render_alike(one: str, other: str) -> None:
     first, second = (define(SHORT).model_copy(update={"prompt": f"<a>{text}"}) for text in (one, other))

@@ -268,7 +268,7 @@ VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3) | st.di
     st.sampled_from(KEYS), inner, max_size=4), max_leaves=15)
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=6),
        st.lists(st.just("jokes") | st.dictionaries(st.sampled_from(["jokes", "x"]), VALUES, max_size=2), max_size=3))
 def test_no_file_makes_the_loader_fail(keys: dict[str, object], variables: list[object]) -> None:
@@ -278,7 +278,6 @@ def test_no_file_makes_the_loader_fail(keys: dict[str, object], variables: list[
     assert all(finding.where and finding.where.count(":") == 2 for finding in findings)
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=40))
 def test_no_bytes_make_the_loader_fail(data: bytes) -> None:
     definition, findings = loader.check(b"pen: 1\n" + data, "f")
@@ -286,7 +285,7 @@ def test_no_bytes_make_the_loader_fail(data: bytes) -> None:
     assert findings
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=6))
 def test_no_training_set_makes_the_loader_fail(keys: dict[str, object]) -> None:
     tree = {"pen": 1, "kind": "dataset", "name": "t", "prompt": "pun-complete", **keys}

@@ -47,7 +47,7 @@ def damaged(draw: st.DrawFn) -> bytes:
     return data
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 @given(damaged(), st.data())
 def test_a_damaged_file_has_findings_with_places_or_works(data: bytes, drawn: st.DataObject) -> None:
     definition, findings = loader.check(data, "f.yaml")

@@ -35,7 +35,7 @@ def by_template(definition: Definition, values: Mapping[str, object], weights: l
 
 @pytest.mark.parametrize("definition", [pytest.param(one, id=name) for name, one in DEFINITIONS.items()])
 @given(data=st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_row_made_in_bulk_is_the_templates_row(definition: Definition, data: st.DataObject) -> None:
     names = [one.name for one in definition.vars]
     values = {name: data.draw(VALUE) for name in data.draw(st.lists(st.sampled_from(names), unique=True))}
@@ -47,7 +47,7 @@ def test_a_row_made_in_bulk_is_the_templates_row(definition: Definition, data: s
 
 @pytest.mark.parametrize("definition", [pytest.param(one, id=name) for name, one in DEFINITIONS.items()])
 @given(data=st.data())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_what_is_asked_in_bulk_is_the_templates_prompt(definition: Definition, data: st.DataObject) -> None:
     values = {one.name: data.draw(VALUE) for one in definition.asked}
     asked = asker(definition)(values)

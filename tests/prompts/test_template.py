@@ -61,7 +61,7 @@ def draw_values(data: st.DataObject, definition: Definition) -> dict[str, object
 
 @every
 @given(data=st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_training_prompt_equals_the_request_prompt(definition: Definition, data: st.DataObject) -> None:
     values = draw_values(data, definition)
     sent = request(definition, {one.name: values[one.name] for one in definition.asked})
@@ -74,7 +74,7 @@ def test_the_training_prompt_equals_the_request_prompt(definition: Definition, d
 
 @every
 @given(data=st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_training_completion_ends_with_the_first_stop(definition: Definition, data: st.DataObject) -> None:
     values = draw_values(data, definition)
     weights = default_weights(definition)
@@ -88,7 +88,7 @@ def test_the_training_completion_ends_with_the_first_stop(definition: Definition
 
 @every
 @given(data=st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_parsing_a_training_completion_gives_its_text_back(definition: Definition, data: st.DataObject) -> None:
     values = draw_values(data, definition)
     form = definition.format
@@ -109,7 +109,7 @@ def test_parsing_a_training_completion_gives_its_text_back(definition: Definitio
 
 @every
 @given(data=st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_value_that_looks_like_a_placeholder_comes_out_verbatim(definition: Definition, data: st.DataObject) -> None:
     values: dict[str, object] = {one.name: data.draw(value_of(one)) for one in definition.vars}
     marks = [f"<{reference}>" for reference in [*definition.references, "3", "no such name"]]

@@ -1,7 +1,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pen_backend.errors import DataError
@@ -12,7 +12,6 @@ def variable(name: str = "v", **fields: Any) -> Variable:
     return Variable.model_validate({"name": name, **fields})
 
 
-@settings(deadline=None)
 @given(st.lists(st.text(max_size=6), max_size=5), st.text(min_size=1, max_size=3))
 def test_a_joined_list_splits_back_into_its_items(items: list[str], join: str) -> None:
     listed = variable(type="list", join=join)

@@ -113,7 +113,6 @@ def test_depth_and_size_are_limited() -> None:
     assert said(" " * 1_000_001) == ["f:1:1: the file has more than 1,000,000 bytes"]
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=60))
 def test_any_bytes_give_a_value_or_findings(data: bytes) -> None:
     document = yaml.read(data, "f")
@@ -121,7 +120,7 @@ def test_any_bytes_give_a_value_or_findings(data: bytes) -> None:
 
 
 @pytest.mark.skipif(not pyyaml.__with_libyaml__, reason="there is only one parser here")
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.text(alphabet=SIGNS, max_size=25))
 @example("a: [?x]")
 @example("|#")

@@ -137,7 +137,7 @@ VALUES = st.sampled_from(["x", "<a>", "[a, b]", "{a: 1}", "[a: {example: b}]", "
                           "[{text: <a>}, {text: b, generate: on}]", "pun-complete", "dataset", "[strip]", "'#'", "{"])
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lines=st.lists(st.tuples(KEYS, VALUES), max_size=8, unique_by=lambda line: line[0]), rest=st.text(max_size=9))
 def test_lint_of_any_text_says_what_is_wrong_and_nothing_else_happens(
         prompts: Prompts, lines: list[tuple[str, str]], rest: str) -> None:

@@ -34,13 +34,13 @@ def same(one: Any, other: Any) -> bool:
     return type(one) is type(other) and one == other
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(VALUES)
 def test_what_is_printed_reads_back_the_same(value: Any) -> None:
     assert same(decode(frame(dumps(value))[6:]), value)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.text(st.sampled_from('()[]"\\ \n.#\'`,;?:-+e0123abcnilt\u00e9\0'), max_size=60))
 def test_any_text_is_read_or_refused_with_a_value_error(text: str) -> None:
     try:
@@ -50,7 +50,7 @@ def test_any_text_is_read_or_refused_with_a_value_error(text: str) -> None:
     assert same(loads(dumps(value)), value) or "[" in text  # an empty vector is printed as nil
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.binary(max_size=80))
 def test_any_bytes_are_read_or_refused_with_a_value_error(data: bytes) -> None:
     try:

@@ -36,7 +36,7 @@ PIECES = st.sampled_from([
 TEXTS = st.lists(PIECES, max_size=14).map("".join)
 CODECS = ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32", "latin-1", "cp1252", "shift_jis", "gb18030", "utf-7",
           "unicode_escape", "punycode", "undefined"]
-SETTINGS = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SETTINGS = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def drained(content: bytes, name: str, where: Path, **keys: Any) -> None:

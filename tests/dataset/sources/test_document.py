@@ -91,7 +91,7 @@ def test_what_is_no_encoding_of_texts_is_refused(name: str, tmp_path: Path) -> N
     assert fault(tmp_path, Source(path="a.txt", encoding=name)).code == "encoding"
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.text(), encoding=st.sampled_from(CODECS))
 def test_every_encoding_reads_what_it_wrote(text: str, encoding: str, tmp_path: Path) -> None:
     content = text.encode(encoding, errors="ignore")

@@ -128,7 +128,7 @@ def test_a_line_without_end_is_one_bad_row(tmp_path: Path) -> None:
     assert [each.code for each in found[:3]] == ["line-too-long", "row-long", "row-short"]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(table=st.lists(st.tuples(CELLS, CELLS), max_size=6), separator=st.sampled_from(",;\t"))
 def test_what_was_written_is_read(table: list[tuple[str, str]], separator: str, tmp_path: Path) -> None:
     written = io.StringIO()

@@ -54,7 +54,7 @@ def test_a_line_that_is_too_long_hides_no_other(tmp_path: Path) -> None:
     assert [getattr(each, "code", None) for each in found] == [None, "line-too-long", None]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(content=st.lists(st.sampled_from(["a", " b ", "", " ", "\t"])).map("\n".join))
 def test_every_unit_reads_the_same_lines(content: str, tmp_path: Path) -> None:
     if not content.strip():

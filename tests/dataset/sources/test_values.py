@@ -20,7 +20,7 @@ VALUES = FLAT | SCALARS | st.recursive(SCALARS, lambda inner: st.lists(inner, ma
 ARRAYS = st.lists(FLAT | VALUES, max_size=6)
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(array=ARRAYS, indent=st.sampled_from([None, 0, 4]))
 def test_an_arrays_values_are_those_that_json_reads(array: list[object], indent: int | None, tmp_path: Path) -> None:
     text = json.dumps(array, indent=indent)

@@ -59,7 +59,7 @@ def test_terminal_states_have_no_way_out() -> None:
 
 
 @given(path=st.lists(st.sampled_from(["queued", "running", "succeeded", "failed", "cancelled", "paused"]), max_size=6))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_whatever_is_tried_only_known_ways_are_taken(tmp_path_factory: pytest.TempPathFactory, path: list[str]) -> None:
     store = Store(tmp_path_factory.mktemp("store"))
     job = make_job(store)

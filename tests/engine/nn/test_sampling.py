@@ -2,7 +2,7 @@ from collections import Counter
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pen_backend.engine.nn.sampling import Sampling, Wish, draw_tokens, uniform
@@ -31,7 +31,6 @@ def test_a_low_temperature_sharpens() -> None:
 
 
 @given(st.floats(0.05, 0.999), st.floats(0, 0.999999))
-@settings(deadline=None)
 def test_top_p_draws_from_the_fewest_likeliest(top_p: float, number: float) -> None:
     shares = LOGITS.softmax(-1).tolist()
     allowed = next(n for n in range(1, 5) if sum(shares[:n]) >= top_p - 1e-6)

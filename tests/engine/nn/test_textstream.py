@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pen_backend.engine.nn.generation import Token
@@ -22,7 +22,6 @@ def stream(vocabulary: Vocabulary, text: str, stops: list[str]) -> tuple[list[st
 
 
 @given(TEXTS, st.lists(st.text(st.sampled_from("abc \n😀é"), min_size=1, max_size=4), max_size=4))
-@settings(deadline=None)
 def test_the_earliest_stop_text_cuts_and_nothing_is_ever_taken_back(vocabulary: Vocabulary, text: str,
                                                                    stops: list[str]) -> None:
     pieces, tokens = stream(vocabulary, text, stops)

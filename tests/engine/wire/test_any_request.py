@@ -32,14 +32,14 @@ def outcome(read: Any, body: dict[str, Any]) -> tuple[int, str]:
     return 200, json.dumps(order, allow_nan=False)[-1]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(requests(completions.CompletionRequest, prompt=JSON | st.text(max_size=5)))
 def test_any_completion_is_ordered_or_refused(body: dict[str, Any]) -> None:
     assert outcome(lambda value: completions.worker_request(
         check(completions.CompletionRequest, value), bos=0, vocab_size=100), body) in ENDS
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(requests(chat.ChatRequest, messages=st.lists(MESSAGE, max_size=3)))
 def test_any_chat_is_ordered_or_refused(body: dict[str, Any]) -> None:
     assert outcome(lambda value: chat.worker_request(check(chat.ChatRequest, value), vocab_size=100), body) in ENDS

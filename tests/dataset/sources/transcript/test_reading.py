@@ -91,7 +91,7 @@ PIECES = st.sampled_from([
 ])
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(PIECES, max_size=20).map("".join))
 def test_no_captions_raise_anything_but_a_data_error(text: str) -> None:
     try:

@@ -263,7 +263,7 @@ PIECES = st.sampled_from([
 ])
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(PIECES, max_size=20).map("".join))
 def test_every_header_is_a_message_or_a_fault(text: str) -> None:
     try:
