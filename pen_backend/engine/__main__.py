@@ -15,7 +15,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pen_backend
-from pen_backend.engine.server import FULL, Observe, Settings, listen, new_token, serve, unobserved
+from pen_backend.engine.routes.application import FULL
+from pen_backend.engine.server import Observe, Settings, listen, new_token, serve, unobserved
 from pen_backend.engine.store import Store
 from pen_backend.engine.store.lock import held
 from pen_backend.errors import ConfigError, PenError, StartError

@@ -1,16 +1,12 @@
-"""The HTTP server: the guard in front, the routes behind it, and the engine's life from start to orderly stop."""
+"""The engine's life, from its listening socket to an orderly stop."""
 
 import asyncio
 import contextlib
-import errno
-import hmac
-import ipaddress
 import logging
 import os
 import secrets
 import signal
 import socket
-import sqlite3
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,24 +14,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import uvicorn
-from starlette.applications import Starlette
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 import pen_backend
 from pen_backend.engine.export import Merger
 from pen_backend.engine.jobs.running import STOP_SECONDS
 from pen_backend.engine.models import Models
-from pen_backend.engine.routes import chat, completions, files, jobs, models, pen, submission
-from pen_backend.engine.routes.http import CLIENT_GONE, WAITING_LIMIT, ClientGone, Engine, Resource
+from pen_backend.engine.routes.application import application
+from pen_backend.engine.routes.guard import Guard
+from pen_backend.engine.routes.http import WAITING_LIMIT, Engine
 from pen_backend.engine.routes.protocol import Protocol
 from pen_backend.engine.runners.local import LocalRunner
 from pen_backend.engine.scheduler import Scheduler
 from pen_backend.engine.store import BALLAST_BYTES, Store
-from pen_backend.engine.wire.errors import ApiError, no_space, unavailable
-from pen_backend.engine.wire.ids import new_id
 from pen_backend.engine.worker import Worker
 from pen_backend.files import Disk, keep_tail
 from pen_backend.secrets import Secret, child_environment
@@ -46,12 +37,8 @@ KEEP_ALIVE_SECONDS = 60
 GRACE_SECONDS = 2
 WORKER_LOG = "worker.log"
 LOG_BYTES, LOG_SECONDS = 25 << 20, 30.0
-ASIDE = ("/pen/health", "/pen/status", "/pen/stop")  # whoever only asks for these does not keep the engine from ending
-FULL = (errno.ENOSPC, errno.EDQUOT)
-SERVED = "/v1/models, /v1/files, /v1/fine_tuning/jobs, /v1/completions and /v1/chat/completions"
 
 _log = logging.getLogger(__name__)
-
 
 Observe = Callable[[ASGIApp], ASGIApp]
 
@@ -91,126 +78,6 @@ class Settings:
     disk: Disk = field(default_factory=Disk)
     observe: Observe = unobserved
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
-
-
-class Guard:
-    """Judges every request before its body is read: Host, Origin, token; and gives every answer its request id."""
-
-    def __init__(self, app: ASGIApp, engine: Engine, port: int, *, remote: bool = False) -> None:
-        self._app = app
-        self._engine = engine
-        self._hosts = frozenset(f"{name}:{port}" for name in ("127.0.0.1", "localhost"))
-        self._remote = remote
-        self.active = time.monotonic()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, or refuse it."""
-        if scope["type"] != "http":
-            return
-        request = Request(scope)
-        identifier = new_id("req_")
-        repeats = request.method == "POST" and request.url.path == "/v1/fine_tuning/jobs" and \
-            "idempotency-key" not in request.headers
-
-        async def named(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = [*message["headers"], (b"x-request-id", identifier.encode())]
-                if message["status"] >= 500 and repeats:  # the client would create a second job by itself
-                    headers = [each for each in headers if each[0] != b"x-should-retry"]
-                    headers.append((b"x-should-retry", b"false"))
-                message["headers"] = headers
-            await send(message)
-
-        works = request.url.path not in ASIDE
-        self._engine.requests += works
-        try:
-            refusal = self._refusal(request)
-            if refusal is not None:
-                await error_response(refusal)(scope, receive, named)
-            else:
-                self.active = time.monotonic() if works else self.active
-                await self._app(scope, receive, named)
-        finally:
-            self._engine.requests -= works
-            self.active = time.monotonic() if works else self.active
-
-    def _refusal(self, request: Request) -> ApiError | None:
-        headers = request.headers
-        host = headers.get("host", "").lower()
-        if host not in self._hosts and not (self._remote and _is_ours(host)):
-            return ApiError(421, "wrong_host", "This engine answers to its own address only.")
-        if "origin" in headers or headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
-            return ApiError(403, "forbidden_origin", "Web pages may not use this engine.")
-        if request.url.path == "/pen/health":
-            return None
-        kind, _, token = headers.get("authorization", "").partition(" ")
-        known = self._engine.token.reveal().encode()
-        if kind.lower() != "bearer" or not hmac.compare_digest(token.strip().encode(), known):
-            return ApiError(401, "invalid_api_key",
-                            "The token is missing or wrong; the engine's runtime file has the right one.")
-        if self._engine.draining and request.url.path not in ("/pen/status", "/pen/stop"):
-            return unavailable("The engine is stopping; start it again.")
-        return None
-
-
-def error_response(error: ApiError) -> Response:
-    """Turn an error into its answer."""
-    return JSONResponse(error.body, status_code=error.status, headers=error.headers)
-
-
-def application(engine: Engine) -> Starlette:
-    """Build the routes; every answer that is no success has the contract's error body."""
-    job = "/v1/fine_tuning/jobs/{job}"
-    paths = {
-        "/v1/models": Resource(get=models.list_models),
-        "/v1/models/{model:path}": Resource(get=models.retrieve, delete=models.delete),
-        "/v1/files": Resource(get=files.list_files, post=files.upload),
-        "/v1/files/{file}": Resource(get=files.retrieve, delete=files.delete),
-        "/v1/files/{file}/content": Resource(get=files.content),
-        "/v1/fine_tuning/jobs": Resource(get=jobs.list_jobs, post=submission.create),
-        job: Resource(get=jobs.retrieve),
-        f"{job}/cancel": Resource(post=jobs.cancel),
-        f"{job}/pause": Resource(post=jobs.pause),
-        f"{job}/resume": Resource(post=jobs.resume),
-        f"{job}/events": Resource(get=jobs.list_events),
-        f"{job}/checkpoints": Resource(get=jobs.list_checkpoints),
-        "/v1/completions": Resource(post=completions.create),
-        "/v1/chat/completions": Resource(post=chat.create),
-        "/v1/engines/{engine:path}/completions": Resource(post=completions.create_with_engine),
-        "/pen/health": Resource(get=pen.health),
-        "/pen/status": Resource(get=pen.status),
-        "/pen/backup": Resource(get=pen.backup),
-        "/pen/stop": Resource(post=pen.stop),
-        "/pen/models/{model:path}/tokenizer": Resource(get=models.tokenizer),
-        "/pen/models/{model:path}/export": Resource(get=models.export),
-    }
-
-    async def api_error(_: Request, error: Exception) -> Response:
-        return error_response(error if isinstance(error, ApiError) else _bug())
-
-    async def unserved(request: Request, _: Exception) -> Response:
-        path = request.url.path if len(request.url.path) <= 80 else request.url.path[:77] + "…"
-        return error_response(ApiError(404, "unsupported_endpoint", f"There is no {path} here; served are {SERVED}."))
-
-    async def failed(_: Request, error: Exception) -> Response:
-        if getattr(error, "errno", None) in FULL or "disk is full" in str(error):
-            return error_response(no_space("The disk is full; make room and try again."))
-        _log.error("a request failed", exc_info=error)
-        return error_response(_bug())
-
-    async def gone(_: Request, __: Exception) -> Response:
-        return Response(status_code=CLIENT_GONE)
-
-    app = Starlette(routes=[Route(path, resource) for path, resource in paths.items()], exception_handlers={
-        ApiError: api_error, 404: unserved, ClientGone: gone, ClientDisconnect: gone,
-        OSError: failed, sqlite3.OperationalError: failed, Exception: failed})
-    app.router.redirect_slashes = False
-    app.state.engine = engine
-    return app
-
-
-def _bug() -> ApiError:
-    return ApiError(500, "internal_error", "The engine failed; its log says more.")
 
 
 class Server(uvicorn.Server):
@@ -283,14 +150,6 @@ async def _cap_logs(settings: Settings) -> None:
                 with contextlib.suppress(OSError):  # a log that cannot be cut is nobody's fault
                     await asyncio.to_thread(keep_tail, log, settings.log_bytes)
         await asyncio.sleep(settings.log_seconds)
-
-
-def _is_ours(host: str) -> bool:
-    """Say whether a Host header is this machine's name or an address; a name that somebody made up leads elsewhere."""
-    name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
-    with contextlib.suppress(ValueError):
-        return bool(ipaddress.ip_address(name.removeprefix("[").removesuffix("]")))
-    return name in (socket.gethostname().lower(), socket.getfqdn().lower())
 
 
 def listen(port: int, *, remote: bool = False) -> socket.socket:

@@ -74,6 +74,11 @@ def answer(body: Mapping[str, Any], status: int = 200) -> JSONResponse:
     return JSONResponse(dict(body), status_code=status)
 
 
+def error_response(error: ApiError) -> Response:
+    """Turn an error into its answer."""
+    return JSONResponse(error.body, status_code=error.status, headers=error.headers)
+
+
 async def json_body(request: Request) -> dict[str, Any]:
     """Read the request's JSON object; its type and size are judged before a byte is read."""
     require_type(request, "application/json")
