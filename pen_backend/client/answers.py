@@ -1,8 +1,27 @@
-"""What a provider answers a completion with, as small records."""
+"""What a provider answers a completion with, as small records, read with care: openai takes answers of any shape."""
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from pen_backend.errors import UpstreamError
+
+
+@contextlib.contextmanager
+def reading() -> Iterator[None]:
+    """Make what is missing in an answer, or of another type, the provider's fault: UpstreamError."""
+    try:
+        yield
+    except (AttributeError, IndexError, KeyError, TypeError):
+        raise UpstreamError("The provider's answer is not of the shape that OpenAI's have.",
+                            hint="Check the provider's address; `pen engine check` says what it can do.") from None
+
+
+def _typed(kind: type, *values: object) -> None:
+    for value in values:
+        if not isinstance(value, kind):
+            raise TypeError
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +32,10 @@ class Chunk:
     text: str
     finish_reason: str | None = None
 
+    def __post_init__(self) -> None:
+        _typed(int, self.index)
+        _typed(str, self.text, self.finish_reason or "")
+
 
 @dataclass(frozen=True, slots=True)
 class Usage:
@@ -20,6 +43,9 @@ class Usage:
 
     prompt_tokens: int
     completion_tokens: int
+
+    def __post_init__(self) -> None:
+        _typed(int, self.prompt_tokens, self.completion_tokens)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +56,10 @@ class Choice:
     text: str
     finish_reason: str
     logprobs: Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        _typed(int, self.index)
+        _typed(str, self.text, self.finish_reason)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ def retry_after(error: Exception) -> float | None:
     """Say how many seconds to wait at least before ERROR's call is worth repeating; None: never."""
     import openai
 
-    if isinstance(error, json.JSONDecodeError | openai.APIConnectionError):
+    if isinstance(error, json.JSONDecodeError | UnicodeError | openai.APIConnectionError):
         return 0.0
     if not isinstance(error, openai.APIStatusError):
         return None
@@ -56,7 +56,7 @@ def translate(error: Exception, *, host: str, local: bool) -> PenError:
                              hint="Try again; `pen engine status` says whether it runs." if local else "Try again.")
     if isinstance(error, openai.APIStatusError):
         return _from_status(error, host, local)
-    if isinstance(error, openai.APIResponseValidationError | json.JSONDecodeError):
+    if isinstance(error, openai.APIResponseValidationError | ValueError | RecursionError):  # also bytes, digits, depth
         return UpstreamError(f"{host} sent an answer that is no valid JSON.", hint="Try again.")
     if isinstance(error, openai.APIError):  # in the middle of a stream
         own = redact(error.message) if local else f"{host} reported an error"
@@ -92,6 +92,10 @@ def _from_status(error: Any, host: str, local: bool) -> PenError:
         # It may be a date, too.
         soon = f"Try again in {count(int(wait), 'second')}." if wait and wait.isdecimal() else "Try again later."
         return BusyError(message, hint=soon)
+    if 300 <= status < 400:
+        return UpstreamError(f"{host} answered {status}: it sends requests on to another address, which pen does not"
+                             " follow, because the key would go with them.",
+                             hint="Set the provider's address to the one that answers.")
     return UpstreamError(message, hint="Look at the account's quota." if status == 429 else None)
 
 

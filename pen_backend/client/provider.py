@@ -5,14 +5,15 @@ from __future__ import annotations
 import base64
 import contextlib
 import random
-import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextvars import ContextVar
 from typing import IO, TYPE_CHECKING, Any, NoReturn, TypeVar
 from urllib.parse import quote, urlsplit
 
-from pen_backend.client.answers import Choice, Chunk, Completion, Usage
+from pen_backend.client import body
+from pen_backend.client.answers import Choice, Chunk, Completion, Usage, reading
+from pen_backend.client.budget import Budget
+from pen_backend.client.exchange import USUAL, Bounds, Exchange, under_way
 from pen_backend.client.faults import login_page, retry_after, translate
 from pen_backend.errors import CancelledError, ConfigError, DeadlineError, PenError, UpstreamError
 from pen_backend.secrets import Secret
@@ -24,9 +25,9 @@ Object = dict[str, Any]
 Result = TypeVar("Result")
 
 CONNECT_SECONDS, READ_SECONDS = 5.0, 60.0
-COMPLETION_SECONDS, JOB_SECONDS, UPLOAD_SECONDS = 300.0, 60.0, 600.0
 EXPORT_SECONDS = 1800.0                  # a large model is merged before its first byte is sent
 CALLS = 3                                # of one request, the first included
+REDIRECTS = 0                            # followed: they would carry the key to another host
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.5, 8.0
 MATCH_SECONDS = 30.0                     # how long a job that may have been created is looked for
 PAGES = 1000                             # of one list; a provider that says has_more for ever is stopped
@@ -38,57 +39,51 @@ class CompletionStream:
     `cancel` may be called from any thread at any time, also before the provider has answered.
     """
 
-    def __init__(self, client: Client, ask: Callable[[CompletionStream], Any], wanted: int) -> None:
+    def __init__(self, client: Client, ask: Callable[[Exchange], Any], wanted: int) -> None:
         self.usage: Usage | None = None
         self.cancelled = False
         self._client = client
         self._ask = ask
         self._open = set(range(wanted))
-        self._connection: Any = None
+        self._exchange = client.exchange()
 
     def __iter__(self) -> Iterator[Chunk]:
         """Yield chunks; UpstreamError if the stream ends before every candidate has its finish reason."""
         with contextlib.ExitStack() as stack:
+            stack.enter_context(self._exchange.within(self._client.bounds.completion))
             try:
-                chunks = self._ask(self)
+                chunks = self._ask(self._exchange)
                 stack.callback(chunks.close)
-                for answer in chunks:
-                    for choice in answer.choices or ():
-                        if choice.finish_reason:
-                            self._open.discard(choice.index)
-                        yield Chunk(choice.index, _text(choice), choice.finish_reason)
-                    if answer.usage is not None:
-                        self.usage = Usage(answer.usage.prompt_tokens, answer.usage.completion_tokens)
+                with reading():
+                    yield from self._read(chunks)
             except Exception as error:
                 if not self.cancelled:
-                    self._client.fail(error)
+                    self._client.fail(self._exchange.ended or error)
         if self._open and not self.cancelled:  # the client calls this short text a success
+            self._exchange.check()
             raise UpstreamError("The answer ended before it was complete.", hint="Try again.")
 
-    def trace(self, event: str, info: Mapping[str, Any]) -> None:
-        """Note the connection, of which httpx tells as soon as it stands."""
-        if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
-            self._connection = info["return_value"]
-            if self.cancelled:
-                self.cancel()
+    def _read(self, chunks: Any) -> Iterator[Chunk]:
+        for answer in chunks:
+            for choice in answer.choices or ():
+                if choice.finish_reason:
+                    self._open.discard(choice.index)
+                yield Chunk(choice.index, _text(choice), choice.finish_reason)
+            if answer.usage is not None:
+                self.usage = Usage(answer.usage.prompt_tokens, answer.usage.completion_tokens)
 
     def cancel(self) -> None:
         """End the stream now, also while another thread waits for its answer or its next chunk."""
         self.cancelled = True
-        with contextlib.suppress(Exception):  # there is no connection yet, or it is closed already
-            # Closing a socket does not wake a thread that reads from it; shutting it down does.
-            self._connection.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
-
-
-_asking: ContextVar[CompletionStream | None] = ContextVar("asking", default=None)
+        self._exchange.end(CancelledError("The request was cancelled."))
 
 
 class Client:
     """A provider: completions, files, jobs and models over the openai package."""
 
     def __init__(self, base_url: str, key: Secret | None, *, local: bool, alive: Callable[[], bool] = lambda: True,
-                 sleep: Callable[[float], None] = time.sleep, clock: Callable[[], float] = time.monotonic,
-                 jitter: random.Random | None = None) -> None:
+                 sleep: Callable[[float], None] | None = None, clock: Callable[[], float] = time.monotonic,
+                 jitter: random.Random | None = None, bounds: Bounds = USUAL) -> None:
         """LOCAL is pen's own engine: its messages are ours and are passed on. ALIVE says whether it still runs."""
         url = urlsplit(base_url)
         if url.scheme != "https" and not (url.scheme == "http" and url.hostname in ("127.0.0.1", "localhost", "::1")):
@@ -97,25 +92,27 @@ class Client:
         self.host = url.netloc.rpartition("@")[2]
         self.local = local
         self.alive = alive
+        self.bounds = bounds
         self._key = key
         self._sleep = sleep
         self._clock = clock
         self._jitter = jitter or random.Random()  # noqa: S311 - spreads retries, guards nothing
+        self._budget = Budget(clock)
         self._openai: OpenAI | None = None
-        self._streaming: Any = None
 
     def complete(self, request: Mapping[str, Any]) -> Completion:
         """Answer a request with whole candidates: a chat's if it has messages."""
         def call(client: OpenAI) -> Completion:
             answer = _resource(client, request).create(**request, timeout=self._timeout())
             _checked(answer)
-            choices = tuple(Choice(one.index, _text(one), _finished(one.finish_reason),
-                                   one.logprobs.model_dump() if one.logprobs else None) for one in answer.choices)
-            usage = answer.usage
-            return Completion(answer.model, choices, Usage(usage.prompt_tokens if usage else 0,
-                                                           usage.completion_tokens if usage else 0))
+            with reading():
+                choices = tuple(Choice(one.index, _text(one), _finished(one.finish_reason),
+                                       one.logprobs.model_dump() if one.logprobs else None) for one in answer.choices)
+                usage = answer.usage
+                return Completion(str(answer.model), choices, Usage(usage.prompt_tokens if usage else 0,
+                                                                    usage.completion_tokens if usage else 0))
 
-        return self._call(call, COMPLETION_SECONDS)
+        return self._call(call, self.bounds.completion)
 
     def stream(self, request: Mapping[str, Any]) -> CompletionStream:
         """Prepare a request as `complete` takes it; iterating makes it, and repeats it only until the answer begins.
@@ -126,17 +123,9 @@ class Client:
         whole = int(request.get("best_of") or 1) > choices
         streamed: dict[str, Any] = {} if whole else {"stream": True, "stream_options": {"include_usage": True}}
 
-        def call(client: OpenAI, stream: CompletionStream) -> Any:
-            token = _asking.set(stream)
-            try:
-                if stream.cancelled:
-                    raise CancelledError("The request was cancelled.")
-                asked = _resource(client.with_options(http_client=self._streaming), request).with_raw_response
-                answer = asked.create(**request, **streamed, timeout=self._timeout())
-            except Exception as error:
-                raise CancelledError("The request was cancelled.") if stream.cancelled else error from None
-            finally:
-                _asking.reset(token)
+        def call(client: OpenAI) -> Any:
+            asked = _resource(client, request).with_raw_response
+            answer = asked.create(**request, **streamed, timeout=self._timeout())
             if whole:
                 return (one for one in [_checked(answer.parse())])  # a generator, to be closed as a stream is
             if "text/event-stream" not in answer.headers.get("content-type", ""):
@@ -144,8 +133,8 @@ class Client:
                 raise login_page()
             return answer.parse()
 
-        def ask(stream: CompletionStream) -> Any:
-            return self._call(lambda client: call(client, stream), COMPLETION_SECONDS)
+        def ask(exchange: Exchange) -> Any:
+            return self._repeated(call, self.bounds.completion, exchange)
 
         return CompletionStream(self, ask, choices)
 
@@ -153,34 +142,34 @@ class Client:
         """Upload a training file and return its id."""
         return self._call(lambda client: str(_checked(client.files.create(
             file=(name, content, "application/jsonl"), purpose="fine-tune",
-            timeout=self._timeout(UPLOAD_SECONDS))).id), UPLOAD_SECONDS, calls=1)
+            timeout=self._timeout(self.bounds.upload))).id), self.bounds.upload, calls=1)
 
     def file(self, file: str) -> Object:
         """Describe one file."""
-        return self._call(lambda client: _plain(client.files.retrieve(file)), JOB_SECONDS)
+        return self._call(lambda client: _plain(client.files.retrieve(file)), self.bounds.job)
 
     def file_content(self, file: str) -> bytes:
         """Return a file's bytes; hosted result files come as base64 and are decoded."""
-        return self._call(lambda client: _unwrapped(client.files.content(file).content), UPLOAD_SECONDS)
+        return self._call(lambda client: _unwrapped(client.files.content(file).content), self.bounds.upload)
 
     def models(self) -> list[Object]:
         """List every model."""
-        return self._call(lambda client: [_plain(one) for one in client.models.list()], JOB_SECONDS)
+        return self._call(lambda client: [_plain(one) for one in client.models.list()], self.bounds.job)
 
     def model(self, name: str) -> Object:
         """Describe one model; NotFoundError if there is none of that name."""
-        return self._call(lambda client: _plain(client.models.retrieve(name)), JOB_SECONDS)
+        return self._call(lambda client: _plain(client.models.retrieve(name)), self.bounds.job)
 
     def delete_model(self, name: str) -> None:
         """Delete a tuned model; NotFoundError if there is none of that name."""
-        self._call(lambda client: _checked(client.models.delete(name)), JOB_SECONDS)
+        self._call(lambda client: _checked(client.models.delete(name)), self.bounds.job)
 
     def tokenizer(self, model: str) -> bytes:
         """Return a local model's tokenizer.json."""
         import httpx2
 
         path = self._own(f"models/{quote(model, safe='')}/tokenizer")
-        return self._call(lambda client: client.get(path, cast_to=httpx2.Response).content, JOB_SECONDS)
+        return self._call(lambda client: client.get(path, cast_to=httpx2.Response).content, self.bounds.job)
 
     def export(self, model: str, *, merged: bool = False) -> Iterator[bytes]:
         """Yield a local model's folder as the bytes of a tar; MERGED puts its adapter into its base first."""
@@ -197,7 +186,7 @@ class Client:
             return client.get(path, cast_to=bytes, options={
                 "headers": {"X-Stainless-Raw-Response": "stream"}, "timeout": self._timeout(read=EXPORT_SECONDS)})
 
-        answer: Any = self._call(call, EXPORT_SECONDS, calls=1)
+        answer: Any = self._call(call, EXPORT_SECONDS, calls=1, endless=True)
         with contextlib.closing(answer):
             try:
                 yield from answer.iter_bytes()
@@ -213,7 +202,7 @@ class Client:
         body = {**request, "metadata": {**request.get("metadata", {}), "pen.launch": key}}
         try:
             return self._call(lambda client: _plain(client.fine_tuning.jobs.create(
-                **body, extra_headers={"Idempotency-Key": key}, timeout=self._timeout())), JOB_SECONDS, calls=1)
+                **body, extra_headers={"Idempotency-Key": key}, timeout=self._timeout())), self.bounds.job, calls=1)
         except (UpstreamError, DeadlineError):
             # It may have been created all the same: a second POST could train, and cost, twice.
             found = self._created(key)
@@ -223,28 +212,31 @@ class Client:
 
     def jobs(self, *, limit: int | None = None, metadata: Mapping[str, str] | None = None) -> list[Object]:
         """List jobs, newest first; METADATA keeps those that have these pairs."""
+        return self._jobs(limit, metadata or {}, self.bounds.job)
+
+    def _jobs(self, limit: int | None, metadata: Mapping[str, str], seconds: float) -> list[Object]:
         def call(client: OpenAI) -> list[Object]:
-            wanted = dict(metadata) if metadata else None
+            wanted = dict(metadata) or None
             return list(_some(client.fine_tuning.jobs.list(metadata=wanted, limit=min(limit or 100, 100)), limit))
 
-        pairs = (metadata or {}).items()  # looked at here too: a provider may not know the filter
-        return [job for job in self._call(call, JOB_SECONDS) if (job.get("metadata") or {}).items() >= pairs]
+        # Looked at here too: a provider may not know the filter.
+        return [job for job in self._call(call, seconds) if (job.get("metadata") or {}).items() >= metadata.items()]
 
     def job(self, job: str) -> Object:
         """Return one job."""
-        return self._call(lambda client: _plain(client.fine_tuning.jobs.retrieve(job)), JOB_SECONDS)
+        return self._call(lambda client: _plain(client.fine_tuning.jobs.retrieve(job)), self.bounds.job)
 
     def cancel_job(self, job: str) -> Object:
         """Cancel a job and return it."""
-        return self._call(lambda client: _plain(client.fine_tuning.jobs.cancel(job)), JOB_SECONDS)
+        return self._call(lambda client: _plain(client.fine_tuning.jobs.cancel(job)), self.bounds.job)
 
     def pause_job(self, job: str) -> Object:
         """Pause a job and return it; it may still run until its step has ended."""
-        return self._call(lambda client: _plain(client.fine_tuning.jobs.pause(job)), JOB_SECONDS)
+        return self._call(lambda client: _plain(client.fine_tuning.jobs.pause(job)), self.bounds.job)
 
     def resume_job(self, job: str) -> Object:
         """Let a paused job go on and return it."""
-        return self._call(lambda client: _plain(client.fine_tuning.jobs.resume(job)), JOB_SECONDS)
+        return self._call(lambda client: _plain(client.fine_tuning.jobs.resume(job)), self.bounds.job)
 
     def events(self, job: str, *, until: frozenset[str] | set[str] = frozenset(), limit: int | None = None
                ) -> list[Object]:
@@ -258,19 +250,19 @@ class Client:
                 events.append(event)
             return events
 
-        return self._call(call, JOB_SECONDS)
+        return self._call(call, self.bounds.job)
 
     def checkpoints(self, job: str) -> list[Object]:
         """List a job's public checkpoints, newest first."""
         return self._call(lambda client: list(_some(client.fine_tuning.jobs.checkpoints.list(job, limit=100), None)),
-                          JOB_SECONDS)
+                          self.bounds.job)
 
     def _created(self, key: str) -> Object | None:
         """Look for a launch that may have arrived although its answer did not."""
         for pause in (0.0, MATCH_SECONDS / 3, MATCH_SECONDS * 2 / 3) if not self.local else (0.0, 0.5, 1.0):
-            self._sleep(pause)
+            (self._sleep or time.sleep)(pause)
             with contextlib.suppress(PenError):
-                for job in self.jobs(limit=20):
+                for job in self._jobs(20, {}, min(self.bounds.job, MATCH_SECONDS)):
                     if (job.get("metadata") or {}).get("pen.launch") == key:
                         return job
         return None
@@ -279,33 +271,54 @@ class Client:
         """Raise ERROR of a call as ours."""
         raise translate(error, host=self.host, local=self.local) from None
 
-    def _call(self, function: Callable[[OpenAI], Result], seconds: float, *, calls: int = CALLS) -> Result:
+    def exchange(self, *, endless: bool = False) -> Exchange:
+        """Make the exchange of one call; the answer may be ENDLESS."""
+        return Exchange("The local engine" if self.local else self.host, self.bounds, endless=endless)
+
+    def _call(self, function: Callable[[OpenAI], Result], seconds: float, *, calls: int = CALLS,
+              endless: bool = False) -> Result:
+        """Make a call within so many SECONDS, its answer included."""
+        exchange = self.exchange(endless=endless)
+        with exchange.within(seconds):
+            return self._repeated(function, seconds, exchange, calls=calls)
+
+    def _repeated(self, function: Callable[[OpenAI], Result], seconds: float, exchange: Exchange, *,
+                  calls: int = CALLS) -> Result:
         """Make a call; repeat it after faults that pass, with decorrelated jitter, until the deadline."""
         deadline = self._clock() + seconds
         pause, made = SHORTEST_PAUSE, 0
-        while True:
-            made += 1
-            try:
-                return function(self._connected())
-            except Exception as error:
-                wait = retry_after(error)
-                if wait is None or made >= min(calls, 2 if isinstance(error, ValueError) else calls):
-                    self.fail(error)
-                pause = min(LONGEST_PAUSE, self._jitter.uniform(SHORTEST_PAUSE, pause * 3))
-                if self._clock() + max(wait, pause) > deadline:
-                    self.fail(error)
-                self._sleep(max(wait, pause))
+        self._budget.call()
+        token = under_way.set(exchange)
+        try:
+            while True:
+                made += 1
+                try:
+                    exchange.begin()
+                    result = function(self._connected())
+                    exchange.check()  # a body without a length only seems to end where we have hung up
+                    return result
+                except Exception as error:
+                    wait = None if exchange.ended else retry_after(error)
+                    if wait is None or made >= min(calls, 2 if isinstance(error, ValueError) else calls):
+                        self.fail(exchange.ended or error)
+                    pause = min(LONGEST_PAUSE, self._jitter.uniform(SHORTEST_PAUSE, pause * 3))
+                    if self._clock() + max(wait, pause) > deadline or not self._budget.repeat():
+                        self.fail(error)
+                    (self._sleep or exchange.wait)(max(wait, pause))
+        finally:
+            under_way.reset(token)
 
     def _connected(self) -> OpenAI:
         if self._openai is None:
             import httpx2
             import openai
 
-            # Redirects would carry the key to another host; proxies have no business between us and the loopback.
-            # A stream has a connection of its own, so that its cancel can close it.
-            transport, self._streaming = (openai.DefaultHttpxClient(
-                follow_redirects=False, trust_env=not self.local, event_hooks={"request": [_traced]},
-                limits=httpx2.Limits(max_connections=1000, max_keepalive_connections=kept)) for kept in (100, 0))
+            # Each call has a connection of its own: only so its end can close it, also before an answer has begun.
+            # Proxies have no business between us and the loopback.
+            transport = openai.DefaultHttpxClient(
+                follow_redirects=REDIRECTS > 0, trust_env=not self.local,
+                event_hooks=body.hooks(),
+                limits=httpx2.Limits(max_connections=1000, max_keepalive_connections=0))
             self._openai = openai.OpenAI(base_url=self.base_url, api_key=self._key.reveal() if self._key else "none",
                                          max_retries=0, http_client=transport, timeout=self._timeout())
         return self._openai
@@ -328,12 +341,6 @@ def _text(choice: Any) -> str:
         return choice.text or ""
     said = getattr(choice, "delta", None) or getattr(choice, "message", None)
     return (said.content if said is not None else None) or ""
-
-
-def _traced(request: Any) -> None:
-    stream = _asking.get()
-    if stream is not None:
-        request.extensions["trace"] = stream.trace
 
 
 def _checked(answer: Any) -> Any:
@@ -362,7 +369,8 @@ def _unwrapped(content: bytes) -> bytes:
 
 def _plain(answer: Any) -> Object:
     """Return a provider's object as plain JSON, with the keys only pen's engine has."""
-    plain: Object = _checked(answer).model_dump(mode="json")
+    with reading():
+        plain: Object = _checked(answer).model_dump(mode="json")
     return plain
 
 
@@ -371,7 +379,9 @@ def _some(page: Any, limit: int | None) -> Iterator[Object]:
     _checked(page)
     seen = 0
     for _ in range(PAGES):
-        for one in page.data:
+        with reading():
+            data = list(page.data)
+        for one in data:
             yield _plain(one)
             seen += 1
             if seen == limit:

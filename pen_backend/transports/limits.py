@@ -31,10 +31,15 @@ LIMITS = (
     ("the engine's end", "engine_process", "STOP_SECONDS", "seconds"),
     ("a connection", "client.provider", "CONNECT_SECONDS", "seconds"),
     ("the first byte, and between two", "client.provider", "READ_SECONDS", "seconds"),
-    ("a completion", "client.provider", "COMPLETION_SECONDS", "seconds"),
-    ("a call about jobs", "client.provider", "JOB_SECONDS", "seconds"),
-    ("sending an upload", "client.provider", "UPLOAD_SECONDS", "seconds"),
+    ("a completion", "client.exchange", "COMPLETION_SECONDS", "seconds"),
+    ("a call about jobs", "client.exchange", "JOB_SECONDS", "seconds"),
+    ("sending an upload", "client.exchange", "UPLOAD_SECONDS", "seconds"),
+    ("an answer, unpacked", "client.exchange", "ANSWER_BYTES", "bytes"),
+    ("a line of a stream", "client.exchange", "LINE_BYTES", "bytes"),
     ("calls of one request", "client.provider", "CALLS", ""),
+    ("repeated of the calls of a minute", "client.budget", "SHARE", ""),
+    ("repeated in any minute", "client.budget", "FREE", "calls"),
+    ("redirects that are followed", "client.provider", "REDIRECTS", ""),
     ("a wait that a provider asks for", "client.faults", "LONGEST_WAIT", "seconds"),
 )
 

@@ -15,10 +15,14 @@ from tests.conftest import environment
 
 def test_limits_are_read_from_the_modules_that_enforce_them() -> None:
     here = {one.what: one.value for one in limits()}
-    there = {one["what"]: one["value"] for one in of_the_engine.limits()}
+    there = {str(one["what"]): one["value"] for one in of_the_engine.limits()}
     assert (here["a message to or from Emacs"], here["a line of a data file"]) == (16_777_215, 1_000_000)
     assert (there["an upload"], there["jobs waiting"], there["attempts of a job"]) == (512 << 20, 100, 4)
-    assert all(isinstance(value, int | float) and value for value in [*here.values(), *there.values()])
+    assert all(isinstance(value, int | float) for value in [*here.values(), *there.values()])
+    assert [what for what, value in [*here.items(), *there.items()] if not value] == ["redirects that are followed"]
+    assert (here["an answer, unpacked"], here["a line of a stream"]) == (64 << 20, 1 << 20)
+    assert (here["calls of one request"], here["repeated of the calls of a minute"]) == (3, 0.1)
+    assert (here["a completion"], here["a call about jobs"]) == (300, 60)
 
 
 def test_nothing_is_listed_twice() -> None:

@@ -1,0 +1,399 @@
+"""What a hostile provider may take of pen: time, memory, calls and keys."""
+
+import gzip
+import itertools
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from pen_backend.client import Chunk, Client
+from pen_backend.client.budget import FREE
+from pen_backend.client.exchange import ANSWER_BYTES, LINE_BYTES, USUAL, Bounds
+from pen_backend.errors import BusyError, DeadlineError, PenError, UpstreamError
+from pen_backend.secrets import Secret
+from tests.client.hostile_server import Hostile, Line, Talk, head, hostile
+from tests.scripted_server import Answer, ScriptedServer, chunk, completion, error, events, job
+
+ASK = {"model": "m", "prompt": "p", "max_tokens": 5}
+KEY = "sk-canary-0123456789"
+SSE = "text/event-stream"
+SHORT = Bounds(completion=0.2, job=0.2, upload=0.2)
+
+pytestmark = pytest.mark.reliability
+
+
+@contextmanager
+def against(talk: Talk, bounds: Bounds = USUAL, *, reads: bool = True, local: bool = False,
+            ) -> Iterator[tuple[Client, Hostile]]:
+    """A client of a provider that talks so; it repeats without a pause."""
+    with hostile(talk, reads=reads) as server:
+        yield Client(server.base_url, Secret(KEY), local=local, bounds=bounds, sleep=lambda seconds: None), server
+
+
+@contextmanager
+def soon(seconds: float = 5.0) -> Iterator[None]:
+    """Fail if what is done here takes longer: it would go on for ever, or for a minute, without a limit."""
+    begin = time.monotonic()
+    yield
+    assert time.monotonic() - begin < seconds
+
+
+def whole(client: Client) -> None:
+    client.complete(ASK)
+
+
+def streamed(client: Client) -> None:
+    list(client.stream(ASK))
+
+
+def listed(client: Client) -> None:
+    client.jobs()
+
+
+def downloaded(client: Client) -> None:
+    client.file_content("file-1")
+
+
+def uploaded(client: Client) -> None:
+    client.upload("a.jsonl", b"x" * (8 << 20))
+
+
+def created(client: Client) -> None:
+    client.create_job({"model": "m", "training_file": "f"}, "k1")
+
+
+EVERY = [whole, streamed, listed, downloaded, uploaded, created]
+
+
+# How much
+
+
+@pytest.mark.parametrize("ask", [whole, listed, downloaded], ids=lambda ask: ask.__name__)
+def test_a_body_that_never_ends_is_read_to_the_limit(ask: Callable[[Client], None]) -> None:
+    def talk(line: Line) -> None:
+        line.say(head())
+        line.forever(b" " * (1 << 18))
+
+    with against(talk) as (client, server), pytest.raises(UpstreamError, match=r"more than 67,108,864 bytes in one"):
+        ask(client)
+    assert ANSWER_BYTES <= server.lines[0].sent < ANSWER_BYTES + (16 << 20)  # the rest is in the sockets
+    assert len(server.lines) == 1  # it is not asked for once more
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_an_answer_may_be_as_long_as_the_limit(more: int) -> None:
+    script = completion("x")
+    padded = script.data + b" " * (1000 + more - len(script.data))
+    with ScriptedServer(Answer(padded)) as server:
+        client = Client(server.base_url, None, local=False, bounds=Bounds(answer=1000))
+        if more:
+            with pytest.raises(UpstreamError, match="more than 1,000 bytes in one answer"):
+                client.complete(ASK)
+        else:
+            assert client.complete(ASK).choices[0].text == "x"
+
+
+@pytest.mark.parametrize("begin", [b"data: ", b": ", b"", b'data: {"choices": [], "x": "'])
+def test_a_line_of_a_stream_that_never_ends_is_read_to_the_limit(begin: bytes) -> None:
+    def talk(line: Line) -> None:
+        line.say(head(type=SSE) + begin)
+        line.forever(b"a" * 4096)
+
+    with (against(talk) as (client, server),
+          pytest.raises(UpstreamError, match=r"more than 1,048,576 bytes in one line")):
+        streamed(client)
+    assert LINE_BYTES <= server.lines[0].sent < LINE_BYTES + (16 << 20)
+    assert len(server.lines) == 1
+
+
+@pytest.mark.parametrize("more", [0, 1])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_line_may_be_as_long_as_the_limit(end: str, more: int) -> None:
+    said = json.dumps(chunk("", finish_reason="stop"))
+    text = "é" * ((2000 + more - len(f"data: {said}{end}")) // 2)
+    line = f"data: {json.dumps(chunk(text, finish_reason='stop'), ensure_ascii=False)}"
+    line += " " * (2000 + more - len(f"{line}{end}".encode()))
+    script = Answer(f"{line}{end}{end}data: [DONE]{end}{end}".encode(), type=SSE)
+    with ScriptedServer(script) as server:
+        stream = Client(server.base_url, None, local=False, bounds=Bounds(line=2000)).stream(ASK)
+        if more:
+            with pytest.raises(UpstreamError, match="more than 2,000 bytes in one line"):
+                list(stream)
+        else:
+            assert [one.text for one in stream] == [text]
+
+
+def test_a_stream_of_short_lines_has_the_limit_of_an_answer_and_its_part_is_kept() -> None:
+    piece = f"data: {json.dumps(chunk('a'))}\n\n".encode()
+
+    def talk(line: Line) -> None:
+        line.say(head(type=SSE))
+        line.forever(piece)
+
+    seen: list[Chunk] = []
+    with against(talk, Bounds(answer=1 << 20)) as (client, _), pytest.raises(UpstreamError, match="in one answer"):
+        seen.extend(client.stream(ASK))
+    assert 0.9 < len(seen) * len(piece) / (1 << 20) <= 1
+
+
+@pytest.fixture(scope="module")
+def bomb() -> bytes:
+    """Two hundred megabytes in two hundred kilobytes."""
+    return gzip.compress(bytes(200 << 20), compresslevel=6)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("ask", [whole, streamed, downloaded], ids=lambda ask: ask.__name__)
+def test_a_bomb_is_unpacked_to_the_limit(ask: Callable[[Client], None], times: int, bomb: bytes) -> None:
+    packed = bomb if times == 1 else gzip.compress(bomb)
+
+    def talk(line: Line) -> None:
+        encoding = ", ".join(["gzip"] * times)
+        line.say(head(f"Content-Encoding: {encoding}", type=SSE if ask is streamed else "application/json") + packed)
+
+    with against(talk) as (client, server), soon(), pytest.raises(UpstreamError, match="sent more than"):
+        ask(client)
+    assert len(server.lines) == 1
+
+
+def test_what_is_packed_honestly_is_read() -> None:
+    packed = {"Content-Encoding": "gzip"}
+    stream = events(chunk("a", finish_reason="stop"))
+    with ScriptedServer(Answer(gzip.compress(completion("x").data), headers=packed),
+                        Answer(gzip.compress(stream.data), type=SSE, headers=packed)) as server:
+        client = Client(server.base_url, None, local=False)
+        assert client.complete(ASK).choices[0].text == "x"
+        assert [one.text for one in client.stream(ASK)] == ["a"]
+
+
+def test_pages_without_end_are_an_answer_without_end() -> None:
+    page = {"object": "list", "has_more": True, "data": [job(f"ftjob-{number}") for number in range(100)]}
+    with ScriptedServer(by_path={"jobs": Answer(page)}) as server:
+        client = Client(server.base_url, None, local=False, bounds=Bounds(answer=200_000))
+        with pytest.raises(UpstreamError, match="in one answer"):
+            client.jobs()
+        assert len(server.requests) < 10
+
+
+def test_a_model_that_is_exported_has_no_limit_of_bytes() -> None:
+    with ScriptedServer(Answer(b"t" * 10_000, type="application/x-tar")) as server:
+        client = Client(server.base_url, None, local=True, bounds=Bounds(answer=1000))
+        assert sum(len(each) for each in client.export("m")) == 10_000
+
+
+@pytest.mark.parametrize("body", [
+    b"[" * 100_000, b'{"a":' * 100_000, b"1" * 5000, b"\xff\xfe\xff", b"NaN", b'"' + b"a" * 100],
+    ids=["brackets", "braces", "digits", "bytes", "nan", "unended"])
+@pytest.mark.parametrize("ask", [whole, streamed, listed], ids=lambda ask: ask.__name__)
+def test_a_body_that_no_parser_likes_is_the_providers_fault(ask: Callable[[Client], None], body: bytes) -> None:
+    def talk(line: Line) -> None:
+        line.say(head(type=SSE) + b"data: " + body + b"\n\n" if ask is streamed else head() + body)
+
+    with against(talk) as (client, server), soon(), pytest.raises(UpstreamError):
+        ask(client)
+    assert len(server.lines) <= 2
+
+
+SHAPES: dict[str, object] = {
+    "number": 1, "null": None, "list": [], "choices-null": {"choices": None}, "choices-number": {"choices": 1},
+    "choice-number": {"choices": [1]}, "choice-empty": {"choices": [{}]},
+    "text-number": {"choices": [{"index": 0, "text": 5, "finish_reason": "stop"}]},
+    "index-text": {"choices": [{"index": "x", "text": "a", "finish_reason": "stop"}]},
+    "usage-text": {"choices": [{"index": 0, "text": "a", "finish_reason": "stop"}],
+                   "usage": {"prompt_tokens": "many", "completion_tokens": None}},
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES.keys())
+@pytest.mark.parametrize("ask", [whole, streamed], ids=lambda ask: ask.__name__)
+def test_an_answer_of_another_shape_is_the_providers_fault(ask: Callable[[Client], None], shape: object) -> None:
+    with ScriptedServer(events(shape) if ask is streamed else Answer(shape)) as server:
+        with pytest.raises(UpstreamError):
+            ask(Client(server.base_url, None, local=False))
+        assert len(server.requests) == 1
+
+
+# How long
+
+
+def drip_body(line: Line) -> None:
+    line.say(head() + b'{"id": "')
+    line.forever(b"x", gap=0.02)
+
+
+def drip_chunks(line: Line) -> None:
+    line.say(head("Transfer-Encoding: chunked"))
+    line.forever(b"1\r\n \r\n", gap=0.02)
+
+
+def drip_chunk_size(line: Line) -> None:
+    line.say(head("Transfer-Encoding: chunked"))
+    line.say(b"1")
+    line.forever(b"0", gap=0.02)
+
+
+def drip_head(line: Line) -> None:
+    line.say(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+    line.forever(b"x", gap=0.02)
+
+
+def drip_before(line: Line) -> None:
+    line.forever(b"HTTP/1.1 103 Early Hints\r\n\r\n", gap=0.02)
+
+
+def drip_failure(line: Line) -> None:
+    line.say(head(status="500 Internal Server Error"))
+    line.forever(b"x", gap=0.02)
+
+
+def say_nothing(line: Line) -> None:
+    line.over.wait(30)
+
+
+DRIPS = [drip_body, drip_chunks, drip_chunk_size, drip_head, drip_before, drip_failure, say_nothing]
+
+
+@pytest.mark.parametrize(("ask", "talk"), [*((whole, talk) for talk in DRIPS), (listed, drip_body),
+                                           (downloaded, drip_body)], ids=lambda one: one.__name__)
+def test_a_slow_drip_ends_when_the_call_has_to(ask: Callable[[Client], None], talk: Talk) -> None:
+    with against(talk, SHORT) as (client, server), soon(), pytest.raises(DeadlineError, match="did not finish its ans"):
+        ask(client)
+    assert len(server.lines) == 1
+
+
+@pytest.mark.parametrize("text", [b": still here\n\n", b"data: "])
+def test_a_stream_that_drips_ends_when_a_completion_has_to(text: bytes) -> None:
+    said = f"data: {json.dumps(chunk('part'))}\n\n".encode()
+
+    def talk(line: Line) -> None:
+        line.say(head(type=SSE) + said)
+        line.forever(text, gap=0.02)
+
+    seen: list[str] = []
+    with against(talk, Bounds(completion=1)) as (client, server), soon(), pytest.raises(DeadlineError):
+        seen.extend(one.text for one in client.stream(ASK))
+    assert (seen, len(server.lines)) == (["part"], 1)
+
+
+@pytest.mark.parametrize("talk", [drip_head, drip_before, drip_failure, say_nothing], ids=lambda talk: talk.__name__)
+def test_a_stream_that_does_not_begin_ends_alike(talk: Talk) -> None:
+    with against(talk, SHORT) as (client, server), soon(), pytest.raises(DeadlineError):
+        streamed(client)
+    assert len(server.lines) == 1
+
+
+def test_a_provider_that_reads_a_byte_at_a_time_does_not_hold_an_upload() -> None:
+    def talk(line: Line) -> None:
+        while line.socket.recv(1) and not line.over.wait(0.02):
+            pass
+
+    with against(talk, SHORT, reads=False) as (client, server), soon(), pytest.raises(DeadlineError):
+        uploaded(client)
+    assert len(server.lines) == 1
+
+
+def test_what_is_cut_at_the_deadline_is_no_short_file() -> None:
+    def talk(line: Line) -> None:
+        line.say(head(type="text/csv") + b"step,loss\n")
+        line.forever(b"1,2\n", gap=0.02)
+
+    with against(talk, SHORT) as (client, _), soon(), pytest.raises(DeadlineError):
+        downloaded(client)
+
+
+def test_a_job_that_a_slow_provider_may_have_created_is_looked_for_in_time() -> None:
+    with against(drip_body, SHORT) as (client, server), soon(), pytest.raises(DeadlineError):
+        created(client)
+    posts = [line for line in server.lines if line.request.startswith(b"POST")]
+    assert (len(posts), len(server.lines)) == (1, 4)
+
+
+def test_a_call_that_is_in_time_leaves_no_watch_behind() -> None:
+    before = threading.active_count()
+    with ScriptedServer(*[completion("x")] * 20) as server:
+        client = Client(server.base_url, None, local=False)
+        for _ in range(20):
+            client.complete(ASK)
+        assert threading.active_count() <= before + 3  # the server's
+
+
+# How often
+
+
+def test_a_storm_of_refusals_is_repeated_for_a_tenth_of_the_calls() -> None:
+    callers = 60
+    refused: list[PenError] = []
+
+    def ask(client: Client) -> None:
+        with pytest.raises(BusyError) as failure:
+            client.complete(ASK)
+        refused.append(failure.value)
+
+    def talk(line: Line) -> None:
+        line.say(head("Retry-After: 1", status="429 Too Many Requests") + error(429).data)
+
+    with against(talk) as (client, server):
+        threads = [threading.Thread(target=ask, args=(client,)) for _ in range(callers)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+        assert len(server.lines) == callers + FREE
+    assert len(refused) == callers
+    assert "Try again in 1 second" in str(refused[0])
+
+
+@pytest.mark.parametrize("ask", [whole, streamed, listed], ids=lambda ask: ask.__name__)
+def test_a_request_is_made_three_times_at_most(ask: Callable[[Client], None]) -> None:
+    with ScriptedServer(*[error(503)] * 5) as server:
+        client = Client(server.base_url, None, local=False, sleep=lambda seconds: None)
+        with pytest.raises(UpstreamError):
+            ask(client)
+        assert len(server.requests) == 3
+
+
+def test_cancel_ends_a_pause_that_the_provider_asked_for() -> None:
+    with ScriptedServer(error(429, headers={"retry-after": "100"})) as server:
+        stream = Client(server.base_url, None, local=False).stream(ASK)
+        reader = threading.Thread(target=lambda: list(stream))
+        reader.start()
+        until = time.monotonic() + 5
+        while not server.requests and time.monotonic() < until:
+            time.sleep(0.005)
+        with soon():
+            stream.cancel()
+            reader.join(5)
+        assert not reader.is_alive()
+        assert len(server.requests) == 1
+
+
+# Where to
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("ask", EVERY, ids=lambda ask: ask.__name__)
+def test_a_redirect_to_another_origin_never_gets_the_key(ask: Callable[[Client], None], status: int) -> None:
+    with ScriptedServer(by_path={"": completion("x")}) as thief:
+        away = Answer(b"", status, headers={"Location": thief.base_url + "/completions"})
+        with ScriptedServer(by_path={"": away}) as server:
+            client = Client(server.base_url, Secret(KEY), local=False, sleep=lambda seconds: None)
+            with pytest.raises(UpstreamError, match=f"answered {status}: it sends requests on to another address"):
+                ask(client)
+            asked = len(server.requests)
+        assert thief.requests == []
+    assert asked == (4 if ask is created else 1)
+
+
+def test_pages_are_asked_of_the_same_origin_whatever_a_page_says() -> None:
+    with ScriptedServer() as thief:
+        page = {"object": "list", "data": [job("ftjob-1")], "has_more": True, "next": thief.base_url,
+                "next_page": thief.base_url, "last_id": f"{thief.base_url}/x", "first_id": thief.base_url}
+        with ScriptedServer(*itertools.repeat(Answer(page), 2)) as server:
+            with pytest.raises(PenError):
+                Client(server.base_url, Secret(KEY), local=False).jobs()
+            assert len(server.requests) == 3
+        assert thief.requests == []
