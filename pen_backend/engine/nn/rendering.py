@@ -23,7 +23,7 @@ from typing import IO, Any
 
 CPU_SECONDS = 2.0
 MEMORY_BYTES = 512 << 20
-TEXT_LIMIT = 8 << 20
+TEXT_LIMIT = 1 << 20  # bytes
 PLACED = 64
 """Messages of a chat whose places are found before it is answered: each costs two renderings of what is before it."""
 PATIENCE = 120.0
@@ -134,8 +134,8 @@ def place(render: Render, messages: Sequence[Message], *, ask: bool) -> Rendered
     A chat that is to be answered is placed from its last messages on; a training row needs the place of each.
     """
     text = render(messages, ask)
-    if len(text) > TEXT_LIMIT:
-        raise TemplateError(f"the model's chat template makes more than {TEXT_LIMIT:,} characters of these messages")
+    if len(text.encode("utf-8", "surrogatepass")) > TEXT_LIMIT:
+        raise TemplateError(f"the model's chat template makes more than {TEXT_LIMIT:,} bytes of these messages")
     first = len(messages) - PLACED if ask else 0
     ends: list[int | None] = []
     answers: list[int | None] = []

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from pen_backend.engine.nn.rendering import Rendered, Renderer, TemplateError, place
+from pen_backend.engine.nn.rendering import TEXT_LIMIT, Rendered, Renderer, TemplateError, place
 
 CHATML = ("{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
           "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}")
@@ -47,6 +47,16 @@ def test_of_a_long_chat_only_the_end_is_placed_before_it_is_answered() -> None:
 
     assert found.ends == (*[None] * 136, *range(137, 201))
     assert place(write, MESSAGES * 100, ask=False).ends == tuple(range(1, 201))
+
+
+def test_a_text_may_have_a_megabyte() -> None:
+    def write(messages: Sequence[object], ask: bool) -> str:
+        return "é" * (TEXT_LIMIT // 2 + len(messages) - 2)
+
+    assert TEXT_LIMIT == 1 << 20
+    assert len(place(write, MESSAGES, ask=False).text) == TEXT_LIMIT // 2
+    with pytest.raises(TemplateError, match="more than 1,048,576 bytes"):
+        place(write, [*MESSAGES, MESSAGES[0]], ask=False)
 
 
 @pytest.mark.slow
