@@ -38,6 +38,10 @@ A subscription has the METHOD and ARGUMENTS that make it, its id NOW,
 and SINCE, the last event that it told."
   function (next 0) early texts (born (float-time)) method arguments now since)
 
+(defun pen-rpc-delivering-p ()
+  "Return non-nil in a function that takes an event: no other is delivered then."
+  pen-rpc--delivering)
+
 (defun pen-rpc-on-event (id function)
   "Have FUNCTION called with (KIND PLIST) for each event of the request ID.
 Events that came earlier come first; after `done' or `error' it is forgotten."
@@ -61,14 +65,28 @@ A SEQUENCE of nil is the next one; any other than the next is an error."
       (setq request (puthash id (pen-rpc--request-make) pen-rpc--followed)))
     (when (and sequence (/= sequence (pen-rpc--request-next request)))
       (setq kind 'error
-            plist (list :kind 'internal :message "Some of the events were lost."
-                        :partial (pen-rpc--partial request))))
+            plist (pen-rpc--lost-events request)))
     (cl-incf (pen-rpc--request-next request))
+    (if (pen-rpc--request-function request)
+        (push (list id kind plist) pen-rpc--arrived)
+      (pen-rpc--keep-early request (list id kind plist)))))
+
+(defun pen-rpc--keep-early (request event)
+  "Keep EVENT of REQUEST until somebody follows it.
+The first that does not fit becomes an error in their place: who
+follows it later must not wait for an end that was dropped."
+  (let ((count (length (pen-rpc--request-early request))))
     (cond
-     ((pen-rpc--request-function request)
-      (push (list id kind plist) pen-rpc--arrived))
-     ((< (length (pen-rpc--request-early request)) pen-rpc--early-events)
-      (push (list id kind plist) (pen-rpc--request-early request))))))
+     ((< count pen-rpc--early-events)
+      (push event (pen-rpc--request-early request)))
+     ((= count pen-rpc--early-events)
+      (push (list (car event) 'error (pen-rpc--lost-events request))
+            (pen-rpc--request-early request))))))
+
+(defun pen-rpc--lost-events (request)
+  "Return what is told to who follows REQUEST when an event of it is missing."
+  (list :kind 'internal :message "Some of the events were lost."
+        :partial (pen-rpc--partial request)))
 
 (defun pen-rpc--forget-early ()
   "Drop what came for ids that nobody followed in time."

@@ -141,7 +141,7 @@
       (should (> (- (float-time) before) 0.3)))))
 
 (ert-deftest pen-rpc-again-test-delays-grow-and-are-forgotten ()
-  (let ((pen-rpc-restart-delays '(0.5 2 8)) (pen-rpc--restarts nil) (pen-rpc--died nil) (waits nil))
+  (let ((pen-rpc--restarts nil) (pen-rpc--died nil) (waits nil)) ; the delays are those of the link
     (should (zerop (pen-rpc--start-wait)))
     (dotimes (_ 3)
       (pen-rpc--note-death)
@@ -150,7 +150,9 @@
     (should (equal (reverse waits) '(1 4 16)))
     (pen-rpc--note-death)
     (should-not (pen-rpc--start-wait))
-    (setq pen-rpc--restarts (mapcar (lambda (start) (- start 61)) pen-rpc--restarts))
+    (setq pen-rpc--restarts (mapcar (lambda (start) (- start 55)) pen-rpc--restarts))
+    (should-not (pen-rpc--start-wait))
+    (setq pen-rpc--restarts (mapcar (lambda (start) (- start 6)) pen-rpc--restarts))
     (should (= 1 (round (* 2 (pen-rpc--start-wait)))))
     (setq pen-rpc--died (- (float-time) 5)) ; long enough ago
     (should (zerop (pen-rpc--start-wait)))))
@@ -165,6 +167,16 @@
       (should (string-match-p "M-x pen-install-backend" (plist-get plist :hint)))
       (should (eq (pen-rpc-state) 'failed)))))
 
+(ert-deftest pen-rpc-again-test-a-service-that-answers-in-another-protocol-is-refused-too ()
+  (pen-rpc-test-with '("--mute")
+    (let ((err nil))
+      (pen-rpc-call "test-ping" nil #'ignore (lambda (it) (setq err it)))
+      (pen-rpc--greeted pen-rpc--process '(:protocol 2 :server "0.9.0"))
+      (should (eq (car err) 'pen-version-error))
+      (should (string-match-p "protocol 1.*0\\.9\\.0 (protocol 2)" (cadr err)))
+      (should (string-match-p "M-x pen-install-backend" (plist-get (nth 2 err) :hint)))
+      (should (eq (pen-rpc-state) 'failed)))))
+
 (ert-deftest pen-rpc-again-test-other-methods-are-told-once ()
   (defvar pen-rpc-methods-hash)
   (let ((pen-rpc-methods-hash "another") (pen-rpc--warned nil) (said 0))
@@ -177,6 +189,9 @@
     (should (= said 1))))
 
 ;;;; Starts that fail
+
+(ert-deftest pen-rpc-again-test-a-start-may-take-fifteen-seconds-and-a-call-ten ()
+  (should (equal '(15 10) (list (default-value 'pen-rpc-start-deadline) (default-value 'pen-rpc-deadline)))))
 
 (ert-deftest pen-rpc-again-test-causes-of-a-failed-start-are-known ()
   (dolist (case '(("Unknown option: -P\nusage: python" . "older than Python 3.11")

@@ -304,6 +304,21 @@
              (pen-rpc-test-until (not (process-live-p process)) 5)
              took)))))
 
+(ert-deftest pen-rpc-test-a-service-that-does-not-end-is-killed-after-a-second ()
+  (let ((deaf (make-temp-file "pen-deaf" nil ".sh" "#!/bin/sh\nexec sleep 60\n")))
+    (set-file-modes deaf #o700)
+    (unwind-protect
+        (pen-rpc-test-with nil
+          (let ((pen-python-command deaf) (process nil) (stopped nil))
+            (pen-rpc-ensure)
+            (setq process pen-rpc--process stopped (float-time))
+            (pen-rpc-stop)
+            (should (process-live-p process))
+            (pen-rpc-test-until (not (process-live-p process)) 5)
+            (should (> (- (float-time) stopped) 0.9))
+            (should-not (buffer-live-p (process-buffer process)))))
+      (delete-file deaf))))
+
 ;;;; Events
 
 (defun pen-rpc-test-follow (id)

@@ -86,6 +86,14 @@
                                                (list :text (make-string 2000000 ?x))))))
     (should-not (file-directory-p here))))
 
+(ert-deftest pen-rpc-transfer-test-from-a-megabyte-or-a-thousand-records-on ()
+  (cl-flet ((records (count) (apply #'concat (make-list count "{\"prompt\": \"p\"}\n"))))
+    (dolist (case (list (cons (make-string 1000000 ?x) nil) (cons (make-string 1000001 ?x) t)
+                        (cons (make-string 500000 ?é) nil) (cons (make-string 500001 ?é) t)
+                        (cons (records 1000) nil) (cons (records 1001) t)
+                        (cons (replace-regexp-in-string "{" "" (records 1001)) nil)))
+      (should (eq (cdr case) (and (pen-rpc--transfer-p (car case)) t))))))
+
 (ert-deftest pen-rpc-transfer-test-what-others-left-is-swept ()
   (pen-rpc-transfer-test-with
     (let ((old (progn (pen-rpc-transfer-directory) (expand-file-name "text-old" here)))
