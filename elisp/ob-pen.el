@@ -85,10 +85,6 @@
 
 (declare-function org-element-property "org-element" (property element))
 (declare-function org-element-type "org-element" (element))
-(declare-function org-element-context "org-element" (&optional element))
-(defvar org-export-current-backend)
-(defvar org-babel-exp-reference-buffer)
-(declare-function org-babel--get-vars "ob-core" (params))
 
 ;;;; Predicates
 

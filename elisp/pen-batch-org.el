@@ -26,7 +26,6 @@
 
 ;;;; Declarations
 
-(declare-function org-element-context "org-element" (&optional element))
 (declare-function org-element-property "org-element" (property element))
 (declare-function org-element-type "org-element" (element))
 

@@ -53,7 +53,7 @@
 That is at once, or where BLOCK is by then; what goes wrong then is
 said below it."
   (setf (pen-block-awaited block)
-        (seq-find (apply-partially #'pen-block-turn--reads-p block) pen-block--running))
+        (seq-find (apply-partially #'pen-block-turn--reads-p block) (pen-block-running)))
   (if (null (pen-block-awaited block))
       (funcall function)
     (pen-block-begin block #'ignore)
@@ -62,7 +62,7 @@ said below it."
 
 (defun pen-block-turn--come (block function well)
   "Go on with BLOCK by FUNCTION, if what it waited for ended WELL."
-  (when (memq block pen-block--running)
+  (when (memq block (pen-block-running))
     (if (not well)
         (pen-block-fail block (format "not run, for req-%d, whose result it reads, did not end well; run that, then this"
                                       (pen-block-number (pen-block-awaited block))))

@@ -172,6 +172,10 @@ One that was moved, as with its heading, is found by its text."
 
 ;;;; Functions: its run
 
+(defun pen-block-running ()
+  "Return what is running in the background, newest first."
+  pen-block--running)
+
 (defun pen-block-begin (block cancel)
   "Note that BLOCK is running, and the function CANCEL to stop it.
 Stop an earlier run of the same block: its result would go to the

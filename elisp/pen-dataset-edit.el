@@ -20,6 +20,7 @@
 (require 'seq)
 (require 'subr-x)
 (require 'pen-plist)
+(require 'pen-dataset-state)
 (require 'pen-dataset-view)
 
 ;;;; Keymaps

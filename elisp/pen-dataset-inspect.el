@@ -18,6 +18,7 @@
 (require 'pen-figure)
 (require 'pen-stream)
 (require 'pen-source)
+(require 'pen-dataset-state)
 (require 'pen-dataset)
 
 ;;;; Internal variables

@@ -15,6 +15,7 @@
 ;;; Code:
 
 (require 'transient)
+(require 'pen-dataset-state)
 (require 'pen-dataset)
 
 ;;;; Functions

@@ -20,6 +20,7 @@
 (require 'pen-redraw)
 (require 'pen-source)
 (require 'pen-dataset-options)
+(require 'pen-dataset-state)
 
 ;;;; Faces
 
@@ -50,34 +51,6 @@
 (defface pen-left-out '((t :inherit shadow :strike-through t))
   "Rows that are to be left out."
   :group 'pen)
-
-;;;; Internal variables
-
-(defvar-local pen-dataset--source nil "Where the records shown come from.")
-(defvar-local pen-dataset--arguments nil "What the plan is asked with, a plist.")
-(defvar-local pen-dataset--plan nil "The plan shown.")
-(defvar-local pen-dataset--expanded nil "Numbers of the rows shown whole.")
-(defvar-local pen-dataset--launch nil
-  "Function that launches the plan shown: it gets the plan and its arguments.")
-(defvar-local pen-dataset--options nil
-  "Options, as in `pen-dataset-options', that can be set here.")
-(defvar-local pen-dataset--edits nil
-  "Changes by hand, oldest first.
-Plists of :key, which names a record, and :exclude, :side and :texts
-as the method datasets-plan has them; :text and :where are for people.")
-(defvar-local pen-dataset--asked nil
-  "What the plan shown was asked with, as `pen-dataset-question' returns it.")
-
-;;;; Predicates
-
-(defun pen-dataset-question ()
-  "Return what decides the training set of this buffer."
-  (list (pen-dataset-options-among pen-dataset--arguments pen-dataset-options)
-        (copy-sequence pen-dataset--edits)))
-
-(defun pen-dataset-stale-p ()
-  "Return non-nil if the plan shown is not what would be built now."
-  (not (equal pen-dataset--asked (pen-dataset-question))))
 
 ;;;; Functions
 
@@ -225,7 +198,7 @@ as the method datasets-plan has them; :text and :where are for people.")
   "Insert ROW, which has NUMBER."
   (let* ((segments (plist-get row :segments))
          (mark (pen-dataset--mark row))
-         (texts (pen-dataset--texts-of segments))
+         (texts (pen-dataset-texts-of segments))
          (weights (mapconcat (lambda (each) (format "%g" (plist-get each :weight)))
                              segments "/"))
          (where (pen-source-place pen-dataset--source (plist-get row :where)))
@@ -264,11 +237,7 @@ as the method datasets-plan has them; :text and :where are for people.")
         (downcase letter)
       letter)))
 
-(defun pen-dataset-edit-of (key)
-  "Return the change by hand of the record KEY, or nil."
-  (seq-find (lambda (each) (equal key (plist-get each :key))) pen-dataset--edits))
-
-(defun pen-dataset--texts-of (segments)
+(defun pen-dataset-texts-of (segments)
   "Return the texts of SEGMENTS, each with the face of its weight."
   (let ((heaviest (apply #'max 0 (mapcar (lambda (each) (plist-get each :weight))
                                          segments))))

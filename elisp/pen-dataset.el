@@ -31,6 +31,7 @@
 (require 'pen-org)
 (require 'pen-source)
 (require 'pen-dataset-options)
+(require 'pen-dataset-state)
 (require 'pen-dataset-view)
 (require 'pen-dataset-edit)
 
@@ -291,7 +292,7 @@ PEN_PROMPT, PEN_MODEL, PEN_WEIGHTS and PEN_SPLIT count, too."
          (row (nth (1- number) (plist-get plan :rows)))
          (where (pen-source-place pen-dataset--source (plist-get row :where)))
          (segments (plist-get row :segments))
-         (texts (pen-dataset--texts-of segments)))
+         (texts (pen-dataset-texts-of segments)))
     (with-help-window "*pen-rendering*"
       (with-current-buffer standard-output
         (insert (format "Row %d, %s, from %s, by the definition %s.\n· is a space at an end, ↵ a line break.\n"

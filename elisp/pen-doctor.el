@@ -165,7 +165,7 @@ print(sys.prefix)"
 
 (defun pen-doctor--answered (rows)
   "Take over the ROWS that the service has."
-  (let ((hello pen-rpc--hello))
+  (let ((hello (pen-rpc-server)))
     (if (equal pen-rpc-methods-hash (plist-get hello :methods-hash))
         (pen-doctor--add "service" 'ok (format "pen %s, protocol %s, process %s"
                                                (plist-get hello :server)
@@ -181,14 +181,15 @@ print(sys.prefix)"
 
 (defun pen-doctor--failed (err)
   "Make a row of ERR, why there is no service."
-  (let ((plist (nth 2 err)))
+  (let ((plist (nth 2 err))
+        (said (pen-rpc-start-said)))
     (pen-doctor--add "service" 'fail (plist-get plist :message)
                      ;; Who reads this is here already.
                      (and (plist-get plist :hint)
                           (string-replace ", or run M-x pen-doctor" "" (plist-get plist :hint))))
-    (unless (or (member pen-rpc--start-said '(nil ""))
-                (string-match-p (regexp-quote pen-rpc--start-said) (or (plist-get plist :hint) "")))
-      (pen-doctor--add "it said" 'fail pen-rpc--start-said)))
+    (unless (or (null said)
+                (string-match-p (regexp-quote said) (or (plist-get plist :hint) "")))
+      (pen-doctor--add "it said" 'fail said)))
   (pen-doctor--done "service"))
 
 (defun pen-doctor--late ()

@@ -62,8 +62,6 @@
 ;;;; Declarations
 
 (declare-function diff-no-select "diff" (old new &optional switches no-async buf))
-(declare-function ediff-buffers "ediff" (buffer-a buffer-b &optional startup-hooks job-name))
-(defvar ediff-quit-hook)
 
 ;;;; Functions: opening and closing
 

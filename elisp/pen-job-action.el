@@ -16,21 +16,19 @@
 (require 'pen-rpc-methods)
 (require 'pen-read)
 (require 'pen-model)
+(require 'pen-job-state)
 (require 'pen-job-status)
 (require 'pen-job-follow)
 
 ;;;; Declarations
 
-(declare-function tabulated-list-get-id "tabulated-list" (&optional pos))
-(declare-function pen-jobs-job "pen-jobs" (id))
 (declare-function pen-compare-models "pen-compare" (prompt base tuned))
 
 ;;;; Functions
 
 (defun pen-job-here ()
   "Return the id of the job of this buffer or line; nil elsewhere."
-  (or pen-job--id
-      (and (derived-mode-p 'pen-jobs-mode) (tabulated-list-get-id))))
+  (or pen-job--id (plist-get (pen-job-known) :id)))
 
 (defun pen-job-read ()
   "Return the id of the job of this buffer or line, else ask."
@@ -42,10 +40,9 @@
 
 (defun pen-job--summary ()
   "Return what is known of the job of this buffer or line."
-  (cond (pen-job--id pen-job--fields)
-        ((pen-job-here)
-         (pen-jobs-job (pen-job-here)))
-        (t (user-error "There is no job here"))))
+  (unless (pen-job-here)
+    (user-error "There is no job here"))
+  (pen-job-known))
 
 (defun pen-job--do (method id wait)
   "Call METHOD for the job ID; WAIT and return the new status, or return nil."

@@ -19,7 +19,7 @@
 (require 'pen-figure)
 (require 'pen-plot)
 (require 'pen-job-status)
-(require 'pen-job-follow)
+(require 'pen-job-state)
 
 ;;;; Customization
 

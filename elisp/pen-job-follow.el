@@ -1,4 +1,4 @@
-;;; pen-job-follow.el --- What this buffer knows of its job, as events tell it -*- lexical-binding: t; -*-
+;;; pen-job-follow.el --- Follow a job by what happens to it -*- lexical-binding: t; -*-
 
 ;; Copyright (C) 2026 The pen maintainers
 ;; SPDX-License-Identifier: GPL-3.0-or-later
@@ -8,8 +8,9 @@
 ;;; Commentary:
 
 ;; `pen-job-follow' asks once how a job stands and then takes what happens
-;; from events.  Jobs live in the engine: when the service dies, the link
-;; follows them on from the last event that was seen.
+;; from events; what this buffer knows of it is in pen-job-state.el.  Jobs live
+;; in the engine: when the service dies, the link follows them on from the last
+;; event that was seen.
 
 ;;; Code:
 
@@ -18,22 +19,12 @@
 (require 'pen-rpc)
 (require 'pen-rpc-methods)
 (require 'pen-stream)
+(require 'pen-job-state)
 (require 'pen-job-status)
 (require 'pen-job-activity)
 
 ;;;; Internal variables
 
-(defvar-local pen-job--id nil "The job shown.")
-(defvar-local pen-job--fields nil "What is known of the job, a plist.")
-(defvar-local pen-job--curve nil
-  "The steps measured, plists with :step :loss :valid-loss :tokens, newest first.")
-(defvar-local pen-job--samples nil
-  "Sample completions as (STEP PROMPT TEXT), newest first.")
-(defvar-local pen-job--checkpoints nil
-  "Checkpoints, plists with :step :model :train-loss :valid-loss, newest first.")
-(defvar-local pen-job--events nil "Lines about what happened, newest first.")
-(defvar-local pen-job--options nil "The options the job runs with, a list of plists.")
-(defvar-local pen-job--error nil "Why the job is not followed any more, or nil.")
 (defvar-local pen-job--stream nil "The subscription to the job's events.")
 (defvar-local pen-job--asking nil "Non-nil while the job's status is asked for.")
 (defvar-local pen-job--was-finished nil "Non-nil if the job had ended when first asked.")

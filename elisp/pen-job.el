@@ -20,6 +20,7 @@
 (require 'pen-redraw)
 (require 'pen-figure)
 (require 'pen-job-status)
+(require 'pen-job-state)
 (require 'pen-job-follow)
 (require 'pen-job-curve)
 (require 'pen-job-action)

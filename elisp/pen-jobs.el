@@ -22,6 +22,7 @@
 (require 'pen-figure)
 (require 'pen-stream)
 (require 'pen-plot)
+(require 'pen-job-state)
 (require 'pen-job-status)
 (require 'pen-job-activity)
 (require 'pen-job-follow)
@@ -246,6 +247,11 @@ START, of a window, stays at the top if it is there."
   "Return the job ID."
   (seq-find (lambda (job) (equal (plist-get job :id) id)) pen-jobs--jobs))
 
+(defun pen-jobs--at-point ()
+  "Return what is known of the job of this line, nil if there is none."
+  (when-let ((id (tabulated-list-get-id)))
+    (or (pen-jobs-job id) (list :id id))))
+
 ;;;; Commands
 
 (define-derived-mode pen-jobs-mode tabulated-list-mode "Pen-Jobs"
@@ -255,6 +261,7 @@ START, of a window, stays at the top if it is there."
   :interactive nil
   (setq tabulated-list-format (pen-jobs--format))
   (setq-local revert-buffer-function (lambda (&rest _) (pen-jobs-follow)))
+  (setq-local pen-job-at-point-function #'pen-jobs--at-point)
   (pen-redraw-this-buffer #'pen-jobs--draw)
   (add-hook 'kill-buffer-hook #'pen-jobs--let-go nil t)
   (add-hook 'pen-job-touched-functions #'pen-jobs--touched)

@@ -65,9 +65,6 @@
 
 ;;;; Declarations
 
-(declare-function flymake-diag-region "flymake" (buffer line &optional col))
-(declare-function flymake-make-diagnostic "flymake" (locus beg end type text &rest rest))
-(declare-function yaml-mode "ext:yaml-mode" ())
 (declare-function pen-generate-prompt-functions "pen-command" (&optional later))
 
 ;;;; Functions: the mode

@@ -21,6 +21,11 @@
 (defvar pen-rpc--start-said nil
   "The last lines that a service which did not start wrote.")
 
+(defun pen-rpc-start-said ()
+  "Return the last lines that a service which did not start wrote, nil if none."
+  (unless (equal pen-rpc--start-said "")
+    pen-rpc--start-said))
+
 (defun pen-rpc--said (process)
   "Return the last twenty lines that PROCESS wrote to its standard error."
   (let ((buffer (process-get process 'pen-rpc-errors)))

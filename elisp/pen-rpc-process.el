@@ -50,7 +50,6 @@ If nil it is looked for: installed by pen, beside a checkout, on the path."
   (file-name-directory (or load-file-name buffer-file-name "/"))
   "Where this file is.")
 
-(defvar pen-rpc-methods-hash)           ; in the generated file
 
 (defvar pen-rpc-arguments '("-P" "-m" "pen_backend" "serve")
   "What makes `pen-python-command' serve.")
@@ -75,6 +74,10 @@ If nil it is looked for: installed by pen, beside a checkout, on the path."
 (defun pen-rpc-state ()
   "Return `stopped', `starting', `ready', `lost' or `failed'."
   pen-rpc--state)
+
+(defun pen-rpc-server ()
+  "Return what the last service that answered said of itself, a plist, or nil."
+  pen-rpc--hello)
 
 (defun pen-rpc-pid ()
   "Return the process id of the service, nil if there is none."
@@ -184,9 +187,9 @@ If it cannot be made, return nil and have the calls that wait fail."
   (process-put process 'pen-rpc-errors errors)
   (setq pen-rpc--timer (run-at-time pen-rpc-start-deadline nil
                                     #'pen-rpc--start-failed process))
-  (pen-rpc--hello process))
+  (pen-rpc--greet process))
 
-(defun pen-rpc--hello (process)
+(defun pen-rpc--greet (process)
   "Greet PROCESS; what waits is sent once it has answered."
   (puthash (cl-incf pen-rpc--uid)
            (cons (lambda (hello) (pen-rpc--greeted process hello))

@@ -63,7 +63,7 @@ Return the stream."
   "Call the streaming stub METHOD with ARGS and return the value of its end.
 Signal its error, or `pen-deadline-error' after DEADLINE seconds
 \(nil: none).  FUNCTION gets (KIND PLIST) of the events before the end."
-  (when pen-rpc--delivering             ; nothing is delivered before it returns
+  (when (pen-rpc-delivering-p)           ; nothing is delivered before it returns
     (error "A function that takes events must not wait for %s" method))
   (let* ((end nil)
          (until (and deadline (+ (float-time) deadline)))

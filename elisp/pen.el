@@ -102,9 +102,6 @@
 
 ;;;; Declarations
 
-(defvar pen-answer-activity)
-(defvar pen-job-activity)
-
 ;; A test holds these against the autoload cookies of the files.
 (autoload 'pen-complete "pen-complete" "Complete by a prompt definition." nil)
 (autoload 'pen-pun-complete "pen-complete" "Continue the puns before point." t)
