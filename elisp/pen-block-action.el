@@ -16,6 +16,7 @@
 (require 'seq)
 (require 'subr-x)
 (require 'pen-plist)
+(require 'pen-figure)
 (require 'pen-rpc-methods)
 (require 'pen-stream)
 (require 'pen-prompt)
@@ -27,6 +28,11 @@
 (require 'pen-plot)
 (require 'pen-job-status)
 (require 'pen-block-task)
+
+;;;; Internal variables
+
+(defconst pen-block-action-most 1000000
+  "Characters that models may write into the result of a block.")
 
 ;;;; Functions
 
@@ -102,12 +108,31 @@ The body is that of the last variable."
 
 (defun pen-block-action--completed (task result)
   "End TASK with RESULT, or write its texts into a file."
-  (when-let ((file (pen-block-task-file task)))
-    (let ((coding-system-for-write 'utf-8-unix))
-      (with-temp-file file
-        (dolist (text (pen-block-action-texts result))
-          (insert text "\n")))))
-  (pen-block-task-end task (and (not (pen-block-task-file task)) result)))
+  (let ((file (pen-block-task-file task))
+        (texts (pen-block-action-texts result)))
+    (if file
+        (pen-block-action--write file texts)
+      (pen-block-action--fitting texts))
+    (pen-block-task-end task (and (not file) result))))
+
+(defun pen-block-action--write (file texts)
+  "Write TEXTS into FILE, a paragraph each."
+  (let ((coding-system-for-write 'utf-8-unix))
+    (with-temp-file file
+      (dolist (text texts)
+        (insert text "\n")))))
+
+(defun pen-block-action--fitting (texts)
+  "Return TEXTS if they may all stand below a block; else keep them in a file."
+  (let ((size (apply #'+ (mapcar #'length texts))))
+    (when (> size pen-block-action-most)
+      (let ((file (make-temp-file "pen-result-" nil ".txt")))
+        (pen-block-action--write file texts)
+        (user-error "The model wrote %s characters, and %s at most go below a block; \
+they are in %s, and those of a block with :file go there at once"
+                    (pen-figure-thousands size) (pen-figure-thousands pen-block-action-most)
+                    file)))
+    texts))
 
 (defun pen-block-action-texts (result)
   "Return the candidates of RESULT without empty lines around them."
@@ -306,7 +331,8 @@ the other one was made from."
         ((next (left)
            (if (null left)
                (pen-block-task-end task (cons models (pen-block-action--pairs
-                                                       seed (nreverse texts))))
+                                                       seed (pen-block-action--fitting
+                                                             (nreverse texts)))))
              (pen-block-task-follow
               task
               (apply-partially

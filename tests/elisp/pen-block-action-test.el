@@ -106,7 +106,25 @@
   (pen-block-scene ":action compare :prompt old :models \"ft:puns base\"" "hello"
     (should (equal (car result) '("seed" "ft:puns" "pen-tiny")))))
 
-;;;; The mode line
+(ert-deftest pen-block-action-test-a-megabyte-goes-below-a-block-and-more-is-kept-elsewhere ()
+  (let ((most (make-string pen-block-action-most ?a)) files)
+    (pcase-dolist (`(,header . ,fits) '((":prompt old :results raw" . t) (":prompt old" . nil)
+                                        (":action compare :prompt old :models \"a b\"" . nil)))
+      (cl-letf (((symbol-function 'pen-block-scene-table)
+                 (lambda ()
+                   (list (list "prompts-list" 'value pen-fixture-definitions)
+                         (list "completions-start" 'events
+                               (pen-fixture-done (if fits most (concat most "é"))))))))
+        (if fits
+            (pen-block-scene header "hello"
+              (should (equal result most)))
+          (let ((said (cadr (should-error (pen-block-scene header "hello")))))
+            (should (string-match "wrote \\([0-9,]+\\) characters, and 1,000,000 at most go below a block; \
+they are in \\([^ ,]+\\)," said))
+            (should (member (match-string 1 said) '("1,000,001" "2,000,002")))
+            (push (match-string 2 said) files)
+            (should (string-prefix-p (concat most "é\n") (pen-block-scene-read (car files))))))))
+    (mapc #'delete-file files)))
 
 (provide 'pen-block-action-test)
 ;;; pen-block-action-test.el ends here
