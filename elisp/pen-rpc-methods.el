@@ -20,7 +20,7 @@
 (require 'pen-rpc)
 
 (defconst pen-rpc-methods-hash
-  "f7772f2c5232a9acebe43dcb743908b419c6f674f12f2bcba3ed2bf6c1cc05b3"
+  "b2040739582042c3fb5fac9a6249c31f85b57e3cf6b3518dc6240410a7a01d2b"
   "What the service says in its greeting if its methods are these.")
 
 (defun pen-rpc-completions-start (&rest args)
@@ -40,7 +40,7 @@ Answer with the id of a request; the value comes with the event
 
 ARGS are keywords, each with its value.
 
-\(fn &key PROMPT VALUES MODEL N TEMPERATURE MAX-TOKENS SEED HISTORY WITHOUT-FILTERS STOP LONG LIBRE-ONLY THEN ELSE DEADLINE)"
+\(fn &key PROMPT VALUES MODEL N TEMPERATURE MAX-TOKENS SEED HISTORY WITHOUT-FILTERS STOP LONG LIBRE-ONLY PROJECT THEN ELSE DEADLINE)"
   (pen-rpc-invoke
    "completions-start"
    '((:prompt string required)
@@ -55,7 +55,8 @@ ARGS are keywords, each with its value.
      (:without-filters boolean)
      (:stop (list string))
      (:long boolean)
-     (:libre-only boolean))
+     (:libre-only boolean)
+     (:project (or file null)))
    args))
 
 (defun pen-rpc-datasets-card (&rest args)
@@ -66,11 +67,12 @@ author knows.
 
 ARGS are keywords, each with its value.
 
-\(fn &key PATH FORMAT THEN ELSE DEADLINE)"
+\(fn &key PATH FORMAT PROJECT THEN ELSE DEADLINE)"
   (pen-rpc-invoke
    "datasets-card"
    '((:path file required)
-     (:format (member org markdown)))
+     (:format (member org markdown))
+     (:project (or file null)))
    args))
 
 (defun pen-rpc-datasets-check (&rest args)
@@ -84,13 +86,14 @@ Answer with the id of a request; the value comes with the event
 
 ARGS are keywords, each with its value.
 
-\(fn &key PATH PROMPT MODEL MAX-TOKENS THEN ELSE DEADLINE)"
+\(fn &key PATH PROMPT MODEL MAX-TOKENS PROJECT THEN ELSE DEADLINE)"
   (pen-rpc-invoke
    "datasets-check"
    '((:path file required)
      (:prompt (or string null))
      (:model (or string null))
-     (:max-tokens (or integer null)))
+     (:max-tokens (or integer null))
+     (:project (or file null)))
    args))
 
 (defun pen-rpc-datasets-cost (&rest args)
@@ -142,7 +145,7 @@ Answer with the id of a request; the value comes with the event
 
 ARGS are keywords, each with its value.
 
-\(fn &key PROMPT TEXT PATH SOURCE READER ENCODING MODEL N-EPOCHS BATCH-SIZE LEARNING-RATE-MULTIPLIER SEED VALID-SHARE MAX-TOKENS PROMPT-LOSS-WEIGHT LOSS-WEIGHTS AUTHOR ANONYMISE EDITS OUT THEN ELSE DEADLINE)"
+\(fn &key PROMPT TEXT PATH SOURCE READER ENCODING MODEL N-EPOCHS BATCH-SIZE LEARNING-RATE-MULTIPLIER SEED VALID-SHARE MAX-TOKENS PROMPT-LOSS-WEIGHT LOSS-WEIGHTS AUTHOR ANONYMISE EDITS OUT PROJECT THEN ELSE DEADLINE)"
   (pen-rpc-invoke
    "datasets-plan"
    '((:prompt string required)
@@ -164,7 +167,8 @@ ARGS are keywords, each with its value.
      (:anonymise boolean)
      (:edits (list (record (:key string required) (:exclude boolean) (:side (or
        (member train valid) null)) (:texts (list string)))))
-     (:out (or file null)))
+     (:out (or file null))
+     (:project (or file null)))
    args))
 
 (defun pen-rpc-datasets-prepare (&rest args)
@@ -181,7 +185,7 @@ Answer with the id of a request; the value comes with the event
 
 ARGS are keywords, each with its value.
 
-\(fn &key PATH PROMPT OUT DECLINE SPLIT MODEL MAX-TOKENS MAX-BAD WRITE THEN ELSE DEADLINE)"
+\(fn &key PATH PROMPT OUT DECLINE SPLIT MODEL MAX-TOKENS MAX-BAD WRITE PROJECT THEN ELSE DEADLINE)"
   (pen-rpc-invoke
    "datasets-prepare"
    '((:path file required)
@@ -192,7 +196,8 @@ ARGS are keywords, each with its value.
      (:model (or string null))
      (:max-tokens (or integer null))
      (:max-bad number)
-     (:write boolean))
+     (:write boolean)
+     (:project (or file null)))
    args))
 
 (defun pen-rpc-datasets-read (&rest args)
@@ -464,11 +469,12 @@ on, else of rows that it is.
 
 ARGS are keywords, each with its value.
 
-\(fn &key ID N THEN ELSE DEADLINE)"
+\(fn &key ID N PROJECT THEN ELSE DEADLINE)"
   (pen-rpc-invoke
    "jobs-sample"
    '((:id string required)
-     (:n integer))
+     (:n integer)
+     (:project (or file null)))
    args))
 
 (defun pen-rpc-jobs-show (&rest args)
@@ -600,10 +606,10 @@ And the errors of those that cannot, such as two files of one name.
 
 ARGS are keywords, each with its value.
 
-\(fn &key THEN ELSE DEADLINE)"
+\(fn &key PROJECT THEN ELSE DEADLINE)"
   (pen-rpc-invoke
    "prompts-catalogue"
-   nil
+   '((:project (or file null)))
    args))
 
 (defun pen-rpc-prompts-lint (&rest args)
@@ -616,11 +622,12 @@ as an editor needs it before saving.
 
 ARGS are keywords, each with its value.
 
-\(fn &key PATHS TEXT THEN ELSE DEADLINE)"
+\(fn &key PATHS TEXT PROJECT THEN ELSE DEADLINE)"
   (pen-rpc-invoke
    "prompts-lint"
    '((:paths (list string) required)
-     (:text (or text null)))
+     (:text (or text null))
+     (:project (or file null)))
    args))
 
 (defun pen-rpc-prompts-list (&rest args)
@@ -630,10 +637,10 @@ Rendering a broken one says what is wrong with it.
 
 ARGS are keywords, each with its value.
 
-\(fn &key THEN ELSE DEADLINE)"
+\(fn &key PROJECT THEN ELSE DEADLINE)"
   (pen-rpc-invoke
    "prompts-list"
-   nil
+   '((:project (or file null)))
    args))
 
 (defun pen-rpc-prompts-page (&rest args)
@@ -641,10 +648,11 @@ ARGS are keywords, each with its value.
 
 ARGS are keywords, each with its value.
 
-\(fn &key PROMPT THEN ELSE DEADLINE)"
+\(fn &key PROMPT PROJECT THEN ELSE DEADLINE)"
   (pen-rpc-invoke
    "prompts-page"
-   '((:prompt string required))
+   '((:prompt string required)
+     (:project (or file null)))
    args))
 
 (defun pen-rpc-prompts-render (&rest args)
@@ -657,12 +665,13 @@ are missing.
 
 ARGS are keywords, each with its value.
 
-\(fn &key PROMPT VALUES EXAMPLE THEN ELSE DEADLINE)"
+\(fn &key PROMPT VALUES EXAMPLE PROJECT THEN ELSE DEADLINE)"
   (pen-rpc-invoke
    "prompts-render"
    '((:prompt string required)
      (:values (dict string) required)
-     (:example boolean))
+     (:example boolean)
+     (:project (or file null)))
    args))
 
 (defun pen-rpc-prompts-schema (&rest args)
@@ -685,10 +694,11 @@ Its file, its boundary, its example as the model reads it.
 
 ARGS are keywords, each with its value.
 
-\(fn &key PROMPT THEN ELSE DEADLINE)"
+\(fn &key PROMPT PROJECT THEN ELSE DEADLINE)"
   (pen-rpc-invoke
    "prompts-show"
-   '((:prompt string required))
+   '((:prompt string required)
+     (:project (or file null)))
    args))
 
 (defun pen-rpc-providers-set-key (&rest args)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pen_backend.errors import BadParamsError, DataError, NotFoundError, PenError
 from pen_backend.service.context import Context
+from pen_backend.service.library import Library
 from pen_backend.service.preview import PlanFinding, PlanRow, findings_of, rows_of
 from pen_backend.service.registry import Events, Json, rpc
 
@@ -206,8 +207,8 @@ class Appraisal:
                      self._context.prices.as_of.isoformat())
 
     @rpc(stream=True)
-    def check(self, path: Path, prompt: str | None = None, model: str | None = None, max_tokens: int | None = None, *,
-              events: Events) -> Checked:
+    def check(self, path: Path, prompt: str | None = None, model: str | None = None, max_tokens: int | None = None,
+              project: Path | None = None, *, events: Events) -> Checked:
         """Check a training file or a build as it is, and change nothing.
 
         PROMPT is the definition whose boundary, classes and limits the rows are to fit; a build has its own.
@@ -221,7 +222,8 @@ class Appraisal:
             raise BadParamsError("max_tokens must be at least 1.")
         path = self._published(path)
         manifest = (read_manifest(path) if path.is_dir() else None) or {}
-        definition = self._context.find_prompt(prompt) if prompt is not None else self._definition(manifest)
+        library = self._context.library(project)
+        definition = library.prompt(prompt) if prompt is not None else _definition(library, manifest)
         found = checking.check_build(path, definition) if prompt is None else None
         if found is not None:
             return _checked(path, found, built=True)
@@ -236,7 +238,8 @@ class Appraisal:
         return _checked(path, done, built=False)
 
     @rpc()
-    def card(self, path: Path, format: Literal["org", "markdown"] = "org") -> CardText:  # noqa: A002 - its name on the wire
+    def card(self, path: Path, format: Literal["org", "markdown"] = "org",  # noqa: A002 - its name on the wire
+             project: Path | None = None) -> CardText:
         """Write the card of a build: what it holds, where that came from, and room for what only its author knows."""
         from pen_backend.dataset import card
         from pen_backend.dataset.manifest import read_whole
@@ -247,7 +250,7 @@ class Appraisal:
             raise DataError(f"{path} is no build, or not as it was built.", where=str(path),
                             hint="Name the directory that `pen dataset build` printed, or build again.")
         manifest, report = whole
-        definition = self._definition(manifest)
+        definition = _definition(self._context.library(project), manifest)
         figures = card.card_of(manifest, report, definition.description if definition is not None else "")
         return CardText(card.write(figures, format), json.dumps(asdict(figures), ensure_ascii=False))
 
@@ -275,13 +278,6 @@ class Appraisal:
             except NotFoundError:
                 return path  # reading it says what is wrong
         return newest(path)
-
-    def _definition(self, manifest: Mapping[str, object]) -> "Definition | None":
-        """Return the definition that a build was made by, as it is now; None if it is gone or broken."""
-        try:
-            return self._context.find_prompt(str(manifest["prompt"]))
-        except (KeyError, PenError):
-            return None
 
     def _priced(self, model: str) -> "tuple[Price | None, Encoder]":
         """Return the price of a model, None if unknown, and what counts its tokens.
@@ -322,6 +318,14 @@ class Appraisal:
             said = ", ".join(each.price.remarks(today)) if each.price is not None else "price unknown"
             remarks.setdefault(said, []).append(each.model)
         return "\n".join([*lines, *(f"{', '.join(models)}: {said}" for said, models in remarks.items())])
+
+
+def _definition(library: Library, manifest: Mapping[str, object]) -> "Definition | None":
+    """Return the definition that a build was made by, as it is now; None if it is gone or broken."""
+    try:
+        return library.prompt(str(manifest["prompt"]))
+    except (KeyError, PenError):
+        return None
 
 
 def _checked(path: Path, found: "CheckedFiles", *, built: bool) -> Checked:

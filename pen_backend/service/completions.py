@@ -68,7 +68,8 @@ class Completions:
     def start(self, prompt: str, values: dict[str, str], model: str | None = None, n: int | None = None,
               temperature: float | None = None, max_tokens: int | None = None, seed: int | None = None,
               history: list[Turn] = NO_TURNS, without_filters: bool = False, stop: list[str] = NO_STOPS,
-              long: bool = False, libre_only: bool = False, *, events: Events) -> CompletionResult:
+              long: bool = False, libre_only: bool = False, project: Path | None = None, *,
+              events: Events) -> CompletionResult:
         """Run a definition: deltas by candidate while the model writes, then the whole result.
 
         HISTORY continues a conversation: VALUES are those of its first request. WITHOUT_FILTERS leaves texts as they
@@ -81,7 +82,7 @@ class Completions:
 
         if libre_only:
             self._refuse_hosted()
-        found = self._context.find_prompt(prompt)
+        found = self._context.library(project).prompt(prompt)
         definition = _stopping(template.begun(found.without_filters() if without_filters else found, values), stop,
                                long=long)
         # Rendered before anything is started, so that a missing value is said at once.

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pen_backend import config as settings
-from pen_backend.errors import AuthError, ConfigError, NotFoundError, PromptError
+from pen_backend.errors import AuthError, ConfigError, NotFoundError
 from pen_backend.files import Disk, expanded
 from pen_backend.service.keys import OPENAI, Keys, host_of
+from pen_backend.service.library import Library
 
 if TYPE_CHECKING:
     from pen_backend.client import Client
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from pen_backend.engine_process import EngineProcess
     from pen_backend.jobs.ledger import Ledger
     from pen_backend.prices import Prices
-    from pen_backend.prompts.dataset import DatasetSpec
     from pen_backend.prompts.definition import Definition
     from pen_backend.secrets import Secret
     from pen_backend.tokens import Encoder
@@ -36,7 +36,7 @@ class Context:
                  engine_state: Path | None = None, engine_port: int | None = None,
                  engine_remote: bool = False, disk: Disk | None = None,
                  connect: Callable[[Context, Callable[[str], None]], Client] | None = None) -> None:
-        """CONFIG is read at first use when absent. PROJECT is where `prompts/` of the user's project may be.
+        """CONFIG is read at first use when absent. PROJECT, which may have `prompts/`, is for callers that name none.
 
         ENGINE_STATE is the local engine's own directory (default: the data directory), ENGINE_PORT the port it is
         started with (default: the system chooses), ENGINE_REMOTE lets it listen to other machines. CONNECT makes the
@@ -121,41 +121,9 @@ class Context:
                 self._ledger = Ledger(self.directories.state / "jobs", self.disk)
             return self._ledger
 
-    def find_prompt(self, name: str) -> Definition:
-        """Find a definition by name, alias or path; PromptError or NotFoundError say what is wrong."""
-        from pen_backend.prompts import library
-
-        return library.find(name, project=self._prompts(), config_dir=self._own_prompts())
-
-    def find_training(self, name: str) -> Definition:
-        """Find what a training set is built by: a prompt, or a `kind: dataset` file with the prompt it names."""
-        from pen_backend.prompts import library
-
-        return library.find_training(name, project=self._prompts(), config_dir=self._own_prompts())
-
-    def find_definition(self, name: str) -> Definition | DatasetSpec:
-        """Find a prompt or a training set of its own by name, alias or path."""
-        from pen_backend.prompts import library
-
-        return library.find_any(name, self.prompt_directories())
-
-    def prompt_directories(self) -> list[Path]:
-        """List the directories of definitions that exist, the ones that win first."""
-        from pen_backend.prompts import library
-
-        return list(library.directories(self._prompts(), self._own_prompts(), None))
-
-    def definitions(self) -> list[Definition | PromptError]:
-        """List all prompts, first hit by slug; a broken file is its error."""
-        from pen_backend.prompts import library
-
-        return library.definitions(project=self._prompts(), config_dir=self._own_prompts())
-
-    def all_definitions(self) -> list[Definition | DatasetSpec | PromptError]:
-        """List all prompts and all training sets of their own, first hit by slug; a broken file is its error."""
-        from pen_backend.prompts import library
-
-        return library.everything(project=self._prompts(), config_dir=self._own_prompts())
+    def library(self, project: Path | None = None) -> Library:
+        """Return the definitions that are found from PROJECT, a directory; from this context's own without one."""
+        return Library(project or self.project, self._own_prompts())
 
     def encoder(self, model: str | None = None) -> Encoder:
         """Return what counts and encodes a model's tokens (default: the configured model), without a network."""
@@ -222,9 +190,6 @@ class Context:
                 return path.resolve()
         raise NotFoundError(f"There is no training set '{plan}'.",
                             hint="Build it first: `pen dataset build`, or M-x pen-dataset-region in Emacs.")
-
-    def _prompts(self) -> Path | None:
-        return self.project / "prompts" if self.project else None
 
     def _own_prompts(self) -> Path:
         named = self.config.prompts_directory

@@ -75,7 +75,8 @@ class Datasets(Appraisal, Reading):
              batch_size: int | None = None, learning_rate_multiplier: float | None = None, seed: int | None = None,
              valid_share: float | None = None, max_tokens: int | None = None, prompt_loss_weight: float | None = None,
              loss_weights: list[float] = NO_WEIGHTS, author: str | None = None, anonymise: bool = False,
-             edits: list[RowEdit] = NO_EDITS, out: Path | None = None, *, events: Events) -> Plan:
+             edits: list[RowEdit] = NO_EDITS, out: Path | None = None, project: Path | None = None, *,
+             events: Events) -> Plan:
         """Build the training set of a definition: from TEXT, from the file at PATH, or from its own sources.
 
         AUTHOR is whose messages of a chat are learned. LOSS_WEIGHTS are one a segment. EDITS change single records.
@@ -87,7 +88,7 @@ class Datasets(Appraisal, Reading):
         given = {"n_epochs": n_epochs, "batch_size": batch_size, "learning_rate_multiplier": learning_rate_multiplier,
                  "seed": seed, "max_tokens": max_tokens, "prompt_loss_weight": prompt_loss_weight}
         check_hyperparameters({name: value for name, value in given.items() if value is not None})
-        definition = self._context.find_training(prompt)
+        definition = self._context.library(project).training(prompt)
         training = definition.training
         job = training.hyperparameters if training else {}
         named = self._context.config.model_name(model or job.get("model") or self._context.config.model)
@@ -109,7 +110,7 @@ class Datasets(Appraisal, Reading):
     @rpc(stream=True)
     def prepare(self, path: Path, prompt: str | None = None, out: Path | None = None, decline: list[int] = [],  # noqa: B006 - never changed
                 split: bool = True, model: str | None = None, max_tokens: int | None = None, max_bad: float = 0.01,
-                write: bool = True, *, events: Events) -> Prepared:
+                write: bool = True, project: Path | None = None, *, events: Events) -> Prepared:
         """Check a table of prompts and completions, or chats, and write a training file with what it lacked.
 
         The checks are prepare_data's 15; DECLINE holds the numbers of those whose recommendations are not taken. With
@@ -121,7 +122,7 @@ class Datasets(Appraisal, Reading):
         from pen_backend.dataset.sources.document import documents
 
         _check_preparation(decline, max_tokens, max_bad, out)
-        boundary = _boundary(self._context.find_prompt(prompt)) if prompt is not None else None
+        boundary = _boundary(self._context.library(project).prompt(prompt)) if prompt is not None else None
         (chosen,) = sources_of(None, path, "", "auto") or ()
         document = next(documents(chosen, path.name, path.parent))
         rules = Rules(frozenset(decline), boundary, Length(max_tokens, self._counter(model)))

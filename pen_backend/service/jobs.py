@@ -258,7 +258,7 @@ class Jobs:
                 return jobs
 
     @rpc()
-    def sample(self, id: str, n: int = 1) -> Samples:  # noqa: A002 - the name on the wire
+    def sample(self, id: str, n: int = 1, project: Path | None = None) -> Samples:  # noqa: A002 - as above
         """Let a job's newest checkpoint write now, N times, after the prompts of its newest samples.
 
         Of a job without samples, after those of rows that it is not trained on, else of rows that it is.
@@ -267,7 +267,8 @@ class Jobs:
 
         client = self._context.client()
         return [Sample(one.step, one.prompt, one.completion)
-                for one in sampling.sample(self._context, client, id, n, max_tokens=self._context.config.max_tokens)]
+                for one in sampling.sample(self._context, client, id, n, max_tokens=self._context.config.max_tokens,
+                                           project=project)]
 
     def _price(self, client: "Client", model: str) -> "Price | None":
         from pen_backend import prices

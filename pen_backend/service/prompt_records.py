@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from pen_backend.service.library import Origin
 from pen_backend.service.trainings import TrainingDetail
 
 
@@ -29,6 +30,7 @@ class VariableSummary:
 class PromptSummary:
     """One definition; the first `arity` of its variables are those a completion needs values for.
 
+    `origin` is where it was found: in a project, among the user's own, in pen, or only by the path of its file.
     `refused` says that it has filters which pen does not run: it only runs without filters. `aliases` are more names
     of its command, `use` says where Emacs takes the text from and puts the answer.
     """
@@ -39,6 +41,7 @@ class PromptSummary:
     arity: int
     kind: str
     path: Path | None
+    origin: Origin
     model: str | None
     in_development: bool
     refused: bool

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from pen_backend.errors import Finding, NotFoundError, PromptError
 from pen_backend.files import expanded
 from pen_backend.service.context import Context
+from pen_backend.service.library import Library
 from pen_backend.service.prompt_records import (
     Catalogue,
     PromptDetail,
@@ -40,30 +41,33 @@ class Prompts:
         self._context = context
 
     @rpc()
-    def list(self) -> Summaries:
+    def list(self, project: Path | None = None) -> Summaries:
         """List the definitions that can be run; rendering a broken one says what is wrong with it."""
-        return [self._summary(entry) for entry in self._context.definitions() if not isinstance(entry, PromptError)]
+        library = self._context.library(project)
+        return [self._summary(entry, library) for entry in library.prompts() if not isinstance(entry, PromptError)]
 
     @rpc()
-    def catalogue(self) -> Catalogue:
+    def catalogue(self, project: Path | None = None) -> Catalogue:
         """List the definitions that can be run, and the errors of those that cannot, such as two files of one name."""
-        entries = self._context.definitions()
+        library = self._context.library(project)
+        entries = library.prompts()
         errors = [one for entry in entries if isinstance(entry, PromptError) for one in _errors(entry)]
-        return Catalogue([self._summary(entry) for entry in entries if not isinstance(entry, PromptError)],
+        return Catalogue([self._summary(entry, library) for entry in entries if not isinstance(entry, PromptError)],
                          [_finding(one) for one in _said_once(sorted(dict.fromkeys(errors), key=_place))])
 
     @rpc()
-    def show(self, prompt: str) -> PromptDetail:
+    def show(self, prompt: str, project: Path | None = None) -> PromptDetail:
         """Show all of one definition or training set: its file, its boundary, its example as the model reads it."""
         from pen_backend.prompts import template
         from pen_backend.prompts.dataset import DatasetSpec
 
-        found = self._context.find_definition(prompt)
+        library = self._context.library(project)
+        found = library.any(prompt)
         definition = found.definition if isinstance(found, DatasetSpec) else found
-        form, summary = definition.format, self._summary(definition)
+        form, summary = definition.format, self._summary(definition, library)
         if isinstance(found, DatasetSpec):
             summary = replace(summary, slug=found.name, title=found.name, description=found.description, arity=0,
-                              kind=found.kind, path=found.path, aliases=[])
+                              kind=found.kind, path=found.path, origin=library.origin(found.path), aliases=[])
         return PromptDetail(
             summary=summary, name=found.name, aliases=summary.aliases,
             text=found.path.read_text(encoding="utf-8-sig") if found.path else "",
@@ -75,24 +79,25 @@ class Prompts:
             training=training_detail(definition.training, definition.name) if definition.training else None)
 
     @rpc()
-    def page(self, prompt: str) -> Text:
+    def page(self, prompt: str, project: Path | None = None) -> Text:
         """Write all of one definition or training set as a page for people."""
         from pen_backend.service.prompt_page import page
 
-        return page(self.show(prompt))
+        return page(self.show(prompt, project))
 
     @rpc()
-    def lint(self, paths: builtins.list[str], text: Text | None = None) -> Findings:
+    def lint(self, paths: builtins.list[str], text: Text | None = None, project: Path | None = None) -> Findings:
         """Find everything that is wrong with definitions: files, directories or names; none: all that are found.
 
         With TEXT, that text is looked at in place of the one file in PATHS, as an editor needs it before saving.
         """
+        library = self._context.library(project)
         if text is not None:
             file = paths[0] if paths else "definition"
-            return [_finding(one) for one in self._of_text(text, file)]
-        given = paths or [str(one) for one in self._context.prompt_directories()]
+            return [_finding(one) for one in self._of_text(text, file, library)]
+        given = paths or [str(one) for one in library.directories()]
         # What an included file has wrong is wrong with each that includes it, and said once.
-        found = dict.fromkeys(one for path in given for one in self._of_path(path))
+        found = dict.fromkeys(one for path in given for one in self._of_path(path, library))
         return [_finding(one) for one in _said_once(sorted(found, key=_place))]
 
     @rpc()
@@ -103,47 +108,48 @@ class Prompts:
         return json_schema.text()
 
     @rpc()
-    def render(self, prompt: str, values: dict[str, str], example: bool = False) -> RenderedPrompt:
+    def render(self, prompt: str, values: dict[str, str], example: bool = False,
+               project: Path | None = None) -> RenderedPrompt:
         """Fill a definition with values by variable name; a list's text is split on its `join`.
 
         With EXAMPLE, the variables' own examples stand for the values that are missing.
         """
-        definition = self._context.find_prompt(prompt)
+        definition = self._context.library(project).prompt(prompt)
         return _rendered(definition, _examples(definition) | values if example else values)
 
-    def _summary(self, definition: "Definition") -> PromptSummary:
+    def _summary(self, definition: "Definition", library: Library) -> PromptSummary:
         asked = {variable.name for variable in definition.asked}
         variables = sorted(definition.vars, key=lambda variable: variable.name not in asked)
         return PromptSummary(
             slug=definition.slug, title=definition.title, description=definition.description, arity=definition.arity,
-            kind=definition.kind, path=definition.path, in_development=definition.in_development,
-            refused=bool(definition.refused),
+            kind=definition.kind, path=definition.path, origin=library.origin(definition.path),
+            in_development=definition.in_development, refused=bool(definition.refused),
             model=definition.model or self._context.tuned_model(definition.name),
             variables=[_variable(variable) for variable in variables],
             aliases=[*definition.aliases], use=_use(definition), n=definition.n_completions)
 
-    def _of_text(self, text: str, file: str) -> Iterator[Finding]:
+    def _of_text(self, text: str, file: str, library: Library) -> Iterator[Finding]:
         """Find what is wrong with a text that stands in no file yet."""
         from pen_backend.prompts import loader
 
         data = text.encode("utf-8", "surrogatepass")
-        loaded, findings = loader.check(data, file, Path(file), self._context.prompt_directories())
+        loaded, findings = loader.check(data, file, Path(file), library.directories())
         yield from findings
         if loaded is not None:
             yield from self._counted(loaded)
 
-    def _of_path(self, given: str) -> Iterator[Finding]:
+    def _of_path(self, given: str, library: Library) -> Iterator[Finding]:
         """Find what is wrong with a file, with all files of a directory, or with a definition by its name."""
-        from pen_backend.prompts import library
+        from pen_backend.prompts.library import read
 
         path = expanded(given)
         if path.is_dir():
-            contents = [entry.content for entry in library.read(path, self._context.prompt_directories())]
+            contents = [entry.content for entry in read(path, library.directories())]
             if not contents:
                 raise NotFoundError(f"There is no definition in '{given}'.", hint="Name a file, or another directory.")
         else:
             try:
-                contents = [self._context.find_definition(given)]
+                contents = [library.any(given)]
             except PromptError as error:
                 if not error.findings:  # a file that cannot be read
                     raise

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pen_backend.errors import BadParamsError, DataError, NotFoundError, PenError
 from pen_backend.service.context import Context
+from pen_backend.service.library import Library
 
 if TYPE_CHECKING:
     from pen_backend.client import Client
@@ -25,7 +26,8 @@ class Written:
     completion: str
 
 
-def sample(context: Context, client: "Client", job: str, count: int, *, max_tokens: int) -> list[Written]:
+def sample(context: Context, client: "Client", job: str, count: int, *, max_tokens: int,
+           project: Path | None = None) -> list[Written]:
     """Return COUNT texts of the newest checkpoint of JOB; NotFoundError if there is none yet."""
     if not 1 <= count <= MOST:
         raise BadParamsError(f"A job writes 1 to {MOST} samples at once, not {count}.")
@@ -40,7 +42,7 @@ def sample(context: Context, client: "Client", job: str, count: int, *, max_toke
                             hint="Ask its model by a prompt definition.")
     entry = context.ledger.find(job)
     body = {"model": newest["fine_tuned_model_checkpoint"], "max_tokens": max_tokens, "temperature": TEMPERATURE,
-            **_manner(context, entry.prompt if entry else None)}
+            **_manner(context.library(project), entry.prompt if entry else None)}
     step = int(newest.get("step_number") or 0)
     asked = [prompts[index % len(prompts)] for index in range(count)]
     return [Written(step, prompt, client.complete({**body, "prompt": prompt}).choices[0].text) for prompt in asked]
@@ -71,12 +73,12 @@ def _given(context: Context, job: str) -> list[str]:
     return []
 
 
-def _manner(context: Context, prompt: str | None) -> Mapping[str, Any]:
+def _manner(library: Library, prompt: str | None) -> Mapping[str, Any]:
     """Return how the definition PROMPT has its model write, as far as it is still there."""
     from pen_backend.prompts import template
 
     try:
-        definition = context.find_prompt(prompt or "")
+        definition = library.prompt(prompt or "")
     except PenError:
         return {}
     stops = list(template.stops(definition)[:template.SENT_STOPS])

@@ -87,7 +87,7 @@ def complete_prompt(context: Context, options: argparse.Namespace, terminal: Ter
     from pen_backend.service.completions import Completions
 
     _check_numbers(options)
-    values = cli_prompts.values(context.find_prompt(options.prompt), options.values)
+    values = cli_prompts.values(context.library().prompt(options.prompt), options.values)
     streams = options.stream and (terminal.as_json or options.n in (None, 1))
     result = Completions(context).start(
         options.prompt, values, model=options.model, n=1 if streams and options.n is None else options.n,

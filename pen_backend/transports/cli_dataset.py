@@ -91,7 +91,7 @@ def _refuse_data(context: Context, options: argparse.Namespace) -> None:
         return
     if path.suffix != ".jsonl":  # one row of prompt and completion would pass for an old definition
         with contextlib.suppress(NotFoundError, PromptError):
-            context.find_definition(given)
+            context.library().any(given)
             return
     if _is_training_file(context, path):
         raise BadParamsError(f"{path.name} holds finished rows and is no definition.",

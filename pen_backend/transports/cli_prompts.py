@@ -36,7 +36,7 @@ def list_prompts(context: Context, options: argparse.Namespace, terminal: Termin
     """Print the definitions, training sets of their own below them; a broken one is said on stderr."""
     from pen_backend.prompts.dataset import DatasetSpec
 
-    found = context.all_definitions()
+    found = context.library().everything()
     for entry in found:
         if isinstance(entry, PromptError):
             terminal.fail(entry)
@@ -79,7 +79,7 @@ def schema(context: Context, options: argparse.Namespace, terminal: Terminal) ->
 
 def render(context: Context, options: argparse.Namespace, terminal: Terminal) -> None:
     """Print the prompt as it is sent, a chat as one JSON line a message; a terminal gets a line end after a prompt."""
-    given = values(context.find_prompt(options.prompt), options.values)
+    given = values(context.library().prompt(options.prompt), options.values)
     rendered = Prompts(context).render(options.prompt, given, example=options.example)
     end = "\n" if terminal.out.isatty() and not rendered.prompt.endswith("\n") else ""
     if terminal.as_json:

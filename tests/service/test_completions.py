@@ -72,7 +72,7 @@ def test_the_warning_shows_what_changed_while_the_training_set_is_there(tmp_path
     kept = Kept()
     with ScriptedServer(by_path=answers(format_hash="0" * 64)) as server:
         context = scripted(server, tmp_path)
-        form = template.hashed(context.find_prompt("pun-complete"))
+        form = template.hashed(context.library().prompt("pun-complete"))
         plan = make_plan(tmp_path / "plan", format={**form, "format": {"prompt-end": "\n\n###\n\n"}})
         context.ledger.remember(Entry("j", "local", "pen-tiny", "pun-complete", str(plan), status="succeeded",
                                       fine_tuned_model="ft:x"))
@@ -131,7 +131,7 @@ def test_a_number_is_read_as_the_label_it_was_trained_for(tmp_path: Path) -> Non
 def test_the_warning_names_the_key_that_changed(tmp_path: Path, old: str, new: str, said: str, is_local: bool) -> None:
     kept = Kept()
     with ScriptedServer(by_path=answers(format_hash="f" * 64)) as server:
-        then = template.hashed(scripted(server, tmp_path).find_prompt(labelled(tmp_path)))
+        then = template.hashed(scripted(server, tmp_path).library().prompt(labelled(tmp_path)))
         completions = tuned_here(server, tmp_path, is_local=is_local, format=then)
         completions.start(labelled(tmp_path, LABELLED.replace(old, new)), {"ticket": "x"}, model="ft:x", n=1,
                           events=kept)
@@ -187,7 +187,7 @@ def test_a_model_trained_with_this_form_is_used_in_silence(tmp_path: Path) -> No
     kept = Kept()
     with ScriptedServer() as server:
         context = scripted(server, tmp_path)
-        server._by_path.update(answers(format_hash=template.format_hash(context.find_prompt("pun-complete"))))
+        server._by_path.update(answers(format_hash=template.format_hash(context.library().prompt("pun-complete"))))
         Completions(context).start("pun-complete", VALUES, model="ft:x", n=1, events=kept)
     assert [one["text"] for one in kept.of("log")] == ["starting engine…"]
 
@@ -221,7 +221,7 @@ def test_cancelling_returns_the_part_there_is(tmp_path: Path) -> None:
 def test_without_a_provider_the_ledger_names_the_newest_model(tmp_path: Path) -> None:
     with ScriptedServer() as server:
         context = scripted(server, tmp_path)
-        definition = context.find_prompt("pun-complete")
+        definition = context.library().prompt("pun-complete")
         assert context.model_of(definition) == "pen-tiny"
         context.ledger.remember(Entry("j", "local", "pen-tiny", "pun-complete", status="succeeded",
                                       fine_tuned_model="ft:x"))

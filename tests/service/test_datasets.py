@@ -41,7 +41,7 @@ def test_the_preview_shows_how_rows_are_rendered_and_where_they_stand(datasets: 
     plan = datasets.plan("pun-complete", text=REGION, source="puns.org", events=Kept())
     row = plan.rows[0]
     assert [part.weight for part in row.segments] == [0.3, 0.7]
-    form = Context(environ=environ).find_prompt("pun-complete").format
+    form = Context(environ=environ).library().prompt("pun-complete").format
     assert row.segments[0].text.endswith(form.prompt_end)
     assert row.segments[1].text.endswith(form.completion_end or "")
     assert all(part.tokens > 0 for part in row.segments)
