@@ -63,6 +63,10 @@ VOTE is `base', `tuned', `tie' or nil; FAILED a sentence or nil."
 (defvar-local pen-compare--rounds nil "Rounds, newest first.")
 (defvar-local pen-compare--blind nil "Non-nil while names are hidden until the vote.")
 
+(defconst pen-compare--keys
+  "1 left is better  2 right  0 neither  RET next round  b blind  q table and quit"
+  "What the first line says: below two long texts no window would show it.")
+
 ;;;; Predicates
 
 (defun pen-compare--hidden-p (round)
@@ -122,7 +126,17 @@ VOTE is `base', `tuned', `tie' or nil; FAILED a sentence or nil."
 ;;;; Functions: drawing
 
 (defun pen-compare--draw ()
-  "Draw the newest round."
+  "Draw the newest round; point and what windows show stay on their lines."
+  (pen-redraw-in-place #'pen-compare--insert
+                       (lambda (position &rest _) (line-number-at-pos position))
+                       (lambda (line)
+                         (save-excursion
+                           (goto-char (point-min))
+                           (forward-line (1- line))
+                           (point)))))
+
+(defun pen-compare--insert ()
+  "Put the newest round into this buffer."
   (let* ((inhibit-read-only t)
          (round (car pen-compare--rounds))
          (width (max 20 (/ (- (window-width (get-buffer-window nil t)) 4) 2)))
@@ -132,6 +146,8 @@ VOTE is `base', `tuned', `tie' or nil; FAILED a sentence or nil."
              (length pen-compare--rounds) (pen-compare-round-seed round)
              (pen-compare-score pen-compare--rounds)))
     (erase-buffer)
+    (insert (propertize pen-compare--keys 'face 'shadow) "\n\n")
+    (pen-compare--insert-values (+ width width 3))
     (pen-compare--insert-columns
      (mapcar (lambda (side) (list (pen-compare--name round side))) order) width 'bold)
     (insert "\n")
@@ -140,11 +156,21 @@ VOTE is `base', `tuned', `tie' or nil; FAILED a sentence or nil."
                (pen-compare--fill (nth side (pen-compare-round-texts round)) width))
              order)
      width nil)
-    (insert "\n" (pen-compare--standing round) "\n\n"
-            (propertize "1 left is better  2 right  0 neither  RET next round  b blind  q table and quit"
-                        'face 'shadow)
-            "\n")
-    (goto-char (point-min))))
+    (insert "\n" (pen-compare--standing round) "\n")))
+
+(defun pen-compare--insert-values (width)
+  "Insert what both are asked with, the end of each text in a line of WIDTH."
+  (pcase-dolist (`(,name ,text) pen-compare--values)
+    (let* ((line (string-join (split-string (format "%s" text) "[ \t\n]+" t) " "))
+           (room (- width (string-width name) 2))
+           (over (- (string-width line) room)))
+      (insert (propertize (concat name ": ") 'face 'shadow)
+              (if (> over 0)
+                  (concat "…" (truncate-string-to-width line (string-width line) (1+ over)))
+                line)
+              "\n")))
+  (when pen-compare--values
+    (insert "\n")))
 
 (defun pen-compare--name (round side)
   "Return the heading of the model at SIDE of ROUND."
@@ -168,6 +194,7 @@ VOTE is `base', `tuned', `tie' or nil; FAILED a sentence or nil."
   (mapcan (lambda (line)
             (with-temp-buffer
               (insert line)
+              (untabify (point-min) (point-max))
               (let ((fill-column width)) (fill-region (point-min) (point-max)))
               (mapcan (lambda (part) (pen-compare--cut part width))
                       (split-string (buffer-string) "\n"))))
@@ -188,7 +215,8 @@ VOTE is `base', `tuned', `tie' or nil; FAILED a sentence or nil."
     (while (or left right)
       (let ((one (truncate-string-to-width (or (pop left) "") width 0 ?\s "…"))
             (other (truncate-string-to-width (or (pop right) "") width nil nil "…")))
-        (insert (propertize one 'face face) " │ " (propertize other 'face face) "\n")))))
+        (insert (propertize one 'face face) (pen-redraw-gap (1+ width)) "│ "
+                (propertize other 'face face) "\n")))))
 
 ;;;; Functions: results
 
@@ -272,17 +300,23 @@ TEMPERATURE, MAX-TOKENS and DEADLINE are those of each request."
 
 (defun pen-compare-models (prompt base tuned)
   "Compare BASE and TUNED on PROMPT, side by side; ask for its values first."
-  (pen-prompt-with
-   prompt
-   (lambda (definition)                 ; nothing can be asked inside a filter
-     (run-at-time 0 nil #'pen-compare--ask prompt definition (list base tuned)))
-   #'pen-rpc-report))
+  (let ((ask (pen-rpc-in-buffer (current-buffer) #'pen-compare--ask)))
+    (pen-prompt-with
+     prompt
+     (lambda (definition)               ; nothing can be asked inside a filter
+       (run-at-time 0 nil ask prompt definition (list base tuned)))
+     #'pen-rpc-report)))
 
 (defun pen-compare--ask (prompt definition models)
-  "Ask for the values of PROMPT by its DEFINITION and compare MODELS on them."
+  "Ask for the values of PROMPT by its DEFINITION and compare MODELS on them.
+A screen such as that of a job holds no text that could be continued."
   (with-local-quit
     (pen-compare--show prompt
-                       (pen-prompt-values definition (pen-argument-read-all definition))
+                       (pen-prompt-values definition
+                                          (if (derived-mode-p 'special-mode)
+                                              (mapcar #'pen-argument-read
+                                                      (pen-prompt-inputs definition))
+                                            (pen-argument-read-all definition)))
                        models)))
 
 (defun pen-compare--show (prompt values models &optional options)
@@ -306,6 +340,7 @@ TEMPERATURE, MAX-TOKENS and DEADLINE are those of each request."
 
 \\{pen-compare-mode-map}"
   :interactive nil
+  (setq bidi-paragraph-direction 'left-to-right)
   (pen-redraw-this-buffer #'pen-compare--draw)
   (add-hook 'kill-buffer-hook #'pen-compare-stop nil t))
 
@@ -332,13 +367,20 @@ TEMPERATURE, MAX-TOKENS and DEADLINE are those of each request."
   (pen-compare--begin))
 
 (defun pen-compare-toggle-blind ()
-  "Hide the names until the vote and shuffle the sides, or stop doing so."
+  "Hide the names until the vote and shuffle the sides, or stop doing so.
+Texts that were seen below their names are nothing to vote on blindly:
+another round takes the place of theirs."
   (interactive)
   (let ((round (pen-compare--round)))
     (setq pen-compare--blind (not pen-compare--blind))
-    (unless (pen-compare-round-vote round)
-      (setf (pen-compare-round-swapped round)
-            (and pen-compare--blind (zerop (random 2)))))
+    (cond ((and pen-compare--blind
+                (not (pen-compare-round-vote round))
+                (not (pen-compare-round-failed round))
+                (not (seq-every-p #'string-empty-p (pen-compare-round-texts round))))
+           (pen-compare-next))
+          ((not (pen-compare-round-vote round))
+           (setf (pen-compare-round-swapped round)
+                 (and pen-compare--blind (zerop (random 2))))))
     (pen-redraw-now pen-redraw-here)))
 
 (defun pen-compare-stop ()

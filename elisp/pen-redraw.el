@@ -78,6 +78,7 @@
   (pen-redraw-forget)
   (setq pen-redraw-here (pen-redraw-make (current-buffer) function))
   (add-hook 'window-buffer-change-functions #'pen-redraw--seen nil t)
+  (add-hook 'window-size-change-functions #'pen-redraw--resized nil t)
   (add-hook 'kill-buffer-hook #'pen-redraw-forget nil t))
 
 (defun pen-redraw-changed ()
@@ -90,6 +91,12 @@ Redisplay calls this in whatever buffer is current."
   (with-current-buffer (window-buffer window)
     (pen-redraw-shown pen-redraw-here)))
 
+(defun pen-redraw--resized (window)
+  "Draw the buffer of WINDOW, which redisplay says is wider or narrower now."
+  (unless (= (window-body-width window t) (window-old-body-pixel-width window))
+    (with-current-buffer (window-buffer window)
+      (pen-redraw-soon pen-redraw-here))))
+
 (defun pen-redraw-forget ()
   "Forget what was about to be drawn in this buffer."
   (when pen-redraw-here
@@ -98,6 +105,11 @@ Redisplay calls this in whatever buffer is current."
 (defun pen-redraw-header (text)
   "Put TEXT above this buffer as it is, whatever stands after a % in it."
   (setq header-line-format (string-replace "%" "%%" text)))
+
+(defun pen-redraw-gap (column)
+  "Return a blank that reaches to COLUMN, however wide the text before it is shown.
+It also keeps texts that run from right to left on their sides of it."
+  (propertize " " 'display `(space :align-to ,column)))
 
 (defun pen-redraw-in-place (draw anchor place)
   "Call DRAW in this buffer; point and what windows show stay where they were.

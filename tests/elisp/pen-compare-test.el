@@ -83,6 +83,7 @@
     (pen-compare-test-with "ha"
       (cl-letf (((symbol-function 'random) (lambda (_) (if swapped 0 1))))
         (pen-fixture-press "b"))
+      (pen-fixture-until #'pen-compare-test-done-p)
       (should-not (string-match-p "base-1\\|tuned-1" (pen-fixture-text)))
       (pen-job-scene-matches "^left +│ right$")
       (pen-compare-test-vote ?1)
@@ -90,6 +91,64 @@
                   (if swapped 'tuned 'base)))
       (pen-job-scene-matches (if swapped "^tuned: ft:tuned-1 +│ base: base-1$"
                                "^base: base-1 +│ tuned: ft:tuned-1$")))))
+
+(ert-deftest pen-compare-test-texts-seen-with-their-names-are-not-voted-on-blindly ()
+  (pen-compare-test-with "ha"
+    (pen-fixture-press "b")
+    (pen-fixture-until #'pen-compare-test-done-p)
+    (should (equal (pen-compare-test-requests :seed) '(1 1 2 2)))
+    (pen-compare-test-vote ?1)
+    (pen-fixture-press "b")             ; names are wanted again: the round stays
+    (should (equal (pen-compare-test-requests :seed) '(1 1 2 2)))
+    (pen-fixture-press "b")
+    (should (equal (pen-compare-test-requests :seed) '(1 1 2 2)))))
+
+(ert-deftest pen-compare-test-says-its-keys-and-what-was-asked-above-the-texts ()
+  (pen-compare-test-with (string-join (make-list 60 "line") "\n")
+    (should (string-prefix-p (concat pen-compare--keys "\n\ntext: x\n\nbase: base-1")
+                             (pen-fixture-text)))))
+
+(ert-deftest pen-compare-test-of-a-long-question-the-end-is-shown-in-a-line ()
+  (pen-compare-test-with "ha"
+    (setq pen-compare--values (list (list "text" (concat (make-string 900 ?a) "\tb\nthe end"))))
+    (pen-redraw-now pen-redraw-here)
+    (pen-job-scene-matches "^text: …a+ b the end$")
+    (dolist (line (split-string (pen-fixture-text) "\n"))
+      (should (< (string-width line) (window-width))))))
+
+(ert-deftest pen-compare-test-a-vote-does-not-scroll ()
+  (pen-compare-test-with (string-join (make-list 60 "line") "\n")
+    (goto-char (point-min))
+    (forward-line 40)
+    (let ((line (line-number-at-pos)))
+      (pen-compare-test-vote ?1)
+      (should (= line (line-number-at-pos))))))
+
+(ert-deftest pen-compare-test-the-right-column-is-one-whatever-the-left-one-holds ()
+  (pen-compare-test-with "a\tb\n日本語 👩‍👩‍👧\nשלום"
+    (should-not (string-search "\t" (pen-fixture-text)))
+    (goto-char (point-min))
+    (let (columns)
+      (while (search-forward " │ " nil t)
+        (push (get-text-property (match-beginning 0) 'display) columns))
+      (should (= 4 (length columns)))
+      (should (= 1 (length (delete-dups columns))))
+      (should (eq 'space (car-safe (car columns)))))
+    (should (eq bidi-paragraph-direction 'left-to-right))))
+
+(ert-deftest pen-compare-test-from-a-screen-the-text-is-asked-for-and-not-read-there ()
+  (let ((definition '(:slug "p" :name "p" :arity 1
+                            :variables ((:name "text" :source "region-or-preceding" :example "x"))))
+        shown)
+    (cl-letf (((symbol-function 'read-string) (lambda (&rest _) "typed"))
+              ((symbol-function 'pen-compare--show)
+               (lambda (_prompt values _models) (push values shown))))
+      (with-temp-buffer
+        (insert "written here")
+        (pen-compare--ask "p" definition '("a" "b"))
+        (special-mode)
+        (pen-compare--ask "p" definition '("a" "b"))))
+    (should (equal shown '((("text" "typed")) (("text" "written here")))))))
 
 (ert-deftest pen-compare-test-no-vote-before-both-have-written ()
   (pen-rpc-fake-with '(("completions-start" hang))

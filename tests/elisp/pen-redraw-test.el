@@ -8,6 +8,7 @@
 ;;; Code:
 
 (require 'ert)
+(require 'cl-lib)
 (require 'pen-fixture)
 (require 'pen-redraw)
 
@@ -90,6 +91,26 @@
               (funcall (car (buffer-local-value 'window-buffer-change-functions buffer)) window)))
           (should (= drawn 1)))
       (kill-buffer buffer))))
+
+(ert-deftest pen-redraw-test-a-window-of-another-width-is-drawn-anew ()
+  (let ((buffer (generate-new-buffer "pen-redraw-test")) (drawn 0) (before 17))
+    (unwind-protect
+        (save-window-excursion
+          (with-current-buffer buffer
+            (pen-redraw-this-buffer (lambda () (setq drawn (1+ drawn)))))
+          (let* ((window (display-buffer buffer))
+                 (tell (car (buffer-local-value 'window-size-change-functions buffer))))
+            (cl-letf (((symbol-function 'window-old-body-pixel-width) (lambda (_) before)))
+              (with-temp-buffer
+                (funcall tell window)
+                (should (= drawn 1))
+                (setq before (window-body-width window t))
+                (funcall tell window)))) ; only its height changed
+          (should (= drawn 1)))
+      (kill-buffer buffer))))
+
+(ert-deftest pen-redraw-test-a-gap-ends-in-its-column-after-any-text ()
+  (should (equal (get-text-property 0 'display (pen-redraw-gap 12)) '(space :align-to 12))))
 
 (ert-deftest pen-redraw-test-a-header-means-what-it-says ()
   (with-temp-buffer
