@@ -115,11 +115,40 @@
   "Seconds after which a sentence that was wiped away is shown again.")
 
 (defun pen-rpc-tell (plist)
-  "Show the error PLIST in the echo area, and log it, unless somebody cancelled."
+  "Show the error PLIST in the echo area, and log it, unless somebody cancelled.
+The log has its line in the service's log, too, if it has one."
   (unless (eq (plist-get plist :kind) 'cancelled)
-    (let ((sentence (pen-rpc-sentence plist)))
-      (pen-rpc-log "%s: %s" (plist-get plist :kind) sentence)
+    (let ((sentence (pen-rpc-sentence plist))
+          (line (plist-get plist :log)))
+      (pen-rpc-log "%s: %s%s" (plist-get plist :kind) sentence
+                   (if line (format " (line %d of the service's log)" line) ""))
+      (pen-rpc--link-place (plist-get plist :where))
       (pen-rpc-show sentence))))
+
+(defun pen-rpc--link-place (where)
+  "Make WHERE, if it is a line of a file, a link in the log's last line."
+  (when (and where (string-match "\\`\\(/.+?\\):\\([0-9]+\\)\\(?::\\([0-9]+\\)\\)?\\'" where)
+             (not (file-remote-p where))
+             (file-exists-p (match-string 1 where)))
+    (let ((place (list (match-string 1 where)
+                       (string-to-number (match-string 2 where))
+                       (string-to-number (or (match-string 3 where) "1")))))
+      (with-current-buffer "*pen-log*"
+        (save-excursion
+          (goto-char (point-max))
+          (when (search-backward where (line-beginning-position 0) t)
+            (let ((inhibit-read-only t))
+              (make-text-button (match-beginning 0) (match-end 0)
+                                'help-echo "RET visits it"
+                                'action (lambda (_) (apply #'pen-rpc--visit place))))))))))
+
+(defun pen-rpc--visit (file line column)
+  "Show FILE in another window, at LINE and COLUMN, which count from 1."
+  (find-file-other-window file)
+  (widen)
+  (goto-char (point-min))
+  (forward-line (1- line))
+  (move-to-column (1- column)))
 
 (defun pen-rpc-show (sentence)
   "Show SENTENCE in the echo area, once more if something else wipes it away.

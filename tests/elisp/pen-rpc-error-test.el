@@ -43,6 +43,36 @@
   (should-not (pen-fixture-said
                (pen-rpc-report (pen-rpc-error '(:kind cancelled :message "Stopped."))))))
 
+(ert-deftest pen-rpc-error-test-the-log-leads-to-the-place-and-names-the-service-s-line ()
+  (let* ((file (make-temp-file "pen-error" nil ".jsonl" "{}\n{}\n{]\n"))
+         (where (concat file ":3:2")))
+    (unwind-protect
+        (progn
+          (pen-fixture-said
+           (pen-rpc-tell (list :kind 'data :message "This is no JSON." :hint "Correct it."
+                               :where where :log 17)))
+          (with-current-buffer "*pen-log*"
+            (goto-char (point-max))
+            (should (search-backward (concat "data: " where ": This is no JSON. Correct it.")))
+            (should (search-forward "(line 17 of the service's log)" (line-end-position)))
+            (goto-char (line-beginning-position))
+            (search-forward where)
+            (save-window-excursion
+              (push-button (match-beginning 0))
+              (should (equal (list file 3 1)
+                             (list buffer-file-name (line-number-at-pos) (current-column))))
+              (kill-buffer))))
+      (delete-file file))))
+
+(ert-deftest pen-rpc-error-test-what-is-no-place-of-a-file-is-no-link ()
+  (dolist (where '("ftjob-7" "train.jsonl:3" "/nonexistent/pen:3" "/ssh:nowhere.invalid:/x:3" nil))
+    (pen-fixture-said (pen-rpc-tell (list :kind 'data :message "It is odd." :where where)))
+    (with-current-buffer "*pen-log*"
+      (goto-char (point-max))
+      (forward-line -1)
+      (should-not (next-button (point) t))
+      (should-not (search-forward "service's log" nil t)))))
+
 (ert-deftest pen-rpc-error-test-bytes-that-are-no-characters-are-said-so ()
   (dolist (text (list "raw \377 \374" (concat (make-string 100 ?\u00e9) (string-to-multibyte "\377"))))
     (let ((said (pen-rpc-error-plist (should-error (pen-rpc-clean (list :text text))))))

@@ -43,7 +43,16 @@
 
 (ert-deftest pen-rpc-fake-test-a-hanging-method-runs-into-the-deadline ()
   (pen-rpc-fake-with (list (list "a-b" 'hang))
-    (should-error (pen-rpc-call-sync "a-b" nil 0.05) :type 'pen-deadline-error)))
+    (should-error (pen-rpc-call-sync "a-b" nil 0.05) :type 'pen-deadline-error)
+    (should (equal (pen-rpc-fake-last "pen-cancel") (list :call 1)))))
+
+(ert-deftest pen-rpc-fake-test-quitting-cancels ()
+  (pen-rpc-fake-with (list (list "a-b" 'hang))
+    (run-at-time 0.05 nil (lambda () (setq quit-flag t)))
+    (should (eq 'quit (condition-case nil
+                          (pen-rpc-call-sync "a-b" nil 5)
+                        (quit 'quit))))
+    (should (equal (pen-rpc-fake-last "pen-cancel") (list :call 1)))))
 
 (provide 'pen-rpc-fake-test)
 ;;; pen-rpc-fake-test.el ends here
