@@ -29,8 +29,10 @@ lengths.py     drop, cut or split what is too long
 rendering.py   items as examples, inspected
 writing.py     examples on their sides, counted on the way
 making.py      the files of a build, from the first to the last
-classes.py     labels that keep their numbers, and their checks
+classes.py     which label a record has
+labels_file.py labels that keep their numbers
 audit.py       the checks of a whole set, from its written files
+class_audit.py the checks of its classes
 statistics.py  tokens, words and characters, as a table
 ledger.py      every record read, and why it was dropped
 report.py      the build in numbers and words

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pen_backend.dataset import classes, written
+from pen_backend.dataset import class_audit, written
 from pen_backend.dataset.checks import Checks, checks_of
+from pen_backend.dataset.classes import Counts
 from pen_backend.dataset.inputs import Inputs
 from pen_backend.dataset.items import plain_text
 from pen_backend.dataset.overlap import Collection
@@ -44,7 +45,7 @@ class Evaluation:
 
 
 def audit(inputs: Inputs, files: Mapping[Side, Sequence[Path]], *, lists: bool, evaluation: Evaluation,
-          labels: classes.Counts, pulse: Pulse) -> Audit:
+          labels: Counts, pulse: Pulse) -> Audit:
     """Check the rows that stand in FILES.
 
     LISTS says that the rows are lists, whose items are compared one by one; LABELS are the numbers of each class that
@@ -77,10 +78,10 @@ def audit(inputs: Inputs, files: Mapping[Side, Sequence[Path]], *, lists: bool, 
         overlaps |= {"tests": len(met), "evaluation": len(rows.equal | rows.near)}
         findings += _contamination(definition, checks, met, len(rows.equal | rows.near))
     findings += _uncompared(definition, checks, evaluation)
-    findings += classes.findings(definition, spec, checks, labels)
+    findings += class_audit.findings(definition, spec, checks, labels)
     if definition.class_map is not None:
         prompt = "".join(next(written.rows(files["train"]), [""])[:-1])
-        findings += classes.first_token_findings(definition, checks, labels, inputs.encoder, prompt)
+        findings += class_audit.first_token_findings(definition, checks, labels, inputs.encoder, prompt)
     return Audit(tuple(findings), overlaps)
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from pen_backend.dataset import anonymise
 from pen_backend.dataset.budget import Purse, purse_of
-from pen_backend.dataset.classes import with_new_labels
 from pen_backend.dataset.edits import Edit, Edits
 from pen_backend.dataset.inputs import Inputs
 from pen_backend.dataset.items import Opened, wanted
+from pen_backend.dataset.labels_file import with_new_labels
 from pen_backend.dataset.making import Making
 from pen_backend.dataset.manifest import build_id, read_whole
 from pen_backend.dataset.opening import key_place, open_sources

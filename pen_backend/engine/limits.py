@@ -36,7 +36,7 @@ LIMITS = (
     ("free beside three checkpoints before a job", "jobs.spec", "SPARE_BYTES", "bytes"),
     ("ballast", "store.ballast", "BALLAST_BYTES", "bytes"),
     ("the write-ahead log", "store.store", "LOG_MOST_BYTES", "bytes"),
-    ("a job's log", "jobs.running", "LOG_BYTES", "bytes"),
+    ("a job's log", "jobs.directory", "LOG_BYTES", "bytes"),
     ("the engine's log", "server", "LOG_BYTES", "bytes"),
     ("a safetensors header", "nn.folder", "MAX_HEADER_BYTES", "bytes"),
     ("tensors of a file", "nn.folder", "MAX_TENSORS", ""),

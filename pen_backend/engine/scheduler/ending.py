@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pen_backend.engine.jobs import state
+from pen_backend.engine.jobs.directory import JobDirectory
 from pen_backend.engine.jobs.events import add_checkpoint, snapshot_name
-from pen_backend.engine.jobs.running import JobDirectory
 from pen_backend.engine.jobs.spec import Start
 from pen_backend.engine.jobs.state import Job
 from pen_backend.engine.models import register

@@ -5,7 +5,8 @@ import threading
 from dataclasses import dataclass
 
 from pen_backend.engine.jobs import state
-from pen_backend.engine.jobs.running import Handle, JobDirectory, JobRunner, handle_of
+from pen_backend.engine.jobs.directory import JobDirectory
+from pen_backend.engine.jobs.running import Handle, JobRunner, handle_of
 from pen_backend.engine.jobs.state import Job
 from pen_backend.engine.scheduler.ending import snapshots
 from pen_backend.engine.scheduler.patience import Patience

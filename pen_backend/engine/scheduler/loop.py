@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pen_backend.engine.jobs import state
-from pen_backend.engine.jobs.running import STOP_SECONDS, Handle, JobDirectory, JobRunner, Resources, handle_of
+from pen_backend.engine.jobs.directory import JobDirectory
+from pen_backend.engine.jobs.running import STOP_SECONDS, Handle, JobRunner, Resources, handle_of
 from pen_backend.engine.jobs.spec import Start, build, missing_space
 from pen_backend.engine.jobs.state import MAX_ATTEMPTS, Job
 from pen_backend.engine.models import Models

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pen_backend.engine.jobs import state
+from pen_backend.engine.jobs.directory import JobDirectory
 from pen_backend.engine.jobs.events import add_event, is_final, line_data, read_lines, take
-from pen_backend.engine.jobs.running import JobDirectory
 from pen_backend.engine.jobs.state import Job
 from pen_backend.engine.models import Models
 from pen_backend.engine.scheduler.ending import publish_snapshot

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pen_backend.engine.jobs import state
-from pen_backend.engine.jobs.running import JobDirectory
+from pen_backend.engine.jobs.directory import JobDirectory
 from pen_backend.engine.scheduler.ending import publish
 from pen_backend.engine.scheduler.start import start_from
 from tests.engine.jobs.make import make_job

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from pen_backend.engine.jobs import state
-from pen_backend.engine.jobs.running import LOG_BYTES, RunnerState
+from pen_backend.engine.jobs.directory import LOG_BYTES
+from pen_backend.engine.jobs.running import RunnerState
 from tests.engine.jobs.make import make_job
 from tests.engine.programs.trainer import model, write
 from tests.engine.scheduler.desk import Desk

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from pen_backend.engine.jobs.running import JobDirectory
+from pen_backend.engine.jobs.directory import JobDirectory
 from pen_backend.files import Disk
 
 DEAD = 999_999_999
