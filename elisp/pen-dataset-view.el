@@ -18,7 +18,7 @@
 (require 'subr-x)
 (require 'pen-figure)
 (require 'pen-redraw)
-(require 'pen-source)
+(require 'pen-source-place)
 (require 'pen-dataset-options)
 (require 'pen-dataset-state)
 
@@ -122,7 +122,7 @@
             (and pen-dataset--launch "C-c C-c launch  ")
             "C-c C-o options  "
             (if stale "u take back  ? keys"
-              "d exclude  v valid  e edit  n/p findings  ? keys"))))
+              "d exclude  v valid  e edit  n/p finding  ? keys"))))
 
 (defun pen-dataset--insert-head (plan)
   "Insert the summary of PLAN, the options and the two tables."
@@ -183,10 +183,11 @@
               (propertize "none" 'face 'pen-weight-none) " "
               (propertize "part" 'face 'pen-weight-part) " "
               (propertize "full" 'face 'pen-weight-full)
-              (propertize "    ↵ is a line break    P how a row is rendered\n" 'face 'shadow)))
+              (propertize "    ↵ a line break, ⇥ a tab    P how a row is rendered\n" 'face 'shadow)))
     (cl-loop for row in rows
+             for tail in (pen-dataset--tails rows)
              for number from 1
-             do (pen-dataset--insert-row number row))
+             do (pen-dataset--insert-row number row tail))
     (let ((hidden (- (or (plist-get pen-dataset--plan :records) 0) (length rows))))
       (when (> hidden 0)
         (insert (propertize (format "… and %d more in %s\n" hidden
@@ -194,27 +195,50 @@
                                      (plist-get pen-dataset--plan :directory)))
                             'face 'shadow))))))
 
-(defun pen-dataset--insert-row (number row)
-  "Insert ROW, which has NUMBER."
-  (let* ((segments (plist-get row :segments))
-         (mark (pen-dataset--mark row))
-         (texts (pen-dataset-texts-of segments))
-         (weights (mapconcat (lambda (each) (format "%g" (plist-get each :weight)))
-                             segments "/"))
-         (where (pen-source-place pen-dataset--source (plist-get row :where)))
+(defun pen-dataset--insert-row (number row tail)
+  "Insert ROW, which has NUMBER and ends with TAIL, as wide as that of any row."
+  (let* ((mark (pen-dataset--mark row))
+         (texts (pen-dataset-texts-of (plist-get row :segments)))
          (head (format "%-3d %s" number (pen-dataset--side row)))
-         (tail (format "  w %s  %s" weights where))
-         (width (- (pen-dataset--width) 2 (length head) (length tail)))
+         (width (- (pen-dataset--width) 4 (length head) (string-width tail)))
          (shown (pen-dataset--fit texts width)))
     (when (equal mark "D")
       (setq shown (propertize shown 'face 'pen-left-out)))
     (insert (propertize
-             (concat (propertize (string-pad mark 2) 'face 'pen-mark)
-                     head shown (propertize tail 'face 'shadow) "\n"
+             (concat (propertize (string-pad mark 2) 'face 'pen-mark) head shown
+                     (pen-redraw-gap (+ 2 (length head) (max 20 width))) " "
+                     (propertize (string-trim-right tail) 'face 'shadow) "\n"
                      (and (memq number pen-dataset--expanded)
                           (pen-dataset--whole texts)))
              'pen-row number
              'pen-where (plist-get row :where)))))
+
+(defun pen-dataset--tails (rows)
+  "Return what stands behind each of ROWS, its weights and its place, in columns."
+  (let* ((room (/ (pen-dataset--width) 3))
+         (weights (mapcar (lambda (row)
+                            (truncate-string-to-width
+                             (mapconcat (lambda (each) (format "%g" (plist-get each :weight)))
+                                        (plist-get row :segments) "/")
+                             (/ room 2) nil nil "…"))
+                          rows))
+         (places (mapcar (lambda (row)
+                           (pen-dataset--end-of
+                            (pen-source-place pen-dataset--source (plist-get row :where)) room))
+                         rows))
+         (wide (apply #'max 0 (mapcar #'string-width weights)))
+         (far (apply #'max 0 (mapcar #'string-width places))))
+    (cl-mapcar (lambda (weight place)
+                 (concat "w " (truncate-string-to-width weight wide nil ?\s)
+                         "  " (truncate-string-to-width place far nil ?\s)))
+               weights places)))
+
+(defun pen-dataset--end-of (place width)
+  "Return PLACE, without its beginning if it is wider than WIDTH."
+  (let ((over (- (string-width place) width)))
+    (if (<= over 0)
+        place
+      (concat "…" (truncate-string-to-width place (string-width place) (1+ over))))))
 
 (defun pen-dataset--side (row)
   "Return the side of ROW, as wide as any; empty if all rows are trained on."
@@ -254,8 +278,8 @@
                                    (pen-figure-count (plist-get segment :tokens) "token")))))
 
 (defun pen-dataset--one-line (text)
-  "Return TEXT with its line breaks made visible, its face kept."
-  (replace-regexp-in-string "\n" "↵" text t t))
+  "Return TEXT with its line breaks and tabs made visible, its face kept."
+  (replace-regexp-in-string "\t" "⇥" (replace-regexp-in-string "\n" "↵" text t t) t t))
 
 (defun pen-dataset--fit (texts width)
   "Return TEXTS in one line of WIDTH columns, something of each of them."
@@ -269,15 +293,29 @@
       (let* ((others (apply #'+ (mapcar #'string-width (cdr lines))))
              (share (max (/ left (length lines)) (- left others (length (cdr lines)))))
              (text (truncate-string-to-width (pop lines) share nil nil "…")))
-        (setq shown (concat shown text
+        ;; What runs from right to left stays on its side of the bar.
+        (setq shown (concat shown (bidi-string-mark-left-to-right text)
                             (and lines (propertize "│" 'face 'shadow)))
               left (- left (string-width text) 1))))
     (truncate-string-to-width shown (max 20 width) nil ?\s)))
 
 (defun pen-dataset--whole (texts)
-  "Return TEXTS joined, indented, every line of them."
-  (concat "      " (replace-regexp-in-string "\n" "\n      " (string-join texts) t t)
-          "\n"))
+  "Return TEXTS joined, indented, every line of them folded at blanks to fit."
+  (let ((width (max 20 (pen-dataset--width))))
+    (with-temp-buffer
+      (insert (string-remove-suffix "\n" (string-join texts)) "\n")
+      (goto-char (point-min))
+      (while (not (eobp))
+        (insert "      ")
+        (let ((start (point)))
+          (move-to-column width)
+          (unless (eolp)
+            (skip-chars-backward "^ " start)
+            (when (= (point) start)
+              (move-to-column width))
+            (insert "\n")))
+        (forward-line (if (bolp) 0 1)))
+      (buffer-string))))
 
 (defun pen-dataset--wrap (summary)
   "Return SUMMARY in lines that fit, broken at its gaps."
@@ -305,12 +343,14 @@
                                 (and (pen-dataset-stale-p) ", g builds") "\n")
                         'face 'shadow))
     (dolist (edit pen-dataset--edits)
-      (let ((where (pen-source-place pen-dataset--source (plist-get edit :where)))
+      (let ((where (pen-dataset--end-of
+                    (pen-source-place pen-dataset--source (plist-get edit :where))
+                    (/ (pen-dataset--width) 3)))
             (what (pen-dataset--edit-kind edit)))
         (insert (propertize
                  (concat (propertize (string-pad what 14) 'face 'pen-mark)
                          (pen-dataset--fit (list (plist-get edit :text))
-                                           (- (pen-dataset--width) 16 (length where)))
+                                           (- (pen-dataset--width) 16 (string-width where)))
                          "  " (propertize where 'face 'shadow) "\n")
                  'pen-edit (plist-get edit :key)
                  'pen-where (plist-get edit :where)))))))

@@ -30,6 +30,7 @@
 (require 'pen-stream)
 (require 'pen-org)
 (require 'pen-source)
+(require 'pen-source-place)
 (require 'pen-dataset-options)
 (require 'pen-dataset-state)
 (require 'pen-dataset-view)
@@ -205,6 +206,13 @@ If it is not, build it first."
          (pen-dataset-ask next))
         (t (funcall next))))
 
+(defun pen-dataset--resized (window)
+  "Fit the plan into WINDOW, which redisplay says is wider or narrower now."
+  (unless (= (window-body-width window t) (window-old-body-pixel-width window))
+    (with-current-buffer (window-buffer window)
+      (when pen-dataset--plan
+        (pen-dataset-draw)))))
+
 (defun pen-dataset--stop ()
   "Stop asking for the plan, and leave nothing behind."
   (when pen-dataset--stream
@@ -236,8 +244,10 @@ If it is not, build it first."
 
 \\{pen-dataset-mode-map}"
   :interactive nil
-  (setq truncate-lines t)
+  (setq truncate-lines t
+        bidi-paragraph-direction 'left-to-right)
   (setq-local revert-buffer-function (lambda (&rest _) (pen-dataset-ask)))
+  (add-hook 'window-size-change-functions #'pen-dataset--resized nil t)
   (add-hook 'kill-buffer-hook #'pen-dataset--stop nil t))
 
 ;;;###autoload

@@ -28,7 +28,7 @@
   (pen-dataset-test-with (pen-dataset-test-answer (pen-dataset-test-plan))
     (should (string-match-p "^  1         one↵two↵│three↵ +w 0.3/0.7  puns:3$"
                             (pen-fixture-text)))
-    (should (string-match-p "^  2   valid <joke>│four +w 0/1  puns:4$" (pen-fixture-text)))
+    (should (string-match-p "^  2   valid <joke>│four +w 0/1      puns:4$" (pen-fixture-text)))
     (should (string-match-p "^… and 1 more in /tmp/plan-1$" (pen-fixture-text)))))
 
 (ert-deftest pen-dataset-view-test-rows-begin-in-one-column ()
@@ -62,6 +62,80 @@
     (should (looking-at-p "  1         one"))
     (pen-fixture-press "TAB")
     (should-not (string-match-p "^      two" (pen-fixture-text)))))
+
+(defmacro pen-dataset-view-test-of (rows &rest body)
+  "Run BODY in the preview of a plan with ROWS, triples of texts, weights and a place."
+  (declare (indent 1))
+  `(pen-dataset-test-with
+       (pen-dataset-test-answer
+        (pen-dataset-test-good-plan
+         :rows (mapcar (lambda (row)
+                         (list :side 'train :where (nth 2 row)
+                               :segments (cl-mapcar (lambda (text weight)
+                                                      (list :text text :weight weight :tokens 1))
+                                                    (nth 0 row) (nth 1 row))))
+                       ,rows)))
+     ,@body))
+
+(defun pen-dataset-view-test-columns ()
+  "Return where the display has weights and places begin, in each row."
+  (goto-char (point-min))
+  (cl-loop while (re-search-forward "\\( \\) w [0-9./…]+ +\\([^ \n]+\\)$" nil t)
+           collect (list (get-text-property (match-beginning 1) 'display)
+                         (- (match-beginning 2) (match-end 1)))))
+
+(ert-deftest pen-dataset-view-test-weights-and-places-stand-in-columns ()
+  (pen-dataset-view-test-of '((("one" "two") (0.3 0.7) "puns:9")
+                              (("日本語" "👩‍👩‍👧 c") (0 1) "puns:1200")
+                              (("שלום" "a\tb") (0.25 1) "puns:99"))
+    (let ((columns (pen-dataset-view-test-columns)))
+      (should (= 3 (length columns)))
+      (should (= 1 (length (delete-dups columns))))
+      (should (eq 'space (car-safe (caar columns)))))
+    (should (eq bidi-paragraph-direction 'left-to-right))
+    (should (string-search "a⇥b" (pen-fixture-text)))))
+
+(ert-deftest pen-dataset-view-test-a-row-is-never-wider-than-its-window ()
+  (pen-dataset-view-test-of
+      (list (list (list (make-string 300 ?x) "b") '(0.3 0.7) (concat (make-string 90 ?f) ".org:12"))
+            (list (make-list 30 "ab") (make-list 30 0.125) "puns:3"))
+    (dolist (line (split-string (pen-fixture-text) "\n"))
+      (should (<= (string-width line) (window-body-width (get-buffer-window)))))
+    (should (string-match-p "…f+\\.org:12$" (pen-fixture-text)))))
+
+(ert-deftest pen-dataset-view-test-all-of-a-long-row-can-be-read ()
+  (pen-dataset-view-test-of (list (list (list (concat (string-join (make-list 60 "word") " ") "\n")
+                                              (concat (make-string 200 ?x) " end\n"))
+                                        '(0 1) "puns:3"))
+    (goto-char (point-min))
+    (search-forward "1   word")
+    (pen-fixture-press "TAB")
+    (dolist (line (split-string (pen-fixture-text) "\n"))
+      (should (<= (string-width line) (window-body-width (get-buffer-window)))))
+    (forward-line)
+    (let ((whole (buffer-substring-no-properties (point) (search-forward "end\n"))))
+      (should (equal (replace-regexp-in-string "[ \n]+" "" whole)
+                     (concat (mapconcat #'identity (make-list 60 "word") "")
+                             (make-string 200 ?x) "end")))
+      (should-not (string-match-p "wo\n\\|wor\n" whole)))
+    (should (looking-at-p "… and"))))
+
+(ert-deftest pen-dataset-view-test-its-keys-fit-into-eighty-columns ()
+  (pen-dataset-test-with (pen-dataset-test-answer (pen-dataset-test-plan))
+    (should (<= (string-width header-line-format) 80))
+    (goto-char (point-min))
+    (search-forward "one↵")
+    (pen-fixture-press "d")
+    (should (<= (string-width header-line-format) 80))))
+
+(ert-deftest pen-dataset-view-test-a-window-of-another-width-is-filled ()
+  (pen-dataset-test-with (pen-dataset-test-answer (pen-dataset-test-plan))
+    (let ((tell (car window-size-change-functions)) (inhibit-read-only t))
+      (erase-buffer)
+      (cl-letf (((symbol-function 'window-old-body-pixel-width) (lambda (_) 17)))
+        (with-temp-buffer
+          (funcall tell (get-buffer-window "*pen-dataset*"))))
+      (should (string-search "puns:3" (pen-fixture-text))))))
 
 (ert-deftest pen-dataset-view-test-the-way-to-launch-is-seen-wherever-one-scrolls ()
   (pen-dataset-test-with (pen-dataset-test-answer (pen-dataset-test-plan))
