@@ -10,8 +10,8 @@ from pen_backend.transports.terminal import OutputError, Terminal
 INTERRUPTED = 130
 
 
-def attempt(terminal: Terminal, run: Callable[[], int | None], *, program: str = "pen") -> int:
-    """Call RUN and return the exit code of PROGRAM; PEN_DEBUG=1 lets errors through with their tracebacks."""
+def attempt(terminal: Terminal, run: Callable[[], int | None]) -> int:
+    """Call RUN and return the program's exit code; PEN_DEBUG=1 lets errors through with their tracebacks."""
     debug = os.environ.get("PEN_DEBUG") == "1"
     try:
         return run() or 0
@@ -24,7 +24,7 @@ def attempt(terminal: Terminal, run: Callable[[], int | None], *, program: str =
         return error.exit_code
     except KeyboardInterrupt:
         terminal.clear()
-        print(f"{program}: interrupted.", file=terminal.err)
+        print(f"{terminal.program}: interrupted.", file=terminal.err)
         return INTERRUPTED
     except BrokenPipeError:
         # Whoever read the results has enough of them; Python must not complain when it flushes at its end.
@@ -34,7 +34,7 @@ def attempt(terminal: Terminal, run: Callable[[], int | None], *, program: str =
         if debug:
             raise
         terminal.clear()
-        print(f"{program}: a bug ({type(error).__name__}); PEN_DEBUG=1 shows where.", file=terminal.err)
+        print(f"{terminal.program}: a bug ({type(error).__name__}); PEN_DEBUG=1 shows where.", file=terminal.err)
         return 3
 
 

@@ -44,7 +44,8 @@ def main(argv: Sequence[str] | None = None, *, context: Context | None = None, o
         options = read(cli_classic.parser(), arguments[1:]) if classic else read(parser(), arguments)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 1
-    terminal = Terminal(out=out, err=err, as_json=options.json, quiet=options.quiet)
+    terminal = Terminal(out=out, err=err, as_json=options.json, quiet=options.quiet,
+                        arguments=arguments)
     return attempt(terminal, lambda: options.command(
         context or Context(project=Path.cwd(), engine_state=_engine_state(options),
                            engine_port=getattr(options, "port", None),

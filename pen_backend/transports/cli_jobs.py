@@ -76,7 +76,10 @@ def finetune(context: Context, options: argparse.Namespace, terminal: Terminal, 
     training_file = options.source.endswith(".jsonl")
     if training_file and not Path(options.source).exists():
         raise DataError(f"There is no file '{options.source}'.")
-    check_hyperparameters({name: value for name, value in overrides.items() if value is not None})
+    try:
+        check_hyperparameters({name: value for name, value in overrides.items() if value is not None})
+    except DataError as error:  # not in a file: somebody has typed it
+        raise BadParamsError(error.message, hint=error.hint, findings=error.findings) from None
     if training_file:
         if options.plan:
             raise BadParamsError("--plan needs a definition; a training file is launched as it is.")

@@ -30,12 +30,13 @@ def main(argv: Sequence[str] | None = None, *, context: Context | None = None, o
          err: TextIO | None = None, answers: TextIO | None = None) -> int:
     """Start the job that the flags of ARGV (default: the process's arguments) describe, and follow it."""
     try:
-        options = parser().parse_args(sys.argv[1:] if argv is None else list(argv))
+        arguments = list(sys.argv[1:] if argv is None else argv)
+        options = parser().parse_args(arguments)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 1
-    terminal = Terminal(out=out, err=err)
+    terminal = Terminal(out=out, err=err, program="openai-ft", arguments=arguments)
     return attempt(terminal, lambda: fine_tune(context or Context(project=Path.cwd()), options, terminal,
-                                               answers or sys.stdin), program="openai-ft")
+                                               answers or sys.stdin))
 
 
 def parser() -> argparse.ArgumentParser:

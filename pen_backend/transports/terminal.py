@@ -7,7 +7,7 @@ import re
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -15,6 +15,7 @@ from pen_backend.errors import ConfigError, Finding, PenError, advised
 from pen_backend.secrets import redact
 from pen_backend.service.tables import one_line as one_line
 from pen_backend.service.tables import table as table
+from pen_backend.transports.typed import wording
 from pen_backend.words import count
 
 CLEAR = "\r\x1b[K"
@@ -30,12 +31,14 @@ class Terminal:
     """The two streams of one command, and how much is said on them."""
 
     def __init__(self, *, out: TextIO | None = None, err: TextIO | None = None, as_json: bool = False,
-                 quiet: bool = False) -> None:
-        """AS_JSON: results are JSON; QUIET: only results and errors."""
+                 quiet: bool = False, program: str = "pen", arguments: Sequence[str] = ()) -> None:
+        """AS_JSON: results are JSON; QUIET: only results and errors; PROGRAM was called with ARGUMENTS."""
         self.out = out or sys.stdout
         self.err = err or sys.stderr
         self.as_json = as_json
         self.quiet = quiet
+        self.program = program
+        self._typed = wording(arguments)
         self._live = False
         self._drawn = 0.0
 
@@ -87,7 +90,7 @@ class Terminal:
     def fail(self, error: PenError) -> None:
         """Print an error: each finding on its line, then what happened and what to do."""
         self.clear()
-        print(redact("\n".join(_lines(error))), file=self.err, flush=True)
+        print(redact("\n".join(map(self._typed, _lines(error, self.program)))), file=self.err, flush=True)
 
 
 class Printed:
@@ -127,22 +130,22 @@ class Printed:
             terminal.say(str(data["text"]) if what == "text" else f"{what}: {one_line(str(data['text']))}")
 
 
-def _lines(error: PenError) -> list[str]:
-    """Write an error's findings and itself, nothing twice: after their place where there is one, else after `pen:`."""
+def _lines(error: PenError, program: str) -> list[str]:
+    """Write an error's findings and itself, nothing twice: after their place or else after PROGRAM."""
     findings = error.findings
     first = findings[0] if findings else None
     if len(findings) == 1 and first is not None and _says(error, first):
         where = first.where or error.where
-        place = where if where and not _names(error.message, where) else "pen"
+        place = where if where and not _names(error.message, where) else program
         return [f"{place}: {advised(error.message, error.hint or first.hint)}"]
     lines, more = [], Counter(map(_sort, findings))
     for kind in list(more)[:SHOWN_FINDINGS]:
         shown = next(finding for finding in findings if _sort(finding) == kind)
-        lines.append(f"{'' if shown.where else 'pen: '}{shown}{_rest(more[kind])}")
+        lines.append(f"{'' if shown.where else f'{program}: '}{shown}{_rest(more[kind])}")
     if len(more) > SHOWN_FINDINGS:
         lines.append(f"… and {len(more) - SHOWN_FINDINGS} more")
     place = f"{error.where}: " if error.where and not _names(error.message, error.where) else ""
-    whole = f"pen: {place}{advised(_folded(error.message), error.hint)}"
+    whole = f"{program}: {place}{advised(_folded(error.message), error.hint)}"
     told = error.message.partition(" (and ")[0].casefold().rstrip(".")
     return lines if told in [one.message.casefold().rstrip(".") for one in findings] else [*lines, whole]
 

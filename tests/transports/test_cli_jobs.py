@@ -104,7 +104,7 @@ def test_everything_a_job_can_be_is_an_option_and_travels(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(("arguments", "said"), [
-    (["--early-stopping", "3"], "no validation file"), (["--n-classes", "1"], "n_classes"),
+    (["--early-stopping", "3"], "no validation file"), (["--n-classes", "1"], "--n-classes"),
     (["--betas", "0.5", "--classification", "auto"], "exclude each other"), (["--valid", "absent.jsonl"], "no such"),
 ])
 def test_a_job_that_cannot_be_is_refused_before_anything_is_uploaded(

@@ -183,6 +183,8 @@ class Wire:
         self.service = Service()
         self.flow = threading.Event()
         self.flow.set()
+        self.replies = threading.Event()  # may wait alone
+        self.replies.set()
         self._frames: list[Any] = []
         self._came = threading.Condition()
         self.dispatcher = Dispatcher(build_registry({"s": self.service}), self._write, pid=1,
@@ -190,6 +192,8 @@ class Wire:
 
     def _write(self, data: bytes) -> None:
         self.flow.wait(10)
+        if data[6:].startswith(b"(return "):
+            self.replies.wait(10)
         with self._came:
             self._frames.append(decode(data[6:]))
             self._came.notify_all()
@@ -241,8 +245,18 @@ def test_a_waiting_call_can_be_cancelled_a_running_one_not(wire: Wire) -> None:
 
 
 def test_no_event_leaves_before_the_reply(wire: Wire) -> None:
-    wire.dispatcher.call(1, "s-flood", [Symbol(":count"), 3, Symbol(":size"), 1])
-    wire.events()
+    wire.replies.clear()
+    caller = threading.Thread(target=wire.dispatcher.call, args=(1, "s-flood", [Symbol(":count"), 3, Symbol(":size"), 1]))
+    caller.start()
+    deadline = time.monotonic() + 10
+    while not any(one._ended for one in wire.dispatcher._flusher._streams.values()):  # all is said, none of it sent
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    with wire._came:
+        assert not wire._came.wait(0.1)
+    wire.replies.set()
+    caller.join(10)
+    assert [kind for _, kind, _ in wire.events()] == ["delta", "done"]
     assert wire.until(lambda frames: frames[0][0]) == "return"
 
 
