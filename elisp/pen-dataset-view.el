@@ -206,7 +206,7 @@
       (setq shown (propertize shown 'face 'pen-left-out)))
     (insert (propertize
              (concat (propertize (string-pad mark 2) 'face 'pen-mark) head shown
-                     (pen-redraw-gap (+ 2 (length head) (max 20 width))) " "
+                     (pen-redraw-gap (+ 3 (length head) (max 20 width))) " "
                      (propertize (string-trim-right tail) 'face 'shadow) "\n"
                      (and (memq number pen-dataset--expanded)
                           (pen-dataset--whole texts)))
