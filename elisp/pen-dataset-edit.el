@@ -20,6 +20,7 @@
 (require 'seq)
 (require 'subr-x)
 (require 'pen-plist)
+(require 'pen-source-place)
 (require 'pen-dataset-state)
 (require 'pen-dataset-view)
 

@@ -1,4 +1,4 @@
-;;; pen-request.el --- What is asked of a model, and what was asked last -*- lexical-binding: t; -*-
+;;; pen-request.el --- What is asked of a model -*- lexical-binding: t; -*-
 
 ;; Copyright (C) 2026 The pen maintainers
 ;; SPDX-License-Identifier: GPL-3.0-or-later
@@ -12,10 +12,8 @@
 
 ;;; Code:
 
-(require 'seq)
-(require 'subr-x)
 (require 'pen-plist)
-(require 'pen-redraw)
+(require 'pen-project)
 (require 'pen-rpc)
 (require 'pen-rpc-methods)
 (require 'pen-stream)
@@ -61,7 +59,7 @@
 
 (defvar pen-last-prompt-data nil
   "What was asked last: a plist.
-:name of the definition, :values given, :options asked for, :prompt as
+:name of the definition, :project it was found from, :values given, :options asked for, :prompt as
 the model read it and :stop, the texts that end an answer, :model,
 :replies, a list of strings, and :error, a sentence, or nil.")
 
@@ -81,7 +79,7 @@ USUAL is how many candidates the definition itself asks for, if that is known."
                                             (plist-get options :temperature))
                            :libre-only pen-libre-only)
                      (pen-plist-only options '(:max-tokens :seed :stop :history :long
-                                                           :without-filters)))))))
+                                                           :without-filters :project)))))))
 
 (defun pen-request-start (arguments function)
   "Ask the service with ARGUMENTS; FUNCTION gets (KIND PLIST) of each event.
@@ -112,8 +110,9 @@ DEADLINE and FUNCTION are as in `pen-stream-wait'."
   "Remember that ARGUMENTS are asked now; return where to note the answer."
   (setq pen-last-prompt-data
         (list :name (plist-get arguments :prompt)
+              :project (pen-project-or-none (plist-get arguments :project))
               :values (plist-get arguments :values)
-              :options (pen-plist-without arguments '(:prompt :values))
+              :options (pen-plist-without arguments '(:prompt :values :project))
               :prompt nil :stop nil :model nil :replies nil :error nil)))
 
 (defun pen-request--note (data kind plist)
@@ -125,64 +124,6 @@ DEADLINE and FUNCTION are as in `pen-stream-wait'."
              (plist-put data :model (plist-get value :model))
              (plist-put data :replies (pen-request-texts value))))
     ('error (plist-put data :error (pen-rpc-sentence plist)))))
-
-;;;; Functions: showing it
-
-(defun pen-request--show (data)
-  "Show DATA, what was asked, in a buffer."
-  (with-current-buffer (get-buffer-create "*pen-last-prompt*")
-    (let ((inhibit-read-only t))
-      (erase-buffer)
-      (special-mode)
-      (pen-redraw-header
-       (string-join
-        (delq nil (list (plist-get data :name)
-                        (or (plist-get data :model)
-                            (plist-get (plist-get data :options) :model))
-                        (and (plist-get (plist-get data :options) :without-filters)
-                             "without filters")))
-        "   "))
-      (pen-request--section "Prompt" (plist-get data :prompt))
-      (pen-request--section "Stops at" (mapconcat #'prin1-to-string
-                                                  (plist-get data :stop) " "))
-      (pen-request--section "Options" (mapconcat #'prin1-to-string
-                                                 (plist-get data :options) " "))
-      (seq-do-indexed (lambda (reply index)
-                        (pen-request--section (format "Reply %d" (1+ index)) reply))
-                      (plist-get data :replies))
-      (pen-request--section "Error" (plist-get data :error))
-      (goto-char (point-min)))
-    (display-buffer (current-buffer))))
-
-(defun pen-request--section (title text)
-  "Insert TEXT under TITLE, if there is any."
-  (when (and text (not (string-empty-p text)))
-    (insert (propertize title 'face 'bold) "\n" text)
-    (unless (bolp)
-      (insert "\n"))
-    (insert "\n")))
-
-;;;; Commands
-
-;;;###autoload
-(defun pen-show-last-prompt ()
-  "Show the text that a model read last, its stop texts, and what it replied.
-Return that, `pen-last-prompt-data'."
-  (interactive)
-  (let ((data (or pen-last-prompt-data
-                  (user-error "Nothing was asked yet; M-x pen-run-prompt-function asks"))))
-    (when (called-interactively-p 'any)
-      (if (plist-get data :prompt)
-          (pen-request--show data)
-        (pen-rpc-prompts-render         ; it failed, or still runs
-         :prompt (plist-get data :name) :values (plist-get data :values)
-         :then (lambda (rendered)
-                 (pen-request--show
-                  (append (list :prompt (plist-get rendered :prompt)
-                                :stop (plist-get rendered :stop))
-                          data)))
-         :else (lambda (_) (pen-request--show data)))))
-    data))
 
 (provide 'pen-request)
 ;;; pen-request.el ends here

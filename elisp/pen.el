@@ -115,7 +115,7 @@
 (autoload 'pen-acolyte-find-prompt "pen-acolyte" "Visit a prompt definition." t)
 (autoload 'prompt-description-mode "pen-prompt-mode" "Edit a prompt definition." t)
 (autoload 'pen-choose-model "pen-model" "Choose the model that answers." t)
-(autoload 'pen-show-last-prompt "pen-request" "Show what a model read last." t)
+(autoload 'pen-show-last-prompt "pen-last-prompt" "Show what a model read last." t)
 (autoload 'pen-preview-list "pen-preview" "Choose among the last candidates." t)
 (autoload 'pen-abort "pen-answer" "Stop the request of this buffer." t)
 (autoload 'pen-dataset-region "pen-dataset" "Show the training set of a region." t)

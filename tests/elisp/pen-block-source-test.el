@@ -9,6 +9,7 @@
 
 (require 'ert)
 (require 'cl-lib)
+(require 'pen-source-place)
 (require 'pen-fixture)
 (require 'pen-rpc)
 (require 'pen-block-source)

@@ -10,6 +10,7 @@
 (require 'ert)
 (require 'cl-lib)
 (require 'org)
+(require 'pen-source-place)
 (require 'pen-rpc)
 (require 'pen-source)
 
