@@ -246,7 +246,8 @@ def test_a_waiting_call_can_be_cancelled_a_running_one_not(wire: Wire) -> None:
 
 def test_no_event_leaves_before_the_reply(wire: Wire) -> None:
     wire.replies.clear()
-    caller = threading.Thread(target=wire.dispatcher.call, args=(1, "s-flood", [Symbol(":count"), 3, Symbol(":size"), 1]))
+    caller = threading.Thread(
+        target=wire.dispatcher.call, args=(1, "s-flood", [Symbol(":count"), 3, Symbol(":size"), 1]))
     caller.start()
     deadline = time.monotonic() + 10
     while not any(one._ended for one in wire.dispatcher._flusher._streams.values()):  # all is said, none of it sent
