@@ -22,6 +22,7 @@ from pen_backend.prompts.schema import nearest
 from pen_backend.prompts.variables import slug
 
 FEW = 5
+SURE = 0.85  # how much of two names is the same in the same order when one is the other, misspelt
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +73,25 @@ def find_any(name_or_path: str, around: Sequence[Path]) -> Loaded:
 
 
 def _instead(name: str, known: list[str]) -> str:
-    """Name what somebody may have meant: the one that is near, or the few that are least far."""
-    if near := nearest(name, known):
-        return f"Did you mean '{near}'?"
+    """Name what somebody may have meant: a misspelt name, those that share a word with it, or all if they are few."""
+    same = sorted(other for other in known if _share_a_word(name, other))
+    near = nearest(name, known)
+    if near and (len(same) < 2 or difflib.SequenceMatcher(None, name, near).ratio() > SURE):
+        same = [near]
+    if len(same) == 1:
+        return f"Did you mean '{same[0]}'?"
+    if same:
+        more = f" or {len(same) - FEW} more" if len(same) > FEW else ""
+        return f"Did you mean one of {', '.join(same[:FEW])}{more}?"
     if len(known) <= FEW:
         return f"There are: {', '.join(known) or 'none'}."
-    few = difflib.get_close_matches(name, known, n=FEW, cutoff=0.0)
-    return f"The nearest of {len(known)} are: {', '.join(few)}; `pen prompts list` shows all."
+    return f"`pen prompts list` shows the {len(known)} that there are."
+
+
+def _share_a_word(one: str, other: str) -> bool:
+    """Say whether a word of one name begins a word of the other: `puns` and `pun-speak`, not letters by themselves."""
+    return any(min(len(left), len(right)) > 2 and (left.startswith(right) or right.startswith(left))
+               for left in slug(one).split("-") for right in other.split("-"))
 
 
 def definitions(*, project: Path | None = None, config_dir: Path | None = None,

@@ -133,12 +133,28 @@ def test_a_definition_keeps_its_name_beside_an_older_file_of_its_title(places: d
     assert library.find("same-2", **places).prompt == "a.prompt"
 
 
-def test_of_many_prompts_the_nearest_are_named(tmp_path: Path) -> None:
-    for number in range(30):
-        (tmp_path / f"prompt-{number}.yaml").write_text(f"pen: 1\ntitle: Prompt {number}\nprompt: a\n")
+@pytest.mark.parametrize(("name", "hint"), [
+    ("pun-complet", "Did you mean 'pun-complete'?"),
+    ("complte", "Did you mean 'complete'?"),
+    ("puns", "Did you mean one of pun-complete, pun-explained, pun-speak, puns-from-everywhere?"),
+    ("ticket", "Did you mean 'tag-ticket'?"),
+    ("kind-words", "Did you mean 'say-it-kindly'?"),
+    ("item", "Did you mean one of item-1, item-2, item-3, item-4, item-5 or 1 more?"),
+    ("zzz", "`pen prompts list` shows the 13 that there are."),
+    ("a-z", "`pen prompts list` shows the 13 that there are."),
+])
+def test_of_many_prompts_only_those_are_named_that_may_be_meant(tmp_path: Path, name: str, hint: str) -> None:
+    there = ["pun-complete", "pun-explained", "pun-speak", "puns-from-everywhere", "tag-ticket", "say-it-kindly",
+             "complete", *(f"item-{number}" for number in range(1, 7))]
+    for slug in there:
+        (tmp_path / f"{slug}.yaml").write_text(f"pen: 1\ntitle: {slug.replace('-', ' ')}\nprompt: a\n")
+    with pytest.raises(NotFoundError) as caught:
+        library.find(name, project=tmp_path, builtin=tmp_path / "none")
+    assert caught.value.hint == hint
+
+
+def test_few_prompts_are_all_named(tmp_path: Path) -> None:
+    (tmp_path / "one.yaml").write_text("pen: 1\ntitle: One\nprompt: a\n")
     with pytest.raises(NotFoundError) as caught:
         library.find("zzz", project=tmp_path, builtin=tmp_path / "none")
-    assert "The nearest of 30 are: " in str(caught.value.hint)
-    assert str(caught.value.hint).count("prompt-") == 5
-    with pytest.raises(NotFoundError, match="Did you mean 'prompt-"):
-        library.find("promt-7", project=tmp_path, builtin=tmp_path / "none")
+    assert caught.value.hint == "There are: one."
