@@ -26,9 +26,10 @@
 ;;;; Customization
 
 (defcustom pen-pun-prompt "pun-complete"
-  "Name of the prompt definition that continues puns.
+  "Name of the prompt definition that continues puns, or its file.
 `pen-pun-complete' and `pen-finetune-region' use it."
   :type 'string
+  :risky t
   :group 'pen)
 
 (defcustom pen-prompts-directory nil

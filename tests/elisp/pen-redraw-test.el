@@ -20,11 +20,13 @@
 
 (ert-deftest pen-redraw-test-changes-in-between-are-drawn-together ()
   (let* ((count 0)
-         (redraw (pen-redraw-make (current-buffer) (lambda () (setq count (1+ count))))))
+         (redraw (pen-redraw-make (current-buffer) (lambda () (setq count (1+ count)))))
+         (first (progn (pen-redraw-soon redraw) (float-time))))
     (dotimes (_ 1000)
       (pen-redraw-soon redraw))
     (should (= count 1))
-    (pen-fixture-until (lambda () (= count 2)))))
+    (pen-fixture-until (lambda () (= count 2)))
+    (should (>= (- (float-time) first) 0.049)))) ; 20 times a second
 
 (ert-deftest pen-redraw-test-nothing-is-drawn-after-a-stop-or-in-a-killed-buffer ()
   (let* ((count 0)

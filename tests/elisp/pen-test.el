@@ -159,7 +159,7 @@
 (ert-deftest pen-test-options-with-paths-commands-models-and-keys-are-risky ()
   (mapc #'require pen-files)
   (dolist (option (mapcar #'car (pen-test--options)))
-    (when (string-match-p "command\\|directory\\|-model\\|engine\\|-key-\\|libre\\|confirm\\|host\\|url"
+    (when (string-match-p "command\\|directory\\|-model\\|engine\\|-key-\\|libre\\|confirm\\|host\\|url\\|-prompt\\'"
                           (symbol-name option))
       (should (equal (list option t) (list option (risky-local-variable-p option)))))))
 
