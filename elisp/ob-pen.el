@@ -35,6 +35,7 @@
 (require 'pen-prompt)
 (require 'pen-dataset-options)
 (require 'pen-block)
+(require 'pen-block-inert)
 (require 'pen-block-source)
 (require 'pen-block-action)
 (require 'pen-block-task)

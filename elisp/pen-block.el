@@ -1,4 +1,4 @@
-;;; pen-block.el --- A running org block: where it is, and its harmless result -*- lexical-binding: t; -*-
+;;; pen-block.el --- A running org block -*- lexical-binding: t; -*-
 
 ;; Copyright (C) 2026 The pen maintainers
 ;; SPDX-License-Identifier: GPL-3.0-or-later
@@ -10,11 +10,6 @@
 ;; The result of a block that runs in the background is put below it wherever
 ;; it is by then.  A block that was deleted or edited meanwhile gets nothing;
 ;; its result goes to *pen-log*.
-;;
-;; What a model wrote is never run, loaded or opened.  In an org file it could
-;; be taken for headings, keywords, references to blocks, calls, or the file's
-;; local variables; `pen-block-inert' breaks those up, by a comma before a line
-;; or by a zero-width space.
 
 ;;; Code:
 
@@ -43,54 +38,10 @@ functions to call once this one has ended, with whether that was well."
 (defvar pen-block--count 0
   "Number of the last run.")
 
-(defconst pen-block--breaks
-  '(("<\\(\\)<" . "references to blocks")
-    ("%\\(\\)%(" . "Lisp in timestamps and diary entries")
-    ("{\\(\\){{" . "macros")
-    (")\\(\\)}}}" . "the end of a result in a line")
-    ("@\\(\\)@" . "text for one kind of export alone")
-    ("\\<\\(?:src\\|call\\)\\(\\)_[^][ \t\n(){}]+[[({]" . "inline blocks and calls")
-    ("\\\\\\(\\)[a-z@]*\\(?:input\\|include\\|write\\|openin\\|openout\\|read\\|csname\\|catcode\\)"
-     . "files that LaTeX would read or write")
-    ("\\<local\\(\\)[ \t]+variables[ \t]*:" . "the file's local variables"))
-  "What is broken up, where its group is, and why.")
-
-(defconst pen-block--line "^[ \t]*\\(\\),*\\(?:\\*\\|#\\+\\|:end:[ \t]*$\\)"
-  "A line that would end the result or begin something else.")
-
 ;;;; Declarations
 
 (declare-function org-element-property "org-element" (property element))
 (declare-function org-element-type "org-element" (element))
-
-;;;; Functions: harmless text
-
-(defun pen-block-inert (text params)
-  "Return TEXT of a model as it may stand in the result of a block with PARAMS."
-  (with-temp-buffer
-    (insert text)
-    (let ((case-fold-search t))
-      (dolist (break pen-block--breaks)
-        (pen-block--insert (car break) "\u200b"))
-      (unless (pen-block--quoted-p params)
-        (pen-block--insert pen-block--line ",")))
-    (buffer-string)))
-
-(defun pen-block--insert (regexp mark)
-  "Insert MARK at the group of each match of REGEXP in this buffer."
-  (goto-char (point-min))
-  (while (re-search-forward regexp nil t)
-    (goto-char (match-beginning 1))
-    (insert mark)))
-
-(defun pen-block--quoted-p (params)
-  "Return non-nil if org itself puts commas into a result by PARAMS."
-  (let ((results (cdr (assq :result-params params)))
-        (wrap (assq :wrap params)))
-    (if wrap
-        (string-match-p "\\`\\(?:example\\|src\\|export\\)\\_>" (or (cdr wrap) ""))
-      (or (seq-intersection results '("html" "latex" "org" "code"))
-          (not (seq-intersection results '("raw" "drawer" "wrap")))))))
 
 ;;;; Functions: where it is
 
