@@ -1,4 +1,4 @@
-;;; pen-context.el --- What stands before point, and how to go on from it -*- lexical-binding: t; -*-
+;;; pen-context.el --- The text before point, as a model goes on from it -*- lexical-binding: t; -*-
 
 ;; Copyright (C) 2026 The pen maintainers
 ;; SPDX-License-Identifier: GPL-3.0-or-later

@@ -1,4 +1,4 @@
-;;; pen-job-action.el --- What can be done to a job, and with what it made -*- lexical-binding: t; -*-
+;;; pen-job-action.el --- What can be done to a job or to its model -*- lexical-binding: t; -*-
 
 ;; Copyright (C) 2026 The pen maintainers
 ;; SPDX-License-Identifier: GPL-3.0-or-later

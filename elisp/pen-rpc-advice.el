@@ -1,4 +1,4 @@
-;;; pen-rpc-advice.el --- Why the service did not start, and what to do -*- lexical-binding: t; -*-
+;;; pen-rpc-advice.el --- Advice on a service that did not start -*- lexical-binding: t; -*-
 
 ;; Copyright (C) 2026 The pen maintainers
 ;; SPDX-License-Identifier: GPL-3.0-or-later

@@ -1,5 +1,6 @@
 ;;; pen-rpc-error.el --- What pen says when something goes wrong -*- lexical-binding: t; -*-
 
+;; Copyright (C) 2026 The pen maintainers
 ;; SPDX-License-Identifier: GPL-3.0-or-later
 
 ;; This file is not part of GNU Emacs.

@@ -1,5 +1,6 @@
-;;; pen-rpc-process.el --- Start pen's service, and keep it -*- lexical-binding: t; -*-
+;;; pen-rpc-process.el --- The life of pen's service -*- lexical-binding: t; -*-
 
+;; Copyright (C) 2026 The pen maintainers
 ;; SPDX-License-Identifier: GPL-3.0-or-later
 
 ;; This file is not part of GNU Emacs.

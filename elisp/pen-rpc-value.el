@@ -1,5 +1,6 @@
-;;; pen-rpc-value.el --- Values and frames of the link to pen's service -*- lexical-binding: t; -*-
+;;; pen-rpc-value.el --- Values as the link to pen's service writes them -*- lexical-binding: t; -*-
 
+;; Copyright (C) 2026 The pen maintainers
 ;; SPDX-License-Identifier: GPL-3.0-or-later
 
 ;; This file is not part of GNU Emacs.

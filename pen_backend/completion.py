@@ -1,4 +1,4 @@
-"""Run a definition: complete() and stream(): chunks, then usage; closing cancels. And score() a text's tokens.
+"""Run a definition: complete, stream chunks (closing cancels), or score a text's tokens.
 
 Requests and answers go through the same template that made the training rows.
 """

@@ -1,4 +1,4 @@
-"""How much of a training set a budget pays for, and which examples those are."""
+"""The examples of a training set that a budget pays for."""
 
 from array import array
 from collections.abc import Sequence

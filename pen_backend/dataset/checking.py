@@ -1,4 +1,4 @@
-"""Check training files that are there already: every row read, counted and inspected, and nothing published."""
+"""Check training files that are there already: every row is read, counted, inspected; nothing is published."""
 
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence

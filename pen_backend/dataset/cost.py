@@ -1,4 +1,4 @@
-"""What training on a set would cost, and using it: tokens times dated prices, in Decimal, rounded only when shown."""
+"""What training on a set, or using it, would cost: tokens times dated prices, in Decimal, rounded only when shown."""
 
 from array import array
 from collections.abc import Callable, Iterable, Sequence

@@ -1,4 +1,4 @@
-"""Count every record that is read, and write every one that is dropped, with the reason."""
+"""The books of a build: every record that is read, every one that is dropped with its reason."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

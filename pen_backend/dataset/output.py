@@ -1,4 +1,4 @@
-"""Write a build's files beside their place, and publish them all by one rename."""
+"""A build's files, written beside their place until one rename publishes them all."""
 
 import contextlib
 import errno

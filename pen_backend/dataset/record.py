@@ -1,4 +1,4 @@
-"""What readers yield and steps pass on: records, examples, and what was dropped and why."""
+"""What readers yield, and steps pass on: records, examples, what was dropped with the reason."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Replace names, phone numbers, e-mail addresses, links and given patterns in texts, and count what was replaced."""
+"""Replace names, phone numbers, e-mail addresses, links and given patterns in texts, counted."""
 
 import contextlib
 import hashlib

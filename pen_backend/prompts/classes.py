@@ -1,4 +1,4 @@
-"""The `classes:` of a definition, and the map between a label and the text that stands for it.
+"""The `classes:` of a definition: the map between a label and the text that stands for it.
 
 Numbers are given by the order of the labels, from `start`, and never move: `labels-file` is only ever appended to.
 """

@@ -1,4 +1,4 @@
-"""`include`: one definition below another, and finding the file that a name means.
+"""`include`: one definition below another, whose file is found by its name.
 
 Included keys are merged deeply: own keys win, lists replace. What is merged is what stands in the files, before
 anything is judged, so that an included file need not be whole by itself.

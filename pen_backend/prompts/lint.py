@@ -1,4 +1,4 @@
-"""Rules that need more than one key, and why each exists (prompts.md, section 6).
+"""Rules that need more than one key, each with its reason (prompts.md, section 6).
 
 A rule reads a definition and yields problems. It also names the keys it reads: when one of them had to be left out
 because it is wrong itself, the rule is skipped, so that one mistake is not reported twice.

@@ -1,4 +1,4 @@
-"""A prompt's variables, and their values as text.
+"""A prompt's variables, with their values as text.
 
 A value comes from Emacs, a command line, a definition or a record; it leaves here as the text that is put into a
 template. Wrong ones are DataErrors with one finding, so that a build can count them and a person can read them.

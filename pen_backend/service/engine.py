@@ -1,4 +1,4 @@
-"""The local engine as a daemon: start, stop, look, its store as a file; and other endpoints, asked what they can do."""
+"""Engines: the local one as a daemon, with its store as a file; any other by what it says that it can do."""
 
 from dataclasses import dataclass, field
 from pathlib import Path

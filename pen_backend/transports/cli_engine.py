@@ -1,4 +1,4 @@
-"""`pen engine`: the local engine as a daemon, its log and token; and what another endpoint can do."""
+"""`pen engine`: the local engine as a daemon, its log, its token; what another endpoint can do."""
 
 import argparse
 import time

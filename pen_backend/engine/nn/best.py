@@ -1,4 +1,4 @@
-"""The best evaluation of a run so far, and whether it is worth looking for a better one."""
+"""The best evaluation of a run so far, while it is worth looking for a better one."""
 
 from dataclasses import asdict, dataclass, field
 from typing import Any

@@ -1,4 +1,4 @@
-"""How a training program ends: its exit codes, and the failure that error.json tells."""
+"""How a training program ends: by an exit code, with a failure told in error.json."""
 
 import errno
 import os

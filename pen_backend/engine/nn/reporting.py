@@ -1,4 +1,4 @@
-"""What a run tells the world: figures, progress, checkpoints; and how fast it goes."""
+"""What a run tells the world: figures, progress, speed, checkpoints."""
 
 import math
 import time
