@@ -6,6 +6,7 @@ stands in openai-api.md, section 9.
 
 from pen_backend.client.answers import Choice, Chunk, Completion, Usage
 from pen_backend.client.faults import translate
-from pen_backend.client.provider import Client, CompletionStream
+from pen_backend.client.provider import Client
+from pen_backend.client.stream import CompletionStream
 
 __all__ = ["Choice", "Chunk", "Client", "Completion", "CompletionStream", "Usage", "translate"]

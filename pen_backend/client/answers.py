@@ -18,7 +18,8 @@ def reading() -> Iterator[None]:
                             hint="Check the provider's address; `pen engine check` says what it can do.") from None
 
 
-def _typed(kind: type, *values: object) -> None:
+def typed(kind: type, *values: object) -> None:
+    """Raise TypeError unless all VALUES are of one KIND."""
     for value in values:
         if not isinstance(value, kind):
             raise TypeError
@@ -33,8 +34,8 @@ class Chunk:
     finish_reason: str | None = None
 
     def __post_init__(self) -> None:
-        _typed(int, self.index)
-        _typed(str, self.text, self.finish_reason or "")
+        typed(int, self.index)
+        typed(str, self.text, self.finish_reason or "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class Usage:
     completion_tokens: int
 
     def __post_init__(self) -> None:
-        _typed(int, self.prompt_tokens, self.completion_tokens)
+        typed(int, self.prompt_tokens, self.completion_tokens)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +59,8 @@ class Choice:
     logprobs: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
-        _typed(int, self.index)
-        _typed(str, self.text, self.finish_reason)
+        typed(int, self.index)
+        typed(str, self.text, self.finish_reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,3 +70,11 @@ class Completion:
     model: str
     choices: tuple[Choice, ...]
     usage: Usage
+
+
+def text_of(choice: Any) -> str:
+    """Return the text of a choice: of a completion, of a chat's message, or of a piece of one."""
+    if hasattr(choice, "text"):
+        return choice.text or ""
+    said = getattr(choice, "delta", None) or getattr(choice, "message", None)
+    return (said.content if said is not None else None) or ""

@@ -11,11 +11,12 @@ from typing import IO, TYPE_CHECKING, Any, NoReturn, TypeVar
 from urllib.parse import quote, urlsplit
 
 from pen_backend.client import body
-from pen_backend.client.answers import Choice, Chunk, Completion, Usage, reading
+from pen_backend.client.answers import Choice, Completion, Usage, reading, text_of, typed
 from pen_backend.client.budget import Budget
 from pen_backend.client.exchange import USUAL, Bounds, Exchange, under_way
 from pen_backend.client.faults import login_page, retry_after, translate
-from pen_backend.errors import CancelledError, ConfigError, DeadlineError, PenError, UpstreamError
+from pen_backend.client.stream import CompletionStream
+from pen_backend.errors import ConfigError, DeadlineError, PenError, UpstreamError
 from pen_backend.secrets import Secret
 
 if TYPE_CHECKING:
@@ -33,51 +34,6 @@ MATCH_SECONDS = 30.0                     # how long a job that may have been cre
 PAGES = 1000                             # of one list; a provider that says has_more for ever is stopped
 
 
-class CompletionStream:
-    """Chunks as they arrive, asked for when iterating begins; `usage` is known at the end.
-
-    `cancel` may be called from any thread at any time, also before the provider has answered.
-    """
-
-    def __init__(self, client: Client, ask: Callable[[Exchange], Any], wanted: int) -> None:
-        self.usage: Usage | None = None
-        self.cancelled = False
-        self._client = client
-        self._ask = ask
-        self._open = set(range(wanted))
-        self._exchange = client.exchange()
-
-    def __iter__(self) -> Iterator[Chunk]:
-        """Yield chunks; UpstreamError if the stream ends before every candidate has its finish reason."""
-        with contextlib.ExitStack() as stack:
-            stack.enter_context(self._exchange.within(self._client.bounds.completion))
-            try:
-                chunks = self._ask(self._exchange)
-                stack.callback(chunks.close)
-                with reading():
-                    yield from self._read(chunks)
-            except Exception as error:
-                if not self.cancelled:
-                    self._client.fail(self._exchange.ended or error)
-        if self._open and not self.cancelled:  # the client calls this short text a success
-            self._exchange.check()
-            raise UpstreamError("The answer ended before it was complete.", hint="Try again.")
-
-    def _read(self, chunks: Any) -> Iterator[Chunk]:
-        for answer in chunks:
-            for choice in answer.choices or ():
-                if choice.finish_reason:
-                    self._open.discard(choice.index)
-                yield Chunk(choice.index, _text(choice), choice.finish_reason)
-            if answer.usage is not None:
-                self.usage = Usage(answer.usage.prompt_tokens, answer.usage.completion_tokens)
-
-    def cancel(self) -> None:
-        """End the stream now, also while another thread waits for its answer or its next chunk."""
-        self.cancelled = True
-        self._exchange.end(CancelledError("The request was cancelled."))
-
-
 class Client:
     """A provider: completions, files, jobs and models over the openai package."""
 
@@ -92,7 +48,7 @@ class Client:
         self.host = url.netloc.rpartition("@")[2]
         self.local = local
         self.alive = alive
-        self.bounds = bounds
+        self._bounds = bounds
         self._key = key
         self._sleep = sleep
         self._clock = clock
@@ -106,13 +62,14 @@ class Client:
             answer = _resource(client, request).create(**request, timeout=self._timeout())
             _checked(answer)
             with reading():
-                choices = tuple(Choice(one.index, _text(one), _finished(one.finish_reason),
-                                       one.logprobs.model_dump() if one.logprobs else None) for one in answer.choices)
+                choices = tuple(
+                    Choice(one.index, text_of(one), _finished(one.finish_reason),
+                           one.logprobs.model_dump(warnings=False) if one.logprobs else None) for one in answer.choices)
                 usage = answer.usage
                 return Completion(str(answer.model), choices, Usage(usage.prompt_tokens if usage else 0,
                                                                     usage.completion_tokens if usage else 0))
 
-        return self._call(call, self.bounds.completion)
+        return self._call(call, self._bounds.completion)
 
     def stream(self, request: Mapping[str, Any]) -> CompletionStream:
         """Prepare a request as `complete` takes it; iterating makes it, and repeats it only until the answer begins.
@@ -133,43 +90,41 @@ class Client:
                 raise login_page()
             return answer.parse()
 
-        def ask(exchange: Exchange) -> Any:
-            return self._repeated(call, self.bounds.completion, exchange)
-
-        return CompletionStream(self, ask, choices)
+        exchange, seconds = self._exchange(), self._bounds.completion
+        return CompletionStream(lambda: self._repeated(call, seconds, exchange), choices, exchange, seconds, self._fail)
 
     def upload(self, name: str, content: IO[bytes] | bytes) -> str:
         """Upload a training file and return its id."""
-        return self._call(lambda client: str(_checked(client.files.create(
+        return self._call(lambda client: str(_plain(client.files.create(
             file=(name, content, "application/jsonl"), purpose="fine-tune",
-            timeout=self._timeout(self.bounds.upload))).id), self.bounds.upload, calls=1)
+            timeout=self._timeout(self._bounds.upload)))["id"]), self._bounds.upload, calls=1)
 
     def file(self, file: str) -> Object:
         """Describe one file."""
-        return self._call(lambda client: _plain(client.files.retrieve(file)), self.bounds.job)
+        return self._call(lambda client: _plain(client.files.retrieve(file)), self._bounds.job)
 
     def file_content(self, file: str) -> bytes:
         """Return a file's bytes; hosted result files come as base64 and are decoded."""
-        return self._call(lambda client: _unwrapped(client.files.content(file).content), self.bounds.upload)
+        return self._call(lambda client: _unwrapped(client.files.content(file).content), self._bounds.upload)
 
     def models(self) -> list[Object]:
         """List every model."""
-        return self._call(lambda client: [_plain(one) for one in client.models.list()], self.bounds.job)
+        return self._call(lambda client: list(_some(client.models.list(), None)), self._bounds.job)
 
     def model(self, name: str) -> Object:
         """Describe one model; NotFoundError if there is none of that name."""
-        return self._call(lambda client: _plain(client.models.retrieve(name)), self.bounds.job)
+        return self._call(lambda client: _plain(client.models.retrieve(name)), self._bounds.job)
 
     def delete_model(self, name: str) -> None:
         """Delete a tuned model; NotFoundError if there is none of that name."""
-        self._call(lambda client: _checked(client.models.delete(name)), self.bounds.job)
+        self._call(lambda client: _checked(client.models.delete(name)), self._bounds.job)
 
     def tokenizer(self, model: str) -> bytes:
         """Return a local model's tokenizer.json."""
         import httpx2
 
         path = self._own(f"models/{quote(model, safe='')}/tokenizer")
-        return self._call(lambda client: client.get(path, cast_to=httpx2.Response).content, self.bounds.job)
+        return self._call(lambda client: client.get(path, cast_to=httpx2.Response).content, self._bounds.job)
 
     def export(self, model: str, *, merged: bool = False) -> Iterator[bytes]:
         """Yield a local model's folder as the bytes of a tar; MERGED puts its adapter into its base first."""
@@ -191,7 +146,7 @@ class Client:
             try:
                 yield from answer.iter_bytes()
             except Exception as error:
-                self.fail(error)
+                self._fail(error)
 
     def _own(self, what: str) -> str:
         """Return the address of what only pen's engine has."""
@@ -202,7 +157,7 @@ class Client:
         body = {**request, "metadata": {**request.get("metadata", {}), "pen.launch": key}}
         try:
             return self._call(lambda client: _plain(client.fine_tuning.jobs.create(
-                **body, extra_headers={"Idempotency-Key": key}, timeout=self._timeout())), self.bounds.job, calls=1)
+                **body, extra_headers={"Idempotency-Key": key}, timeout=self._timeout())), self._bounds.job, calls=1)
         except (UpstreamError, DeadlineError):
             # It may have been created all the same: a second POST could train, and cost, twice.
             found = self._created(key)
@@ -212,7 +167,7 @@ class Client:
 
     def jobs(self, *, limit: int | None = None, metadata: Mapping[str, str] | None = None) -> list[Object]:
         """List jobs, newest first; METADATA keeps those that have these pairs."""
-        return self._jobs(limit, metadata or {}, self.bounds.job)
+        return self._jobs(limit, metadata or {}, self._bounds.job)
 
     def _jobs(self, limit: int | None, metadata: Mapping[str, str], seconds: float) -> list[Object]:
         def call(client: OpenAI) -> list[Object]:
@@ -224,19 +179,19 @@ class Client:
 
     def job(self, job: str) -> Object:
         """Return one job."""
-        return self._call(lambda client: _plain(client.fine_tuning.jobs.retrieve(job)), self.bounds.job)
+        return self._call(lambda client: _plain(client.fine_tuning.jobs.retrieve(job)), self._bounds.job)
 
     def cancel_job(self, job: str) -> Object:
         """Cancel a job and return it."""
-        return self._call(lambda client: _plain(client.fine_tuning.jobs.cancel(job)), self.bounds.job)
+        return self._call(lambda client: _plain(client.fine_tuning.jobs.cancel(job)), self._bounds.job)
 
     def pause_job(self, job: str) -> Object:
         """Pause a job and return it; it may still run until its step has ended."""
-        return self._call(lambda client: _plain(client.fine_tuning.jobs.pause(job)), self.bounds.job)
+        return self._call(lambda client: _plain(client.fine_tuning.jobs.pause(job)), self._bounds.job)
 
     def resume_job(self, job: str) -> Object:
         """Let a paused job go on and return it."""
-        return self._call(lambda client: _plain(client.fine_tuning.jobs.resume(job)), self.bounds.job)
+        return self._call(lambda client: _plain(client.fine_tuning.jobs.resume(job)), self._bounds.job)
 
     def events(self, job: str, *, until: frozenset[str] | set[str] = frozenset(), limit: int | None = None
                ) -> list[Object]:
@@ -250,35 +205,35 @@ class Client:
                 events.append(event)
             return events
 
-        return self._call(call, self.bounds.job)
+        return self._call(call, self._bounds.job)
 
     def checkpoints(self, job: str) -> list[Object]:
         """List a job's public checkpoints, newest first."""
         return self._call(lambda client: list(_some(client.fine_tuning.jobs.checkpoints.list(job, limit=100), None)),
-                          self.bounds.job)
+                          self._bounds.job)
 
     def _created(self, key: str) -> Object | None:
         """Look for a launch that may have arrived although its answer did not."""
         for pause in (0.0, MATCH_SECONDS / 3, MATCH_SECONDS * 2 / 3) if not self.local else (0.0, 0.5, 1.0):
             (self._sleep or time.sleep)(pause)
             with contextlib.suppress(PenError):
-                for job in self._jobs(20, {}, min(self.bounds.job, MATCH_SECONDS)):
+                for job in self._jobs(20, {}, min(self._bounds.job, MATCH_SECONDS)):
                     if (job.get("metadata") or {}).get("pen.launch") == key:
                         return job
         return None
 
-    def fail(self, error: Exception) -> NoReturn:
+    def _fail(self, error: Exception) -> NoReturn:
         """Raise ERROR of a call as ours."""
         raise translate(error, host=self.host, local=self.local) from None
 
-    def exchange(self, *, endless: bool = False) -> Exchange:
+    def _exchange(self, *, endless: bool = False) -> Exchange:
         """Make the exchange of one call; the answer may be ENDLESS."""
-        return Exchange("The local engine" if self.local else self.host, self.bounds, endless=endless)
+        return Exchange("The local engine" if self.local else self.host, self._bounds, endless=endless)
 
     def _call(self, function: Callable[[OpenAI], Result], seconds: float, *, calls: int = CALLS,
               endless: bool = False) -> Result:
         """Make a call within so many SECONDS, its answer included."""
-        exchange = self.exchange(endless=endless)
+        exchange = self._exchange(endless=endless)
         with exchange.within(seconds):
             return self._repeated(function, seconds, exchange, calls=calls)
 
@@ -300,10 +255,10 @@ class Client:
                 except Exception as error:
                     wait = None if exchange.ended else retry_after(error)
                     if wait is None or made >= min(calls, 2 if isinstance(error, ValueError) else calls):
-                        self.fail(exchange.ended or error)
+                        self._fail(exchange.ended or error)
                     pause = min(LONGEST_PAUSE, self._jitter.uniform(SHORTEST_PAUSE, pause * 3))
                     if self._clock() + max(wait, pause) > deadline or not self._budget.repeat():
-                        self.fail(error)
+                        self._fail(error)
                     (self._sleep or exchange.wait)(max(wait, pause))
         finally:
             under_way.reset(token)
@@ -335,14 +290,6 @@ def _resource(client: OpenAI, request: Mapping[str, Any]) -> Any:
     return client.chat.completions if "messages" in request else client.completions
 
 
-def _text(choice: Any) -> str:
-    """Return the text of a choice: of a completion, of a chat's message, or of a piece of one."""
-    if hasattr(choice, "text"):
-        return choice.text or ""
-    said = getattr(choice, "delta", None) or getattr(choice, "message", None)
-    return (said.content if said is not None else None) or ""
-
-
 def _checked(answer: Any) -> Any:
     """Refuse an answer that is no object: openai returns an HTML page's text as a success."""
     if isinstance(answer, str | bytes):
@@ -369,8 +316,11 @@ def _unwrapped(content: bytes) -> bytes:
 
 def _plain(answer: Any) -> Object:
     """Return a provider's object as plain JSON, with the keys only pen's engine has."""
+    _checked(answer)
     with reading():
-        plain: Object = _checked(answer).model_dump(mode="json")
+        plain: Object = answer.model_dump(mode="json", warnings=False)  # they would quote what the provider said
+        typed(str, plain["id"])
+        typed(dict, plain.get("metadata") or {})
     return plain
 
 
@@ -386,6 +336,7 @@ def _some(page: Any, limit: int | None) -> Iterator[Object]:
             seen += 1
             if seen == limit:
                 return
-        if not page.has_next_page():
-            return
-        page = _checked(page.get_next_page())
+        with reading():
+            if not page.has_next_page():
+                return
+            page = _checked(page.get_next_page())

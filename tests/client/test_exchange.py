@@ -5,68 +5,35 @@ import itertools
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import pytest
 
 from pen_backend.client import Chunk, Client
 from pen_backend.client.budget import FREE
-from pen_backend.client.exchange import ANSWER_BYTES, LINE_BYTES, USUAL, Bounds
+from pen_backend.client.exchange import ANSWER_BYTES, LINE_BYTES, Bounds
 from pen_backend.errors import BusyError, DeadlineError, PenError, UpstreamError
 from pen_backend.secrets import Secret
-from tests.client.hostile_server import Hostile, Line, Talk, head, hostile
+from tests.client.calls import (
+    ASK,
+    EVERY,
+    KEY,
+    SSE,
+    against,
+    created,
+    downloaded,
+    listed,
+    soon,
+    streamed,
+    uploaded,
+    whole,
+)
+from tests.client.hostile_server import Line, Talk, head
 from tests.scripted_server import Answer, ScriptedServer, chunk, completion, error, events, job
 
-ASK = {"model": "m", "prompt": "p", "max_tokens": 5}
-KEY = "sk-canary-0123456789"
-SSE = "text/event-stream"
 SHORT = Bounds(completion=0.2, job=0.2, upload=0.2)
 
 pytestmark = pytest.mark.reliability
-
-
-@contextmanager
-def against(talk: Talk, bounds: Bounds = USUAL, *, reads: bool = True, local: bool = False,
-            ) -> Iterator[tuple[Client, Hostile]]:
-    """A client of a provider that talks so; it repeats without a pause."""
-    with hostile(talk, reads=reads) as server:
-        yield Client(server.base_url, Secret(KEY), local=local, bounds=bounds, sleep=lambda seconds: None), server
-
-
-@contextmanager
-def soon(seconds: float = 5.0) -> Iterator[None]:
-    """Fail if what is done here takes longer: it would go on for ever, or for a minute, without a limit."""
-    begin = time.monotonic()
-    yield
-    assert time.monotonic() - begin < seconds
-
-
-def whole(client: Client) -> None:
-    client.complete(ASK)
-
-
-def streamed(client: Client) -> None:
-    list(client.stream(ASK))
-
-
-def listed(client: Client) -> None:
-    client.jobs()
-
-
-def downloaded(client: Client) -> None:
-    client.file_content("file-1")
-
-
-def uploaded(client: Client) -> None:
-    client.upload("a.jsonl", b"x" * (8 << 20))
-
-
-def created(client: Client) -> None:
-    client.create_job({"model": "m", "training_file": "f"}, "k1")
-
-
-EVERY = [whole, streamed, listed, downloaded, uploaded, created]
 
 
 # How much
@@ -183,38 +150,6 @@ def test_a_model_that_is_exported_has_no_limit_of_bytes() -> None:
     with ScriptedServer(Answer(b"t" * 10_000, type="application/x-tar")) as server:
         client = Client(server.base_url, None, local=True, bounds=Bounds(answer=1000))
         assert sum(len(each) for each in client.export("m")) == 10_000
-
-
-@pytest.mark.parametrize("body", [
-    b"[" * 100_000, b'{"a":' * 100_000, b"1" * 5000, b"\xff\xfe\xff", b"NaN", b'"' + b"a" * 100],
-    ids=["brackets", "braces", "digits", "bytes", "nan", "unended"])
-@pytest.mark.parametrize("ask", [whole, streamed, listed], ids=lambda ask: ask.__name__)
-def test_a_body_that_no_parser_likes_is_the_providers_fault(ask: Callable[[Client], None], body: bytes) -> None:
-    def talk(line: Line) -> None:
-        line.say(head(type=SSE) + b"data: " + body + b"\n\n" if ask is streamed else head() + body)
-
-    with against(talk) as (client, server), soon(), pytest.raises(UpstreamError):
-        ask(client)
-    assert len(server.lines) <= 2
-
-
-SHAPES: dict[str, object] = {
-    "number": 1, "null": None, "list": [], "choices-null": {"choices": None}, "choices-number": {"choices": 1},
-    "choice-number": {"choices": [1]}, "choice-empty": {"choices": [{}]},
-    "text-number": {"choices": [{"index": 0, "text": 5, "finish_reason": "stop"}]},
-    "index-text": {"choices": [{"index": "x", "text": "a", "finish_reason": "stop"}]},
-    "usage-text": {"choices": [{"index": 0, "text": "a", "finish_reason": "stop"}],
-                   "usage": {"prompt_tokens": "many", "completion_tokens": None}},
-}
-
-
-@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES.keys())
-@pytest.mark.parametrize("ask", [whole, streamed], ids=lambda ask: ask.__name__)
-def test_an_answer_of_another_shape_is_the_providers_fault(ask: Callable[[Client], None], shape: object) -> None:
-    with ScriptedServer(events(shape) if ask is streamed else Answer(shape)) as server:
-        with pytest.raises(UpstreamError):
-            ask(Client(server.base_url, None, local=False))
-        assert len(server.requests) == 1
 
 
 # How long
