@@ -45,8 +45,7 @@ def unlinked(text: str) -> str:
 
 def blocks(lines: Sequence[str], first: int) -> Iterator[Block]:
     """Cut the lines below a heading into blocks; FIRST is the number of the first one in its file."""
-    at = 0
-    apart = False
+    at, apart = 0, False
     unclosed: set[str] = set()
     while at < len(lines):
         line = lines[at]
