@@ -50,7 +50,7 @@
 (defun pen-acolyte-find-prompt (name)
   "Visit the file of the prompt definition NAME."
   (interactive (list (pen-read-prompt-name pen-pun-prompt)))
-  (find-file (or (plist-get (pen-prompt-lookup name) :path)
+  (find-file (or (plist-get (pen-rpc-for-person #'pen-prompt-lookup name) :path)
                  (user-error "\"%s\" is in no file, so there is none to visit" name))))
 
 (provide 'pen-acolyte)

@@ -219,7 +219,7 @@ With the key :show its value is the definition: show what it writes."
 (defun pen-command-read (name &optional use)
   "Return the arguments for the definition NAME, from a person.
 USE is what to do with the answer, by default that of the definition."
-  (let* ((definition (pen-prompt-lookup name))
+  (let* ((definition (pen-rpc-for-person #'pen-prompt-lookup name))
          (use (or use (plist-get definition :use)))
          (definition (plist-put (copy-sequence definition) :use use)))
     (pcase use

@@ -63,7 +63,7 @@ The function SPEAKERS has them, or nil as long as they are unknown."
 
 (defun pen-dataset-chat--interactive ()
   "Ask for what `pen-dataset-whatsapp' needs."
-  (let* ((file (read-file-name "WhatsApp export (.txt or .zip): " nil nil t))
+  (let* ((file (pen-source-read-file "WhatsApp export (.txt or .zip): "))
          (source (pen-source-file file)))
     (list (pen-source-path source)
           (pen-dataset-chat--read file)

@@ -95,9 +95,8 @@
 From Lisp, OPTIONS are the keys of `pen-dataset-inspect-options', and
 the value is a plist with :train, :valid, :errors, :table, :findings
 and :rows."
-  (interactive (list (let ((default (pen-dataset-inspect--default)))
-                       (read-file-name "Inspect training file or build: " nil default t
-                                       (and default (file-name-nondirectory default))))
+  (interactive (list (pen-source-read-file "Inspect training file or build: "
+                                           (pen-dataset-inspect--default))
                      :show t))
   (let ((source (pen-dataset-inspect--source file)))
     (if (plist-get options :show)

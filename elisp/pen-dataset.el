@@ -265,7 +265,7 @@ Org files, jokes as JSON, WhatsApp exports, subtitles, CSV, JSONL and
 more are told apart by their content; :reader settles it.  From Lisp,
 OPTIONS are the keys of `pen-dataset-options', and the value is the
 plan."
-  (interactive (list (read-file-name "Training set from file: " nil nil t) :show t))
+  (interactive (list (pen-source-read-file "Training set from file: ") :show t))
   (pen-dataset--look (pen-source-file file) options))
 
 ;;;###autoload

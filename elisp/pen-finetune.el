@@ -193,7 +193,7 @@ machine; the value is the job's id."
 (defun pen-finetune-file (file &rest options)
   "Fine-tune a model on FILE.
 A prefix argument, OPTIONS and the value are as in `pen-finetune-region'."
-  (interactive (list (read-file-name "Fine-tune on file: " nil nil t)
+  (interactive (list (pen-source-read-file "Fine-tune on file: ")
                      :show (if current-prefix-arg 'job 'preview)))
   (pen-finetune--run (pen-source-file file) options))
 

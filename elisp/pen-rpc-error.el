@@ -171,5 +171,12 @@ EVENTS is the number of keys that had been pressed when it was shown."
   "Show the condition ERR in the echo area as `pen-rpc-tell' does."
   (pen-rpc-tell (pen-rpc-error-plist err)))
 
+(defun pen-rpc-for-person (function &rest arguments)
+  "Return what FUNCTION does of ARGUMENTS, for a command that a person gave.
+An error of ours, which Lisp takes apart, is a `user-error' then: one sentence."
+  (condition-case err
+      (apply function arguments)
+    (pen-error (user-error "%s" (pen-rpc-sentence (pen-rpc-error-plist err))))))
+
 (provide 'pen-rpc-error)
 ;;; pen-rpc-error.el ends here

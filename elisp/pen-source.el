@@ -88,6 +88,14 @@ may be an indirect buffer: the markers stand in its base."
     (pen-source--make :name (file-name-nondirectory file) :path file
                       :reader (or reader "auto"))))
 
+(defun pen-source-read-file (prompt &optional default)
+  "Ask for a file with PROMPT, DEFAULT if nothing is typed, that can be a source."
+  (let ((file (read-file-name prompt nil default t
+                              (and default (file-name-nondirectory default)))))
+    (unless (and (not (file-remote-p file)) (file-directory-p file))
+      (pen-rpc-for-person #'pen-source-file file))
+    file))
+
 (defun pen-source-directory (directory)
   "Return DIRECTORY, of a build, as a source; its own files are named in it."
   (pen-source--make :name "" :path (file-name-as-directory (expand-file-name directory))))

@@ -30,5 +30,12 @@
         (pen-acolyte-find-prompt "greet"))
       (should (equal visited '("/prompts/greet.yaml" "/prompts/tidy.yaml"))))))
 
+(ert-deftest pen-acolyte-test-what-is-no-definition-is-said-in-a-sentence ()
+  (pen-fixture-with nil
+    (push '("prompts-show" error not-found "There is no prompt x." :hint "Is it greet?")
+          pen-rpc-fake--table)
+    (should (equal (cadr (should-error (pen-acolyte-find-prompt "x") :type 'user-error))
+                   "There is no prompt x. Is it greet?"))))
+
 (provide 'pen-acolyte-test)
 ;;; pen-acolyte-test.el ends here

@@ -233,6 +233,15 @@
       (should (equal (plist-get (pen-rpc-fake-last "completions-start") :values)
                      '(("text" "some") ("tone" "wet")))))))
 
+(ert-deftest pen-command-test-what-is-no-definition-is-said-in-a-sentence ()
+  (pen-command-test-with nil
+    (push '("prompts-show" error not-found "There is no file '/x.yaml'." :hint "Name another.")
+          pen-rpc-fake--table)
+    (cl-letf (((symbol-function 'completing-read) (lambda (&rest _) "/x.yaml")))
+      (should (equal (cadr (should-error (call-interactively #'pen-run-prompt-function)
+                                         :type 'user-error))
+                     "There is no file '/x.yaml'. Name another.")))))
+
 (ert-deftest pen-command-test-refused-filters-are-asked-about ()
   (pen-command-test-with (list (pen-fixture-done "x"))
     (pen-fixture-in-buffer ""

@@ -10,6 +10,10 @@
 (require 'ert)
 (require 'cl-lib)
 (require 'org)
+(require 'pen-fixture)
+(require 'pen-finetune)
+(require 'pen-dataset-chat)
+(require 'pen-dataset-inspect)
 (require 'pen-source-place)
 (require 'pen-rpc)
 (require 'pen-source)
@@ -67,6 +71,14 @@
 
 (ert-deftest pen-source-test-file-must-be-readable ()
   (should-error (pen-source-file "/no/such/file") :type 'pen-not-found-error))
+
+(ert-deftest pen-source-test-a-person-is-refused-a-file-in-a-sentence ()
+  (dolist (name '("/no/such/file" "/"))
+    (cl-letf (((symbol-function 'read-file-name) (lambda (&rest _) name)))
+      (dolist (command '(pen-finetune-file pen-dataset-file pen-dataset-whatsapp))
+        (should (string-match-p (concat "\\`" name " .*; [a-z]")
+                                (cadr (should-error (call-interactively command)
+                                                    :type 'user-error))))))))
 
 ;;;; What buffers can be
 
