@@ -16,8 +16,6 @@
 (eval-when-compile (require 'pcase))
 (require 'pen-rpc-error)
 
-(defvar pen-rpc-start-deadline)         ; in pen-rpc-process
-
 (defvar pen-rpc--start-said nil
   "The last lines that a service which did not start wrote.")
 
@@ -39,15 +37,15 @@
          (decode-coding-string
           (buffer-substring-no-properties (point) (point-max)) 'utf-8))))))
 
-(defun pen-rpc--start-error (process said)
-  "Return the error of PROCESS, which did not start and SAID that."
+(defun pen-rpc--start-error (process said seconds)
+  "Return the error of PROCESS, which did not start in SECONDS and SAID that."
   (let ((command (mapconcat #'identity (process-command process) " "))
         (known (pen-rpc-start-cause (car (process-command process)) said)))
     (cond
      ((process-live-p process)
       (pen-rpc--error 'start
                       (format "The service did not start: %s gave no answer in %s s."
-                              command pen-rpc-start-deadline)
+                              command seconds)
                       (pen-rpc--start-hint said)))
      (known (pen-rpc--error 'start (car known) (cdr known)))
      (t (pen-rpc--error 'start

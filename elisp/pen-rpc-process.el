@@ -243,7 +243,8 @@ If it cannot be made, return nil and have the calls that wait fail."
   (when (and (eq process pen-rpc--process) (eq pen-rpc--state 'starting))
     (let ((said (pen-rpc--said process)))
       (setq pen-rpc--start-said said)
-      (pen-rpc--end process 'failed (pen-rpc--start-error process said)))))
+      (pen-rpc--end process 'failed
+                    (pen-rpc--start-error process said pen-rpc-start-deadline)))))
 
 (defun pen-rpc--sentinel (process _event)
   "Notice that PROCESS ended."
@@ -283,6 +284,8 @@ would be no better."
                   (pen-rpc--error 'connection-lost
                                   "The service sent something that is no message."
                                   "The next call starts it again."))))
+
+(setq pen-rpc--out-of-step-function #'pen-rpc--out-of-step)
 
 (defun pen-rpc--end (process state err)
   "Make an end with PROCESS: STATE follows, and ERR for all who wait."

@@ -21,7 +21,9 @@
 (defvar pen-rpc--need 6 "Bytes that must be there before it pays to look.")
 (defvar pen-rpc--pending (make-hash-table) "Number of a call to (THEN . ELSE).")
 
-(declare-function pen-rpc--out-of-step "pen-rpc-process" (process said))
+(defvar pen-rpc--out-of-step-function #'ignore
+  "Gives up the process it gets, with what that sent; pen-rpc-process sets it.")
+
 (autoload 'pen-key-send "pen-key")
 
 (defun pen-rpc--filter (process chunk)
@@ -61,8 +63,8 @@ Most answers are, and their way through two buffers would take twice as long."
           (cond
            ((or (null end)
                 (and (> (point-max) (1- end)) (/= (char-after (1- end)) ?\n)))
-            (pen-rpc--out-of-step process
-                                  (buffer-substring (point-min) (min (point-max) 60)))
+            (funcall pen-rpc--out-of-step-function process
+                     (buffer-substring (point-min) (min (point-max) 60)))
             nil)
            ((< (point-max) end)
             (setq pen-rpc--need (1- end))
