@@ -33,6 +33,10 @@
   "Return RATE, in tokens a second, for people."
   (if (numberp rate) (format "%d tokens/s" (round rate)) "–"))
 
+(defun pen-figure-short (number)
+  "Return NUMBER with a digit behind the point if it needs one."
+  (format "%g" (/ (round (* 10 number)) 10.0)))
+
 (defun pen-figure-thousands (number)
   "Return NUMBER with its thousands apart."
   (let ((text (number-to-string number)))

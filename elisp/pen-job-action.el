@@ -44,12 +44,14 @@
     (user-error "There is no job here"))
   (pen-job-known))
 
-(defun pen-job--do (method id wait)
-  "Call METHOD for the job ID; WAIT and return the new status, or return nil."
+(defun pen-job--do (method id wait doing)
+  "Call METHOD for the job ID; WAIT and return the new status, or return nil.
+DOING, a format for ID, says what begins: a step can take seconds."
   (if wait
       (let ((job (funcall method :id id)))
         (run-hook-with-args 'pen-job-touched-functions job)
         (pen-job-status (plist-get job :status)))
+    (message doing id)
     (funcall method
              :id id
              :then (lambda (job)
@@ -72,9 +74,9 @@
 From Lisp, wait and return its new status, a symbol."
   (interactive (list (pen-job-read) t))
   (if (not ask)
-      (pen-job--do #'pen-rpc-jobs-cancel id t)
+      (pen-job--do #'pen-rpc-jobs-cancel id t "Cancelling %s…")
     (when (y-or-n-p (format "Stop training %s for good? " id))
-      (pen-job--do #'pen-rpc-jobs-cancel id nil))))
+      (pen-job--do #'pen-rpc-jobs-cancel id nil "Cancelling %s…"))))
 
 ;;;###autoload
 (defun pen-job-pause (id &optional quietly)
@@ -82,7 +84,7 @@ From Lisp, wait and return its new status, a symbol."
 From Lisp, wait and return its new status, a symbol; QUIETLY does not
 wait and returns nil."
   (interactive (list (pen-job-read) t))
-  (pen-job--do #'pen-rpc-jobs-pause id (not quietly)))
+  (pen-job--do #'pen-rpc-jobs-pause id (not quietly) "Pausing %s after its step…"))
 
 ;;;###autoload
 (defun pen-job-resume (id &optional quietly)
@@ -90,7 +92,7 @@ wait and returns nil."
 From Lisp, wait and return its new status, a symbol; QUIETLY does not
 wait and returns nil."
   (interactive (list (pen-job-read) t))
-  (pen-job--do #'pen-rpc-jobs-resume id (not quietly)))
+  (pen-job--do #'pen-rpc-jobs-resume id (not quietly) "Resuming %s…"))
 
 (defun pen-job-pause-or-resume ()
   "Pause the job of this buffer or line; resume it if it is paused."

@@ -105,9 +105,12 @@ L logarithm  X steps/tokens  n next section  j all jobs  g refresh  q quit"
     (pen-job--title "Curve")
     (pen-job-curve-insert)
     (pen-job--section "Samples, newest first"
-                      (mapcar #'pen-job--sample pen-job--samples))
+                      (mapcar #'pen-job--sample pen-job--samples)
+                      "none yet; s has the newest checkpoint write one")
     (pen-job--section "Checkpoints, newest first"
-                      (mapcar #'pen-job--checkpoint pen-job--checkpoints))
+                      (mapcar #'pen-job--checkpoint pen-job--checkpoints)
+                      (unless (pen-job-finished-p (plist-get fields :status))
+                        "none yet; the first one comes at the latest at the end"))
     (pen-job--section "Events, newest first"
                       (mapcar (lambda (line) (propertize line 'pen-job-line line))
                               pen-job--events))
@@ -115,15 +118,15 @@ L logarithm  X steps/tokens  n next section  j all jobs  g refresh  q quit"
 
 (defun pen-job--header (fields)
   "Return the header line for FIELDS."
-  (concat " " pen-job--id "  " (pen-job-standing fields)
+  (concat " " (pen-job-standing fields)
           "  step " (pen-job-step fields)
           (and (plist-get fields :epoch)
-               (format "  epoch %.1f" (plist-get fields :epoch)))
+               (format "  epoch %s" (pen-figure-short (plist-get fields :epoch))))
           (and (plist-get fields :train-loss)
                (concat "  train " (pen-figure-loss (plist-get fields :train-loss))))
           (and (plist-get fields :valid-loss)
                (concat "  valid " (pen-figure-loss (plist-get fields :valid-loss))))
-          "  ? keys"))
+          "  ? keys  " pen-job--id))      ; last: the name of the buffer has it, too
 
 (defun pen-job--line (name value)
   "Insert a line with NAME and VALUE, unless VALUE is nil."
@@ -185,6 +188,7 @@ L logarithm  X steps/tokens  n next section  j all jobs  g refresh  q quit"
                          'face 'shadow)
              (string-join (split-string (string-trim (or text "")) "\n")
                           "\n        "))
+     'wrap-prefix "        "
      'pen-job-line sample)))
 
 (defun pen-job--checkpoint (checkpoint)
@@ -210,13 +214,13 @@ L logarithm  X steps/tokens  n next section  j all jobs  g refresh  q quit"
                            'pen-job-title t)
           "\n"))
 
-(defun pen-job--section (title lines)
-  "Insert TITLE and LINES below it."
+(defun pen-job--section (title lines &optional none)
+  "Insert TITLE and LINES below it; if there are no lines, NONE."
   (pen-job--title title)
   (if lines
       (dolist (line lines)
         (insert line "\n"))
-    (insert (propertize "none\n" 'face 'shadow))))
+    (insert (propertize (concat (or none "none") "\n") 'face 'shadow))))
 
 ;;;; Commands
 
@@ -225,7 +229,9 @@ L logarithm  X steps/tokens  n next section  j all jobs  g refresh  q quit"
 
 \\{pen-job-mode-map}"
   :interactive nil
-  (setq truncate-lines nil)
+  (setq truncate-lines nil
+        word-wrap t
+        bidi-paragraph-direction 'left-to-right)
   (setq-local pen-job-changed-function #'pen-redraw-changed
               revert-buffer-function (lambda (&rest _) (pen-job-follow pen-job--id)))
   (pen-redraw-this-buffer #'pen-job--draw)

@@ -64,7 +64,7 @@
 (defconst pen-jobs--columns
   '((job "Job" 13 :created-at) (prompt "Prompt" 14 :prompt) (model "Model" 12 :model)
     (status "Status" 10 :status) (step "Step" 9 :step) (train "Train" 5 :train-loss)
-    (valid "Valid" 5 :valid-loss) (eta "ETA" 6 :eta-seconds) (curve "Curve" 13 nil))
+    (valid "Valid" 5 :valid-loss) (eta "ETA" 6 :eta-seconds) (curve "Curve" 12 nil))
   "Columns: name, title, width, and the field that they are sorted by.
 The usual ones fit into 80 characters.")
 

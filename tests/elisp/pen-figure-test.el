@@ -27,5 +27,8 @@
   (should (equal (mapcar (lambda (number) (pen-figure-count number "row")) '(0 1 1200))
                  '("0 rows" "1 row" "1,200 rows"))))
 
+(ert-deftest pen-figure-test-a-short-number-has-a-digit-behind-the-point-if-it-needs-one ()
+  (should (equal (mapcar #'pen-figure-short '(1 1.0 0.04 12.25 3.96)) '("1" "1" "0" "12.2" "4"))))
+
 (provide 'pen-figure-test)
 ;;; pen-figure-test.el ends here

@@ -33,7 +33,10 @@
 (ert-deftest pen-job-action-test-p-pauses-what-runs-and-resumes-what-is-paused ()
   (pen-job-scene pen-job-scene-detail nil
     (push '("jobs-pause" hang) pen-rpc-fake--table)
-    (pen-fixture-press "p")
+    (let (said)
+      (cl-letf (((symbol-function 'message) (lambda (&rest args) (push (apply #'format args) said))))
+        (pen-fixture-press "p"))
+      (should (member "Pausing ftjob-1 after its step…" said)))
     (should (equal (pen-rpc-fake-last "jobs-pause") '(:id "ftjob-1")))
     (should (eq (pen-rpc-fake-last "jobs-resume") 'none)))
   (pen-job-scene (pen-job-scene-detail :status "paused") nil

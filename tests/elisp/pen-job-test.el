@@ -51,7 +51,29 @@
     (pen-job-scene-has "Left    2 min")
     (should (equal pen-job-activity "[1 50/100]"))
     (should (equal (substring-no-properties header-line-format)
-                   " ftjob-1  running  step 50/100  epoch 1.0  train 2.346  valid 2.600  ? keys"))))
+                   " running  step 50/100  epoch 1  train 2.346  valid 2.600  ? keys  ftjob-1"))))
+
+(ert-deftest pen-job-test-its-header-fits-into-eighty-columns-without-its-id ()
+  (let ((id (concat "ftjob-" (make-string 24 ?x))))
+    (pen-job-scene (pen-job-scene-detail :id id)
+        '((progress :step 12345 :steps 99999 :loss 2.3456 :valid-loss 2.6 :epoch 12.5))
+      (should (string-match-p "epoch 12\\.5 " header-line-format))
+      (should (< (string-match "\\? keys" header-line-format) 74)))))
+
+(ert-deftest pen-job-test-what-is-not-there-yet-says-when-it-is ()
+  (pen-job-scene pen-job-scene-detail nil
+    (pen-job-scene-has "Samples, newest first\nnone yet; s has the newest checkpoint write one\n")
+    (pen-job-scene-has "Checkpoints, newest first\nnone yet; the first one comes at the latest at the end\n"))
+  (pen-job-scene (pen-job-scene-detail :status "cancelled") nil
+    (pen-job-scene-has "Checkpoints, newest first\nnone\n")))
+
+(ert-deftest pen-job-test-long-samples-are-folded-between-words-below-their-step ()
+  (pen-job-scene pen-job-scene-detail
+      '((log :what sample :text "old" :data (("step" 10) ("prompt" "a\nb\n"))))
+    (search-forward "…b")
+    (should word-wrap)
+    (should (equal (get-text-property (point) 'wrap-prefix) "        "))
+    (should (eq bidi-paragraph-direction 'left-to-right))))
 
 (ert-deftest pen-job-test-loss-that-is-no-number-looks-like-an-error ()
   (pen-job-scene pen-job-scene-detail '((progress :step 50 :steps 100 :loss 0.0e+NaN))

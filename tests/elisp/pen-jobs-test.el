@@ -67,6 +67,18 @@
      "^ftjob-1 +pen-tiny +running +120/400 +2.31 +2.60 +3 min +█▃▁$")
     (should (equal pen-job-activity "[1 120/400]"))))
 
+(ert-deftest pen-jobs-test-a-line-fits-into-eighty-columns ()
+  (pen-jobs-test-with
+      (list (pen-jobs-test-told
+             (pen-jobs-test-job 1 :id (concat "ftjob-" (make-string 24 ?x)) :status "succeeded"
+                                :step 12000 :total-steps 12000
+                                :losses (number-sequence 1.0 30.0 0.5))))
+    (pen-job-scene-has "█")
+    (goto-char (point-min))
+    (end-of-line)
+    ;; A terminal needs the last column for the sign that something was cut.
+    (should (< (current-column) 80))))
+
 (ert-deftest pen-jobs-test-the-newest-job-is-on-top ()
   (pen-jobs-test-with (mapcar (lambda (number) (pen-jobs-test-told (pen-jobs-test-job number)))
                               '(2 3 1))
