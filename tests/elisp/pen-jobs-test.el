@@ -70,8 +70,7 @@
 (ert-deftest pen-jobs-test-a-line-fits-into-eighty-columns ()
   (pen-jobs-test-with
       (list (pen-jobs-test-told
-             (pen-jobs-test-job 1 :id (concat "ftjob-" (make-string 24 ?x)) :status "succeeded"
-                                :step 12000 :total-steps 12000
+             (pen-jobs-test-job 1 :step 12000 :total-steps 12000
                                 :losses (number-sequence 1.0 30.0 0.5))))
     (pen-job-scene-has "█")
     (goto-char (point-min))
