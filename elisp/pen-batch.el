@@ -31,6 +31,7 @@
 (require 'pen-rpc-methods)
 (require 'pen-figure)
 (require 'pen-stream)
+(require 'pen-project)
 (require 'pen-prompt)
 (require 'pen-batch-arguments)
 (require 'pen-complete)
@@ -129,7 +130,8 @@ That is the one thrown to `pen-batch-code', if one is."
     (setq locale-coding-system 'utf-8))
   (prog1 (catch 'pen-batch-code
            (condition-case err
-               (let ((pen-rpc-deadline (max 60 pen-rpc-deadline))) ; scripts have patience
+               (let ((pen-rpc-deadline (max 60 pen-rpc-deadline)) ; scripts have patience
+                     (pen-project-script (expand-file-name default-directory)))
                  (funcall function)
                  0)
              ((error quit)

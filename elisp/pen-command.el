@@ -52,7 +52,7 @@ A change counts when `pen-generate-prompt-functions' runs."
 
 (defconst pen-command-keys
   '(:no-select-result :include-prompt :n :model :temperature :max-tokens :seed :stop
-                      :long :without-filters :deadline)
+                      :long :without-filters :deadline :project)
   "Keys that a command made of a definition takes after its variables.")
 
 ;;;; Functions: names and documentation
@@ -144,6 +144,7 @@ A title's name goes before another definition's alias."
 
 (defun pen-command--define-one (name definition)
   "Define the command NAME of DEFINITION and return its symbol.
+In a project that has another definition of that name, it still runs this one.
 Its name is a constant in what is evaluated: in Emacs 28 an
 interactive form that is compiled does not see the variables around it."
   (let* ((symbol (intern name))
@@ -154,8 +155,8 @@ interactive form that is compiled does not see the variables around it."
     (eval `(defalias ',symbol
              (lambda (,@arguments &rest keys)
                ,(pen-command--documentation definition name)
-               (interactive (pen-command-read ,slug))
-               (pen-command-run ,slug (list ,@arguments) keys)))
+               (interactive (pen-command-read ,slug nil :null))
+               (pen-command-run ,slug (list ,@arguments) (append keys '(:project :null)))))
           t)
     symbol))
 
@@ -216,10 +217,11 @@ With the key :show its value is the definition: show what it writes."
 
 ;;;; Functions: running by a person
 
-(defun pen-command-read (name &optional use)
+(defun pen-command-read (name &optional use project)
   "Return the arguments for the definition NAME, from a person.
-USE is what to do with the answer, by default that of the definition."
-  (let* ((definition (pen-rpc-for-person #'pen-prompt-lookup name))
+USE is what to do with the answer, by default that of the definition.
+PROJECT is as in `pen-prompt-list'."
+  (let* ((definition (pen-rpc-for-person #'pen-prompt-lookup name project))
          (use (or use (plist-get definition :use)))
          (definition (plist-put (copy-sequence definition) :use use)))
     (pcase use
@@ -275,9 +277,10 @@ all; with LATER, as for a person, do not wait for the service."
   (interactive (list t))
   (if later
       (progn (pen-rpc-prompts-catalogue
+              :project :null
               :then #'pen-command--tell)
              nil)
-    (pen-command-learn (pen-rpc-prompts-catalogue))))
+    (pen-command-learn (pen-rpc-prompts-catalogue :project :null))))
 
 ;;;###autoload
 (defun pen-run-prompt-function (name &optional args &rest keys)

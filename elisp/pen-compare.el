@@ -29,6 +29,7 @@
 (require 'pen-figure)
 (require 'pen-stream)
 (require 'pen-org)
+(require 'pen-project)
 (require 'pen-prompt)
 (require 'pen-read)
 (require 'pen-request)
@@ -321,7 +322,7 @@ A screen such as that of a job holds no text that could be continued."
 
 (defun pen-compare--show (prompt values models &optional options)
   "Show MODELS on PROMPT with VALUES and OPTIONS side by side; return the buffer."
-  (let ((buffer (get-buffer-create "*pen-compare*")))
+  (let ((buffer (pen-project-buffer "*pen-compare*")))
     (with-current-buffer buffer
       (pen-compare-stop)
       (pen-compare-mode)

@@ -59,7 +59,8 @@ VALUES are those of its variables as the wire wants them, or the symbol
                                 (pen-preview-given preview))
                               (plist-get definition :n))
             (error (funcall fail err))))))
-     (pen-rpc-in-buffer buffer fail))))
+     (pen-rpc-in-buffer buffer fail)
+     (plist-get (pen-preview-options preview) :project))))
 
 (defun pen-complete-here (options)
   "Continue the text before point by `pen-pun-prompt', asked with OPTIONS."
@@ -79,25 +80,27 @@ VALUES are those of its variables as the wire wants them, or the symbol
 
 ;;;###autoload
 (cl-defun pen-complete (name args &rest options &key n model temperature max-tokens seed stop
-                             long without-filters (deadline 120))
+                             long without-filters project (deadline 120))
   "Complete by the definition NAME with ARGS, the values of its variables.
 Wait for it and return the candidates, a list of strings.  N is how
 many, MODEL which model, TEMPERATURE, MAX-TOKENS and SEED how to
 sample, STOP a list of texts to stop at; nil leaves each to the
 definition.  LONG ignores all stop texts and allows four times the
-tokens, WITHOUT-FILTERS leaves texts as they are.  DEADLINE is in
-seconds.  OPTIONS are these keys and their values.
+tokens, WITHOUT-FILTERS leaves texts as they are.  PROJECT is a
+directory whose prompts/ is looked into first, by default that of this
+buffer's project, or :null for none.  DEADLINE is in seconds.  OPTIONS
+are these keys and their values.
 
-\(fn NAME ARGS &key N MODEL TEMPERATURE MAX-TOKENS SEED STOP LONG WITHOUT-FILTERS DEADLINE)"
-  (ignore n model temperature max-tokens seed stop long without-filters deadline)
+\(fn NAME ARGS &key N MODEL TEMPERATURE MAX-TOKENS SEED STOP LONG WITHOUT-FILTERS PROJECT DEADLINE)"
+  (ignore n model temperature max-tokens seed stop long without-filters project deadline)
   (pen-request-texts (apply #'pen-complete-result name args options)))
 
 (cl-defun pen-complete-result (name args &rest options
-                                    &key (deadline 120) function &allow-other-keys)
+                                    &key (deadline 120) function project &allow-other-keys)
   "Complete by NAME with ARGS like `pen-complete', but return the whole result.
-OPTIONS and DEADLINE are as there, no DEADLINE if it is nil.  FUNCTION
+OPTIONS, PROJECT and DEADLINE are as there, no DEADLINE if it is nil.  FUNCTION
 gets (KIND PLIST) of what the service tells meanwhile."
-  (let ((definition (pen-prompt-definition name)))
+  (let ((definition (pen-prompt-definition name project)))
     (pen-request-wait (pen-request-arguments name (pen-prompt-values definition args) options
                                              (plist-get definition :n))
                       deadline function)))

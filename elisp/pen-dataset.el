@@ -25,6 +25,7 @@
 (require 'subr-x)
 (require 'pen-figure)
 (require 'pen-plist)
+(require 'pen-project)
 (require 'pen-rpc)
 (require 'pen-rpc-methods)
 (require 'pen-stream)
@@ -104,7 +105,7 @@ OPTIONS are those that can be set in the buffer."
 (defun pen-dataset-open (source arguments how options &optional launch)
   "Show in *pen-dataset* what the function HOW asks of SOURCE with ARGUMENTS.
 OPTIONS and LAUNCH are as in `pen-dataset-show'."
-  (let ((buffer (get-buffer-create "*pen-dataset*")))
+  (let ((buffer (pen-project-buffer "*pen-dataset*")))
     (with-current-buffer buffer
       (when (derived-mode-p 'pen-dataset-mode)
         (pen-dataset--stop))

@@ -68,6 +68,7 @@ Return that, `pen-last-prompt-data'."
           (pen-last-prompt--show data)
         (pen-rpc-prompts-render         ; it failed, or still runs
          :prompt (plist-get data :name) :values (plist-get data :values)
+         :project (plist-get data :project)
          :then (lambda (rendered)
                  (pen-last-prompt--show
                   (append (list :prompt (plist-get rendered :prompt)

@@ -13,6 +13,8 @@
 ;; for afresh each time, so that an edited file counts at once.  What was heard
 ;; last is kept in a file, so that commands are there before the service runs;
 ;; until anything was heard, those of the definitions that come with pen are.
+;; The definitions of a project are known apart, while Emacs runs: they have no
+;; commands, because a command is there wherever one is.
 
 ;;; Code:
 
@@ -22,6 +24,7 @@
 (require 'pen-rpc)
 (require 'pen-rpc-methods)
 (require 'pen-figure)
+(require 'pen-project)
 
 ;;;; Customization
 
@@ -43,7 +46,11 @@ service is started the next time."
 ;;;; Internal variables
 
 (defvar pen-prompt--known 'unread
-  "The definitions heard of last, or `unread' before anything was.")
+  "The definitions heard of last, or `unread' before anything was.
+They are one's own and those that come with pen.")
+
+(defvar pen-prompt--of-projects (make-hash-table :test #'equal)
+  "A project → all definitions that can be found from it, as heard of last.")
 
 (defconst pen-prompt--format 1
   "Number of the form in which definitions are kept in a file.")
@@ -55,45 +62,73 @@ service is started the next time."
 
 ;;;; Functions: asking the service
 
-(cl-defun pen-prompt-list (&key then else)
+(cl-defun pen-prompt-list (&key then else project)
   "Call THEN with the definitions that there are, or ELSE with an error, later.
+PROJECT is where they are found from, as `pen-project' says it.
 Commands of definitions that are new are made when Emacs has a moment."
-  (pen-rpc-prompts-list
-   :then (lambda (definitions)
-           (unless (equal definitions (pen-prompt-known))
-             (run-with-idle-timer 0.5 nil #'pen-prompt--hear definitions))
-           (funcall then definitions))
-   :else else))
+  (let ((place (pen-project-or-none project)))
+    (pen-rpc-prompts-list
+     :project place
+     :then (lambda (definitions)
+             (when (stringp place)
+               (puthash place definitions pen-prompt--of-projects))
+             (when (pen-prompt--news-p definitions)
+               (run-with-idle-timer 0.5 nil #'pen-prompt--hear definitions))
+             (funcall then definitions))
+     :else else)))
+
+(defun pen-prompt-of-project-p (definition)
+  "Return non-nil if DEFINITION is that of a project."
+  (eq 'project (plist-get definition :origin)))
+
+(defun pen-prompt--news-p (definitions)
+  "Return non-nil if some of DEFINITIONS, but those of a project, are not known.
+Nobody knows of those whose names the project has taken."
+  (let ((taken (mapcar (lambda (each) (plist-get each :slug))
+                       (seq-filter #'pen-prompt-of-project-p definitions))))
+    (not (equal (seq-remove #'pen-prompt-of-project-p definitions)
+                (if taken
+                    (seq-remove (lambda (each) (member (plist-get each :slug) taken))
+                                (pen-prompt-known))
+                  (pen-prompt-known))))))
 
 (defun pen-prompt--hear (definitions)
-  "Make commands of DEFINITIONS, unless that was done meanwhile."
-  (unless (equal definitions (pen-prompt-known))
-    (require 'pen-command)
-    (pen-command-learn (list :definitions definitions))))
+  "Make commands of DEFINITIONS, unless that was done meanwhile.
+If some are those of a project, ask for those that are not."
+  (when (pen-prompt--news-p definitions)
+    (if (seq-some #'pen-prompt-of-project-p definitions)
+        (pen-rpc-prompts-list :project :null :then #'pen-prompt--hear :else #'ignore)
+      (require 'pen-command)
+      (pen-command-learn (list :definitions definitions)))))
 
-(defun pen-prompt-definition (name)
-  "Return the definition called NAME, or in the file NAME; wait for it."
-  (or (pen-prompt-find name (pen-rpc-prompts-list))
-      (let* ((detail (pen-rpc-prompts-show :prompt name))
+(defun pen-prompt-definition (name &optional project)
+  "Return the definition called NAME, or in the file NAME; wait for it.
+PROJECT is as in `pen-prompt-list'."
+  (or (pen-prompt-find name (pen-rpc-prompts-list :project project))
+      (let* ((detail (pen-rpc-prompts-show :prompt name :project project))
              (err (pen-prompt-refusal detail)))
         (when err
           (signal (car err) (cdr err)))
         (plist-get detail :summary))))
 
-(defun pen-prompt-lookup (name)
-  "Return the definition called NAME as heard of last, or else wait for it."
-  (or (pen-prompt-find name (pen-prompt-known))
-      (pen-prompt-definition name)))
+(defun pen-prompt-lookup (name &optional project)
+  "Return the definition called NAME as heard of last, or else wait for it.
+PROJECT is as in `pen-prompt-list'."
+  (or (pen-prompt-find name (pen-prompt-heard project))
+      (pen-prompt-definition name project)))
 
-(defun pen-prompt-with (name then else)
-  "Call THEN with the definition called NAME, or ELSE with an error, later."
+(defun pen-prompt-with (name then else &optional project)
+  "Call THEN with the definition called NAME, or ELSE with an error, later.
+PROJECT is as in `pen-prompt-list'."
   (pen-prompt-list
+   :project project
    :then (lambda (definitions)
            (if-let ((definition (pen-prompt-find name definitions)))
                (funcall then definition)
              ;; The service knows why: the file may be absent, or there and broken.
              (pen-rpc-prompts-show
               :prompt name
+              :project project
               :then (lambda (detail)
                       (if-let ((err (pen-prompt-refusal detail)))
                           (funcall else err)
@@ -134,6 +169,14 @@ If none ever were, they are those that come with pen."
     (setq pen-prompt--known (or (pen-prompt--read)
                                 (and (require 'pen-prompts) pen-prompts-definitions))))
   pen-prompt--known)
+
+(defun pen-prompt-heard (&optional project)
+  "Return the definitions heard of last that are found from PROJECT.
+It is as in `pen-prompt-list'; nil if nothing was heard of one."
+  (let ((place (pen-project-or-none project)))
+    (if (stringp place)
+        (gethash place pen-prompt--of-projects)
+      (pen-prompt-known))))
 
 (defun pen-prompt-learn (definitions commands)
   "Remember DEFINITIONS and COMMANDS, made of them, here and in a file.

@@ -16,12 +16,14 @@
 (require 'pen-rpc)
 (require 'pen-rpc-methods)
 (require 'pen-figure)
+(require 'pen-project)
 (require 'pen-prompt)
 
 ;;;; Internal variables
 
-(defvar pen-read--names (make-hash-table)
-  "Kind of a name → alist of the names heard of last, each with (PREFIX SUFFIX).")
+(defvar pen-read--names (make-hash-table :test #'equal)
+  "Kind of a name → alist of the names heard of last, each with (PREFIX SUFFIX).
+Those of definitions are of the kind (pen-prompt . PROJECT).")
 
 (defvar pen-read-history nil
   "Names answered before.")
@@ -30,10 +32,12 @@
 
 (defun pen-read-prompt-name (default)
   "Ask for the name of a prompt definition, DEFAULT if nothing is typed."
-  (unless (gethash 'pen-prompt pen-read--names)
-    (pen-read--learn 'pen-prompt :slug #'pen-read--prompt-affixes (pen-prompt-known)))
-  (pen-read--name 'pen-prompt "Prompt definition" default
-                  #'pen-prompt-list :slug #'pen-read--prompt-affixes))
+  (let ((kind (cons 'pen-prompt (pen-project))))
+    (unless (gethash kind pen-read--names)
+      (pen-read--learn kind :slug #'pen-read--prompt-affixes
+                       (or (pen-prompt-heard (cdr kind)) (pen-prompt-known))))
+    (pen-read--name kind "Prompt definition" default
+                    #'pen-prompt-list :slug #'pen-read--prompt-affixes)))
 
 (defun pen-read--prompt-affixes (definition)
   "Return what stands before and after the name of DEFINITION in a list."
@@ -42,7 +46,11 @@
           ('point "⇥ ")
           ('insertion "+ ")
           (_ "  "))
-        (format "  /%s  %s%s%s" (plist-get definition :arity)
+        (format "  /%s  %s%s%s%s" (plist-get definition :arity)
+                (pcase (plist-get definition :origin)
+                  ('project "[project] ")
+                  ('user "[yours] ")
+                  (_ ""))
                 (if (plist-get definition :model) (concat (plist-get definition :model) "  ") "")
                 (if (plist-get definition :refused)
                     "[refused: has filters that pen does not run] "
@@ -92,7 +100,7 @@ returns what stands before and after the name of one of them."
   (completing-read (format-prompt prompt default) (pen-read--table kind)
                    nil
                    ;; A definition may be a file; a model or job that nobody knows may be a slip.
-                   (unless (eq kind 'pen-prompt) 'confirm)
+                   (if (symbolp kind) 'confirm)
                    nil 'pen-read-history default))
 
 (defun pen-read--learn (kind key affixes things)
@@ -109,7 +117,7 @@ KEY and AFFIXES are as in `pen-read--name'."
     (let ((names (gethash kind pen-read--names)))
       (if (eq action 'metadata)
           `(metadata
-            (category . ,kind)
+            (category . ,(if (consp kind) (car kind) kind))
             (affixation-function . ,(apply-partially #'pen-read--affixed names)))
         (complete-with-action action names string predicate)))))
 

@@ -59,9 +59,10 @@
 
 (defvar pen-last-prompt-data nil
   "What was asked last: a plist.
-:name of the definition, :project it was found from, :values given, :options asked for, :prompt as
-the model read it and :stop, the texts that end an answer, :model,
-:replies, a list of strings, and :error, a sentence, or nil.")
+:name of the definition, :project that it was found from or :null,
+:values given, :options asked for, :prompt as the model read it and
+:stop, the texts that end an answer, :model, :replies, a list of
+strings, and :error, a sentence, or nil.")
 
 ;;;; Functions
 

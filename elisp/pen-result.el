@@ -16,6 +16,7 @@
 (require 'seq)
 (require 'pen-redraw)
 (require 'pen-answer)
+(require 'pen-project)
 
 ;;;; Keymaps
 
@@ -52,7 +53,7 @@
 (defun pen-result-start (definition values options)
   "Show in a buffer what DEFINITION writes for VALUES, asked with OPTIONS.
 Return the buffer."
-  (with-current-buffer (get-buffer-create (format "*pen %s*" (file-name-base (plist-get definition :slug))))
+  (with-current-buffer (pen-project-buffer (format "*pen %s*" (file-name-base (plist-get definition :slug))))
     (pen-result--close)
     (pen-result-mode)
     (let ((result (pen-result--make :prompt (plist-get definition :slug) :options options

@@ -39,6 +39,7 @@
 (eval-when-compile
   (require 'cl-lib)
   (require 'pcase))
+(require 'pen-project)
 (require 'pen-rpc-error)
 (require 'pen-rpc-value)
 (require 'pen-rpc-transfer)
@@ -151,21 +152,29 @@ and quitting both cancel the call."
   "Make the subscription REQUEST again, with the next service."
   (pen-rpc--subscribe-again request #'pen-rpc-call #'pen-rpc-cancel))
 
+(defun pen-rpc--of-project (parameters plist)
+  "Return PLIST with the project of this buffer, if PARAMETERS have one."
+  (let ((project (and (assq :project parameters)
+                      (null (plist-get plist :project))
+                      (pen-project))))
+    (if project (plist-put plist :project project) plist)))
+
 (defun pen-rpc-invoke (method parameters args)
   "Call METHOD with ARGS, keywords that fit PARAMETERS, for the generated stubs.
 Of ARGS, :then and :else are callbacks; without :then it waits,
-:deadline seconds at most."
+:deadline seconds at most.  A method that takes :project gets that of
+this buffer, unless ARGS name one."
   (let ((then nil) (else nil) (deadline nil) (plist nil) (rest args))
     (while rest
       (let ((key (pop rest))
             (value (if rest (pop rest)
                      (signal 'wrong-type-argument (list 'pen-rpc-plist-p args method)))))
         (pcase key
-          (:then (setq then value))
-          (:else (setq else value))
+          (:then (setq then (and value (pen-project-keep value))))
+          (:else (setq else (and value (pen-project-keep value))))
           (:deadline (setq deadline value))
           (_ (setq plist (cons value (cons key plist)))))))
-    (setq plist (nreverse plist))
+    (setq plist (pen-rpc--of-project parameters (nreverse plist)))
     (pen-rpc-check-arguments method parameters plist)
     (pcase-let* ((`(,plist . ,files) (if (eq pen-rpc-function #'pen-rpc--send-call)
                                          (pen-rpc--transfer parameters plist)

@@ -15,6 +15,7 @@
 ;;; Code:
 
 (require 'cl-lib)
+(require 'pen-project)
 (require 'pen-rpc)
 
 ;;;; Internal variables
@@ -28,7 +29,7 @@
 (defun pen-stream-start (method args function)
   "Call the streaming stub METHOD with ARGS; FUNCTION gets (KIND PLIST).
 Return the stream."
-  (let ((stream (pen-stream--make :function function)))
+  (let ((stream (pen-stream--make :function (pen-project-keep function))))
     (apply method
            :then (lambda (id) (pen-stream--opened stream id))
            :else (lambda (err) (pen-stream--deliver

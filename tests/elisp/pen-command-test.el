@@ -10,6 +10,7 @@
 (require 'ert)
 (require 'pen-fixture)
 (require 'pen-command)
+(require 'pen-last-prompt)
 
 (declare-function pf-list-of/2 "pen-command")
 (declare-function pf-neat/2 "pen-command")
@@ -136,7 +137,7 @@
     (pf-list-of/2 5 '("a" "b") :n 1 :temperature 0.1 :stop '("X"))
     (should (equal (pen-rpc-fake-last "completions-start")
                    '(:prompt "list-of" :values (("n" "5") ("things" "a\nb"))
-                             :n 1 :temperature 0.1 :stop ("X"))))
+                             :n 1 :temperature 0.1 :stop ("X") :project :null)))
     (pf-neat/2 "x" nil)
     (should (equal (plist-get (pen-rpc-fake-last "completions-start") :values) '(("text" "x"))))))
 
@@ -151,7 +152,7 @@
           (pen-libre-only t))
       (pf-list-of/2 5 "cats" :model "small" :temperature 2 :n 9)
       (should (equal (cddddr (pen-rpc-fake-last "completions-start"))
-                     '(:model "big" :n 1 :temperature 0 :libre-only t))))
+                     '(:model "big" :n 1 :temperature 0 :libre-only t :project :null))))
     (let ((pen-force-few-completions 3))
       (pf-list-of/2 5 "cats")
       (should (equal (plist-get (pen-rpc-fake-last "completions-start") :n) 2)))))
@@ -160,7 +161,7 @@
   (pen-command-test-with (list (pen-fixture-done "one" "two"))
     (pf-list-of/2 5 "cats" :temperature 0.5)
     (should (equal (pen-show-last-prompt)
-                   '(:name "list-of" :values (("n" "5") ("things" "cats"))
+                   '(:name "list-of" :project :null :values (("n" "5") ("things" "cats"))
                      :options (:temperature 0.5) :prompt "PROMPT\n" :stop ("END")
                      :model "ft:tiny:puns" :replies ("one" "two") :error nil)))
     (save-window-excursion
