@@ -1,8 +1,10 @@
 """What the command line writes: results on stdout, everything else on stderr, a live line only on a terminal."""
 
 import dataclasses
+import io
 import json
 import math
+import os
 import re
 import sys
 import time
@@ -33,8 +35,9 @@ class Terminal:
     def __init__(self, *, out: TextIO | None = None, err: TextIO | None = None, as_json: bool = False,
                  quiet: bool = False, program: str = "pen", arguments: Sequence[str] = ()) -> None:
         """AS_JSON: results are JSON; QUIET: only results and errors; PROGRAM was called with ARGUMENTS."""
-        self.out = out or sys.stdout
-        self.err = err or sys.stderr
+        # A stream that was closed before Python began is None: results must be missed, and messages cannot be.
+        self.out = out or sys.stdout or io.TextIOWrapper(io.FileIO(os.devnull))
+        self.err = err or sys.stderr or io.TextIOWrapper(io.FileIO(os.devnull, "w"), "utf-8")
         self.as_json = as_json
         self.quiet = quiet
         self.program = program
@@ -63,7 +66,7 @@ class Terminal:
         except BrokenPipeError:
             raise
         except OSError as error:
-            raise OutputError(f"standard output cannot be written: {error.strerror}.") from error
+            raise OutputError(f"standard output cannot be written: {error.strerror or 'it is closed'}.") from error
 
     def say(self, text: str) -> None:
         """Tell the person at the terminal something that is no result."""

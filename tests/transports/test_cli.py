@@ -128,6 +128,23 @@ def test_every_failure_is_a_sentence_and_its_own_code(
     assert "Traceback" not in err
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("closing", "code", "out", "said"), [
+    (">&-", 1, "", "pen: standard output cannot be written: it is closed.\n"), ("2>&-", 0, "NAME", "")])
+def test_a_stream_that_is_closed_is_missed_only_where_something_belongs_there(
+        tmp_path: Path, closing: str, code: int, out: str, said: str) -> None:
+    ended = subprocess.run(["sh", "-c", f'"{sys.executable}" -m pen_backend prompts list {closing}'],
+                           env=environment(tmp_path), capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stdout[:4], ended.stderr) == (code, out, said)
+
+
+@pytest.mark.slow
+def test_no_error_is_written_among_the_results_when_there_is_no_other_place(tmp_path: Path) -> None:
+    ended = subprocess.run(["sh", "-c", f'"{sys.executable}" -m pen_backend prompts show nothing 2>&-'],
+                           env=environment(tmp_path), capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stdout) == (1, "")
+
+
 @pytest.mark.parametrize(("problem", "code"), [
     (RefusedError("No."), 5), (DeadlineError("Late."), 124), (KeyError("x"), 3), (KeyboardInterrupt(), 130)])
 def test_other_ends_have_their_codes_too(tmp_path: Path, problem: BaseException, code: int) -> None:
