@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from pen_backend.dataset.build import Build, build
 from pen_backend.dataset.near import Shingles, pairs
-from pen_backend.errors import DataError, PenError, PromptError, RefusedError
-from pen_backend.prompts import library, loader
+from pen_backend.errors import DataError, PenError, PromptError
+from pen_backend.prompts import library
 from pen_backend.prompts.sources import Source
 from tests.dataset import CONTINUATION, ROWS, Bytes, accounted, definition, jsonl, puns, questions, rows, run
 from tests.shared import shared
@@ -175,25 +175,6 @@ def test_bad_records_may_be_skipped_or_stop_at_once(tmp_path: Path) -> None:
     assert caught.value.where == "region:1"
 
 
-@pytest.mark.parametrize("path", ["../outside.org", "/etc/hostname", "~/outside.org", "link.org", "li*.org"])
-def test_a_definition_reads_nothing_outside_its_project(path: str, tmp_path: Path) -> None:
-    training = f"{{sources: [{{path: '{path}'}}], example: {{build: continuation}}}}"
-    one = definition(tmp_path / "project", training=training)
-    (tmp_path / "outside.org").write_text(PUNS)
-    (tmp_path / "project" / "link.org").symlink_to(tmp_path / "outside.org")
-    with pytest.raises(RefusedError, match="outside"):
-        build(one, out=tmp_path / "out", encoder=Bytes())
-
-
-def test_a_definition_in_prompts_reads_the_files_of_its_project(tmp_path: Path) -> None:
-    training = "{sources: [{path: ../data/puns.txt}], example: {build: continuation}}"
-    one = definition(tmp_path / "prompts", training=training)
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "puns.txt").write_text(PUNS)
-    done = build(one, out=tmp_path / "out", encoder=Bytes())
-    assert done.report.sources[0].name == "../data/puns.txt"
-
-
 def test_the_preview_shows_rows_of_both_sides_with_weights_tokens_and_places(tmp_path: Path) -> None:
     done = run(tmp_path, "\n".join(puns(400)), training="{example: {build: continuation, loss-weights: [0.3, 0.7]}}")
     shown = done.report.rows
@@ -230,18 +211,6 @@ def test_the_real_collection_builds_with_all_its_losses_counted(tmp_path: Path) 
     assert (source.read, source.rejected["empty"]) == (3773, 573)
     accounted(done)
     assert set(texts(done, "train")).isdisjoint(texts(done, "valid"))
-
-
-def test_inherited_sources_are_read_where_they_were_written(tmp_path: Path) -> None:
-    training = "{sources: [{reader: jsonl, path: rows.jsonl}]}"
-    definition(tmp_path / "far", ROWS + "evaluation: {data: rows.jsonl}\n", training=training)
-    (tmp_path / "far" / "rows.jsonl").write_text(QUESTIONS)
-    mine = tmp_path / "mine" / "mine.yaml"
-    mine.parent.mkdir()
-    mine.write_text("pen: 1\ntitle: Mine\ninclude: answers\ntraining: {seed: 3}\n")
-    done = build(loader.load(mine, [tmp_path / "far"]), out=tmp_path / "out", encoder=Bytes())
-    assert len(rows(done.directory, "train")) + len(rows(done.directory, "valid")) == 40
-    assert any("rows of evaluation.data stand in the training set" in one.message for one in done.report.findings)
 
 
 def test_a_set_of_its_own_without_sources_is_named_itself(tmp_path: Path) -> None:
