@@ -19,6 +19,7 @@
 
 (require 'bytecomp)
 (require 'checkdoc)
+(require 'check-declare)
 (require 'seq)
 
 (defconst pen-lint-root
@@ -75,6 +76,15 @@
     (with-current-buffer (find-file-noselect file)
       (checkdoc-current-buffer t))))
 
+(defun pen-lint-declarations (file)
+  "See that the functions which FILE declares are where it says.
+Those of Emacs itself, whose source may not be installed, are left out."
+  (pcase-dolist (`(,where . ,errors) (let ((inhibit-message t))
+                                       (check-declare-file file)))
+    (pcase-dolist (`(,_ ,name ,wrong . ,_) errors)
+      (unless (equal wrong "file not found")
+        (pen-lint-say file 1 (format "%s is declared to be in %s: %s" name where wrong))))))
+
 (defun pen-lint-text (file)
   "Look in FILE for forbidden names, and for too many lines."
   (with-temp-buffer
@@ -122,7 +132,8 @@
       (pen-lint-compile file)
       (when ours
         (unless (pen-lint-generated-p file)
-          (pen-lint-checkdoc file))
+          (pen-lint-checkdoc file)
+          (pen-lint-declarations file))
         (pen-lint-text file))))
   (kill-emacs (if (zerop pen-lint-count) 0 1)))
 
