@@ -43,32 +43,6 @@
     (should-error (pen-source-region 2 2) :type 'user-error)
     (should-error (pen-source-read-region) :type 'user-error)))
 
-(ert-deftest pen-source-test-lines-of-a-region-count-from-the-start-of-its-buffer ()
-  (with-temp-buffer
-    (let ((source (pen-source-test--region)))
-      (should (equal (pen-source-place source (concat (buffer-name) ":2"))
-                     (concat (buffer-name) ":4")))
-      (should (equal (pen-source-place source "other.json:2") "other.json:2"))
-      (should (equal (pen-source-place source "no place") "no place"))
-      (should (equal (pen-source-place source nil) "")))))
-
-(ert-deftest pen-source-test-visit-goes-to-the-line ()
-  (save-window-excursion
-    (with-temp-buffer
-      (let ((source (pen-source-test--region))
-            (buffer (current-buffer)))
-        (pen-source-visit source (concat (buffer-name) ":2:7"))
-        (should (eq (window-buffer) buffer))
-        (should (looking-at-p "d"))))))
-
-(ert-deftest pen-source-test-visit-says-what-is-gone ()
-  (let ((source (with-temp-buffer
-                  (rename-buffer "pen-source-test gone")
-                  (pen-source-test--region))))
-    (should-error (pen-source-visit source "pen-source-test gone:1") :type 'user-error)
-    (should-error (pen-source-visit source "/no/such/file:1") :type 'user-error)
-    (should-error (pen-source-visit source "nowhere") :type 'user-error)))
-
 (ert-deftest pen-source-test-file-must-be-readable ()
   (should-error (pen-source-file "/no/such/file") :type 'pen-not-found-error))
 
