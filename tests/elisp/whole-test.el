@@ -132,6 +132,28 @@
     (should (seq-find (lambda (each) (equal (plist-get each :where) "/x/a.yaml:2:1"))
                       findings))))
 
+(ert-deftest whole-test-3e-a-projects-definition-is-found-in-its-files-and-scripts ()
+  (let* ((root (file-name-as-directory (make-temp-file "whole-project-" t)))
+         (org (expand-file-name "notes/plan.org" root)))
+    (dolist (name '(".git" "prompts" "notes"))
+      (make-directory (expand-file-name name root)))
+    (write-region "pen: 1\ntitle: Haiku\nprompt: \"<topic>\"\nvars: [topic]\nmodel: pen-tiny\nmax-tokens: 4\n"
+                  nil (expand-file-name "prompts/haiku.yaml" root))
+    (write-region "#+begin_src pen :prompt haiku :var topic=\"rain\"\n#+end_src\n" nil org)
+    (should-error (pen-run-prompt-function "haiku" '("rain")) :type 'pen-not-found-error)
+    (with-current-buffer (find-file-noselect org)
+      (should (stringp (pen-run-prompt-function "haiku" '("rain") :deadline whole-test-seconds)))
+      (should-not (memq 'pf-haiku/1 (pen-generate-prompt-functions)))
+      (kill-buffer))
+    (should (zerop (car (whole-fixture-batch "pen-batch-execute-org" "--yes" org))))
+    (should (string-match-p "#\\+RESULTS:" (whole-fixture-read org)))
+    (pcase-let ((`(,code ,_ ,err) (whole-fixture-batch "pen-batch-complete" "haiku" "rain")))
+      (should (= 1 code))
+      (should (string-match-p "There is no prompt 'haiku'" err)))
+    (let ((default-directory root))
+      (delete-directory ".git")           ; a script belongs to where it stands, as `pen' does
+      (should (zerop (car (whole-fixture-batch "pen-batch-complete" "haiku" "rain")))))))
+
 (ert-deftest whole-test-4-a-job-is-shown ()
   (let* ((id (plist-get (whole-test-job) :id))
          (buffer (pen-job id)))
