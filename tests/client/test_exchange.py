@@ -200,6 +200,21 @@ def test_a_slow_drip_ends_when_the_call_has_to(ask: Callable[[Client], None], ta
     assert len(server.lines) == 1
 
 
+def test_a_provider_that_was_quick_before_does_not_drip_for_longer() -> None:
+    quick = completion("x").data
+
+    def talk(line: Line) -> None:
+        if line is server.lines[0]:
+            line.say(head(f"Content-Length: {len(quick)}").replace(b"Connection: close\r\n", b"") + quick)
+            line.read()  # what is asked next over this connection, if anything is
+        drip_head(line)
+
+    with against(talk, Bounds(completion=1)) as (client, server):
+        whole(client)
+        with soon(), pytest.raises(DeadlineError):
+            whole(client)
+
+
 @pytest.mark.parametrize("text", [b": still here\n\n", b"data: "])
 def test_a_stream_that_drips_ends_when_a_completion_has_to(text: bytes) -> None:
     said = f"data: {json.dumps(chunk('part'))}\n\n".encode()
