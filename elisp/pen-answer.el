@@ -44,7 +44,8 @@
   (candidates nil)                      ; alist: index → (TEXT CHUNK…), newest chunk first
   (index 0)                             ; key in CANDIDATES of the one shown
   (size 0)                              ; characters so far
-  expected model done closed)
+  expected model done closed
+  cut)                                  ; it ended with an error
 
 (defvar pen-answer--open nil
   "Every answer that is open, newest first.")
@@ -126,7 +127,8 @@ USUAL is how many candidates the definition itself asks for."
 
 (defun pen-answer--end (answer err)
   "Draw ANSWER for the last time; ERR is what went wrong, or nil."
-  (setf (pen-answer-done answer) t)
+  (setf (pen-answer-done answer) t
+        (pen-answer-cut answer) (and err t))
   (pen-answer--show-activity answer)
   (funcall (pen-answer-ended answer) answer err))
 
@@ -230,7 +232,9 @@ An answer that has ended with none is spoken of elsewhere."
   (pen-answer--show-activity answer)
   (let ((state (cond ((pen-answer-candidates answer)
                       (format "%d/%d%s" (1+ (pen-answer-place answer)) (pen-answer-count answer)
-                              (if (pen-answer-done answer) "" "…")))
+                              (cond ((pen-answer-cut answer) ", cut off")
+                                    ((pen-answer-done answer) "")
+                                    (t "…"))))
                      ((not (pen-answer-done answer)) (pen-answer--waiting answer))))
         (without (and (plist-get (pen-answer-options answer) :without-filters)
                       "without filters")))

@@ -64,6 +64,16 @@
         (should (equal (pen-answer-test-shown) " [starting pen…]"))
         (pen-abort t)))))
 
+(ert-deftest pen-answer-test-a-text-that-was-cut-off-says-so ()
+  (pen-fixture-with '((delta :index 0 :text "two")
+                      (error :kind backend :message "The service ended."))
+    (pen-fixture-in-buffer "one"
+      (pen-pun-complete)
+      (pen-fixture-until (lambda () (pen-preview-done pen-preview-current)))
+      (should (string-match-p "two \\[1/1, cut off\\]\\'" (pen-answer-test-shown)))
+      (pen-fixture-press "TAB")         ; what there is can be taken
+      (should (string-match-p "\\`one\n?two\\'" (buffer-string))))))
+
 (ert-deftest pen-answer-test-what-went-wrong-is-said-once ()
   (pen-fixture-with '((error :kind upstream :message "It failed."))
     (save-window-excursion

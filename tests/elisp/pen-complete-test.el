@@ -218,7 +218,7 @@ The blank that the cursor stands on before a line break is left out."
   (pen-complete-test-with '((delta :index 0 :text "thr"))
     (pen-complete-test-see "\nthr [1/1…]")
     (pen-rpc-fake-event "fake-1" 'error :kind 'connection-lost :message "The service ended.")
-    (should (equal (pen-complete-test-shown) "\nthr [1/1]"))))
+    (should (equal (pen-complete-test-shown) "\nthr [1/1, cut off]"))))
 
 (ert-deftest pen-complete-test-empty-answer-is-said ()
   (pen-complete-test-with (list (pen-fixture-done "" " "))

@@ -172,7 +172,7 @@
   (pen-filter-test-with "top\nold" '((delta :index 0 :text "new"))
     (pen-filter-test-see filter "new [1/2…]")
     (pen-rpc-fake-event "fake-1" 'error :kind 'connection-lost :message "It ended.")
-    (should (equal (pen-filter-test-shown filter) "new [1/1]"))
+    (should (equal (pen-filter-test-shown filter) "new [1/1, cut off]"))
     (pen-filter-accept)
     (should (equal (buffer-string) "top\nnew"))))
 
