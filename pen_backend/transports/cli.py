@@ -28,6 +28,7 @@ from pen_backend.transports import (
 from pen_backend.transports.arguments import Parser, command, read
 from pen_backend.transports.attempt import attempt
 from pen_backend.transports.serve import add_options
+from pen_backend.transports.shell import add_completion
 from pen_backend.transports.terminal import Printed, Terminal, one_line
 
 
@@ -56,6 +57,7 @@ def parser() -> argparse.ArgumentParser:
     """Build the parser of every command; the help of each is its method's first sentence."""
     top = Parser(prog="pen", description="Fine-tune and prompt language models on your own machine.")
     top.add_argument("--version", action="version", version=f"pen {__version__}")
+    add_completion(top)
     commands = top.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
     add_options(command(commands, "serve", lambda *_: 0, "Serve Emacs over EPC on stdin and stdout, or on a port."))
 

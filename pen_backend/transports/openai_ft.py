@@ -20,6 +20,7 @@ from pen_backend.service.legacy import Legacy
 from pen_backend.transports import cli_jobs
 from pen_backend.transports.arguments import Parser
 from pen_backend.transports.attempt import attempt
+from pen_backend.transports.shell import add_completion
 from pen_backend.transports.terminal import Terminal, number, one_line, plain, progress_line
 
 BAR = 40  # characters of the longest progress bar
@@ -45,6 +46,7 @@ def parser() -> argparse.ArgumentParser:
                  description="Fine-tune a model on a file of texts, and follow the training.",
                  epilog="A file is a path (.jsonl, or .txt, which is cut at blank lines) or an uploaded file's id.")
     top.add_argument("--version", action="version", version=f"openai-ft of pen {__version__}")
+    add_completion(top)
 
     def flag(*names: str, **settings: Any) -> None:
         top.add_argument(*[f"{dashes}{name}" for name in names for dashes in ("-", "--")], **settings)
