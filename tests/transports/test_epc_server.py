@@ -264,6 +264,35 @@ def test_it_ends_when_emacs_is_killed(busy: str, tmp_path: Path) -> None:
         time.sleep(0.005)
 
 
+def test_it_ends_with_its_parent_although_its_input_stays_open() -> None:
+    reader, writer = os.pipe()  # this end is in the hands of another process: of this one
+    script = ("import subprocess, sys, time\n"
+              "print(subprocess.Popen(sys.argv[1:], stdin=0).pid, flush=True)\ntime.sleep(60)")
+    try:
+        with subprocess.Popen([sys.executable, "-c", script, sys.executable, "-P", str(PEER)], stdin=reader,
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as parent:
+            assert parent.stdout is not None
+            service = Path("/proc") / parent.stdout.readline().decode().strip()
+            os.write(writer, frame("(call 1 test-ping nil)"))
+            assert parent.stdout.readline() == b'000012(return 1 "pong")\n'
+            before = time.monotonic()
+            parent.kill()
+        while service.exists() and "Z" not in (service / "stat").read_text().split()[2]:
+            assert time.monotonic() - before < 3
+            time.sleep(0.01)
+    finally:
+        os.close(reader)
+        os.close(writer)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells a process's umask")
+def test_an_interrupt_is_emacss_and_files_are_the_users_own(child: Child) -> None:
+    child.call("test-ping")
+    child.process.send_signal(signal.SIGINT)
+    assert child.call("test-ping") == "pong"
+    assert "Umask:\t0077" in Path(f"/proc/{child.process.pid}/status").read_text()
+
+
 def test_a_users_file_with_an_old_modules_name_is_not_imported(tmp_path: Path) -> None:
     for name in ("SocketServer", "Queue", "SimpleXMLRPCServer"):
         (tmp_path / f"{name}.py").write_text("raise SystemExit('imported a file of the user')\n")
