@@ -52,6 +52,10 @@ print('%d.%d.%d' % sys.version_info[:3], sys.prefix != getattr(sys, 'base_prefix
 print(sys.prefix)"
   "What the Python is asked, in words that old ones understand too.")
 
+(defconst pen-doctor--keys
+  "\\<pen-doctor-mode-map>g look again  i install  r restart  l log  w copy for an issue  q quit"
+  "What stands below the summary.")
+
 (defconst pen-doctor--seconds 60
   "How long the service may look; a cold disk makes torch slow.")
 
@@ -207,12 +211,10 @@ print(sys.prefix)"
   (let ((inhibit-read-only t)
         (point (point)))
     (erase-buffer)
-    (insert (propertize "What pen needs, and how it is" 'face 'bold) "\n\n")
+    (insert (propertize "What pen needs, and how it is" 'face 'bold) "\n"
+            (pen-doctor--summary) "\n"
+            (propertize (substitute-command-keys pen-doctor--keys) 'face 'shadow) "\n\n")
     (mapc #'pen-doctor--insert (pen-doctor--sorted))
-    (when pen-doctor--looking
-      (insert (propertize (format "\nlooking at: %s …\n" (string-join pen-doctor--looking ", "))
-                          'face 'shadow)))
-    (insert (propertize (substitute-command-keys (pen-doctor--summary)) 'face 'shadow))
     (goto-char (min point (point-max)))))
 
 (defun pen-doctor--sorted ()
@@ -231,9 +233,13 @@ print(sys.prefix)"
     (insert (propertize (format "%-5s" status)
                         'face (pcase status ('ok 'success) ('warn 'warning) (_ 'error)))
             " " (propertize (format "%-13s" (plist-get row :name)) 'face 'bold)
-            (pen-doctor--indented (plist-get row :said)) "\n")
+            (propertize (pen-doctor--indented (plist-get row :said))
+                        'wrap-prefix (make-string 19 ?\s))
+            "\n")
     (when fix
-      (insert (make-string 19 ?\s) "→ " (pen-doctor--indented fix 21) "\n"))
+      (insert (make-string 19 ?\s) "→ "
+              (propertize (pen-doctor--indented fix 21) 'wrap-prefix (make-string 21 ?\s))
+              "\n"))
     (pen-doctor--buttons start)))
 
 (defun pen-doctor--indented (text &optional columns)
@@ -253,14 +259,13 @@ print(sys.prefix)"
                             'help-echo "RET runs it"))))))
 
 (defun pen-doctor--summary ()
-  "Return the line about keys, and before it how many rows are not ok."
+  "Return what is still looked at, else how many rows are not ok."
   (let ((bad (cl-count-if-not (lambda (row) (eq (plist-get row :status) 'ok)) pen-doctor--rows)))
-    (concat "\n"
-            (cond (pen-doctor--looking "")
-                  ((zerop bad) "All is well.  ")
-                  (t (format "%d to look at.  " bad)))
-            "\\<pen-doctor-mode-map>g look again  i install the backend  r restart it"
-            "  l log  w copy for an issue  q quit\n")))
+    (cond (pen-doctor--looking
+           (propertize (format "Looking at: %s …" (string-join pen-doctor--looking ", "))
+                       'face 'shadow))
+          ((zerop bad) (propertize "All is well." 'face 'success))
+          (t (propertize (format "%d to look at." bad) 'face 'warning)))))
 
 ;;;; Commands
 
@@ -269,7 +274,8 @@ print(sys.prefix)"
 
 \\{pen-doctor-mode-map}"
   :interactive nil
-  (setq truncate-lines nil)
+  (setq truncate-lines nil
+        word-wrap t)
   (setq-local revert-buffer-function (lambda (&rest _) (pen-doctor--look))))
 
 ;;;###autoload

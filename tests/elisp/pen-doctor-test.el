@@ -52,7 +52,15 @@
         (should (eq 'ok (car (pen-doctor-test-row "service"))))
         (let ((text (buffer-string)))
           (should (string-match-p "^warn  disk         1 GB\n *→ Free some$" text))
-          (should (string-match-p "^1 to look at" text)))))))
+          (should (string-prefix-p "What pen needs, and how it is\n1 to look at.\n" text))
+          (should (string-search "w copy for an issue  q quit\n\nok    Emacs" text))
+          (goto-char (point-min))
+          (while (not (eobp))           ; the first lines are seen whole, others fold
+            (should (or (> (line-number-at-pos) 3) (< (- (line-end-position) (point)) 80)))
+            (forward-line))
+          (search-backward "Free some")
+          (should word-wrap)
+          (should (equal (get-text-property (point) 'wrap-prefix) (make-string 21 ?\s))))))))
 
 (ert-deftest pen-doctor-test-a-service-that-cannot-start-is-a-row-with-its-words ()
   (pen-rpc-test-with '("--fail")
