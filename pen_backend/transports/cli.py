@@ -31,6 +31,10 @@ from pen_backend.transports.serve import add_options
 from pen_backend.transports.shell import add_completion
 from pen_backend.transports.terminal import Printed, Terminal, one_line
 
+EPILOG = ("`pen COMMAND --help` tells more. Results go to stdout, everything else to stderr. Exit codes: 0 ok, 1 wrong "
+          "usage, 2 invalid data or definition, 3 backend or provider failed, 4 the job failed or was cancelled, "
+          "5 refused, 124 deadline passed, 130 interrupted.")
+
 
 def main(argv: Sequence[str] | None = None, *, context: Context | None = None, out: TextIO | None = None,
          err: TextIO | None = None) -> int:
@@ -55,7 +59,8 @@ def main(argv: Sequence[str] | None = None, *, context: Context | None = None, o
 
 def parser() -> argparse.ArgumentParser:
     """Build the parser of every command; the help of each is its method's first sentence."""
-    top = Parser(prog="pen", description="Fine-tune and prompt language models on your own machine.")
+    top = Parser(prog="pen", description="Fine-tune and prompt language models on your own machine.",
+                 epilog=EPILOG)
     top.add_argument("--version", action="version", version=f"pen {__version__}")
     add_completion(top)
     commands = top.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
@@ -71,10 +76,11 @@ def parser() -> argparse.ArgumentParser:
     complete.add_argument("prompt", metavar="PROMPT", help="a definition's name or file")
     complete.add_argument("values", metavar="ARG", nargs="*", help="its variables, in order; - reads stdin")
     complete.add_argument("--model", help="instead of the newest tuned one")
-    complete.add_argument("--n", type=int, help="number of candidates")
-    complete.add_argument("--temperature", type=float)
-    complete.add_argument("--max-tokens", type=int)
-    complete.add_argument("--seed", type=int, help="for the same answer again")
+    complete.add_argument("--n", type=int, metavar="N", help="number of candidates")
+    complete.add_argument("--temperature", type=float, metavar="X",
+                          help="how far the model may stray, from 0 (not at all) to 2")
+    complete.add_argument("--max-tokens", type=int, metavar="N", help="longest candidate")
+    complete.add_argument("--seed", type=int, metavar="N", help="for the same answer again")
     complete.add_argument("--without-filters", action="store_true", help="leave texts as they are, in and out")
     complete.add_argument("--stream", action="store_true", help="print text as it arrives")
 

@@ -30,18 +30,19 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     add_source(added)
     added.add_argument("--out", metavar="DIR", help="where the build's directory goes")
     added.add_argument("--model", help="the model whose tokens are counted")
-    added.add_argument("--seed", type=int)
+    added.add_argument("--seed", type=int, metavar="N", help="the only randomness of the build")
     added = command(dataset, "read", read, "Print what a reader sees, before any step, as JSON lines.")
     added.add_argument("--reader", metavar="NAME", default="auto", help="jokes, jsonl, org, table, text, whatsapp, "
                        "transcript, chatgpt or auto")
-    added.add_argument("--limit", type=int, help="stop after so many")
-    added.add_argument("file", metavar="FILE")
+    added.add_argument("--limit", type=int, metavar="N", help="stop after so many records")
+    added.add_argument("file", metavar="FILE",
+                       help="an org file, jokes, a chat, a transcript, a table, rows or plain text")
     added = command(dataset, "check", check, "Check training files, builds or definitions; findings go to stderr.")
     added.add_argument("--prompt", metavar="NAME", help="the definition whose format the rows of a file are to fit")
     added.add_argument("--model", help="the model whose tokens are counted")
     added.add_argument("--max-tokens", type=int, metavar="N", help="the longest row")
     added.add_argument("--rows", type=int, metavar="N", default=3, help="how many rows of each side to show (3)")
-    _add_files(added)
+    _add_files(added, "a training file, a build's directory or id, or a definition")
     added = command(dataset, "stats", stats, "Count tokens, words and characters of training files.")
     added.add_argument("--model", help="the model whose tokens are counted")
     _add_files(added)
@@ -55,12 +56,12 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
     added.add_argument("--markdown", action="store_true", help="as Markdown instead of org")
     _add_files(added)
     added = command(dataset, "diff", diff, "Compare two builds, or two training files.")
-    added.add_argument("before", metavar="BEFORE")
-    added.add_argument("after", metavar="AFTER")
+    added.add_argument("before", metavar="BEFORE", help="a training file, or a build's directory or id")
+    added.add_argument("after", metavar="AFTER", help="what to compare it with")
 
 
-def _add_files(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("files", metavar="FILE", nargs="+", help="a training file, or a build's directory or id")
+def _add_files(parser: argparse.ArgumentParser, text: str = "a training file, or a build's directory or id") -> None:
+    parser.add_argument("files", metavar="FILE", nargs="+", help=text)
 
 
 def add_source(parser: argparse.ArgumentParser) -> None:

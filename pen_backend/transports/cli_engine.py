@@ -26,12 +26,14 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
         added = command(engine, name, function, text)
         added.add_argument("--state", metavar="DIR", help="its directory, instead of the usual one")
         if name == "start":
-            added.add_argument("--port", type=_port, help="its port on 127.0.0.1; one that is free if not given")
+            added.add_argument("--port", type=_port, metavar="N",
+                               help="its port on 127.0.0.1; one that is free if not given")
             added.add_argument("--allow-remote", action="store_true",
                                help="let it listen to other machines, too: whoever has its token can use it, and "
                                     "nothing is encrypted without a TLS proxy before it")
         elif name == "logs":
-            added.add_argument("-n", "--lines", type=int, default=100, help="how many of the last lines (100)")
+            added.add_argument("-n", "--lines", type=int, metavar="N", default=100,
+                               help="how many of the last lines (100)")
             added.add_argument("--follow", action="store_true", help="go on with what is written, until Ctrl-C")
     added = command(engine, "check", check, "Ask another endpoint what it can do, by short requests.")
     added.add_argument("url", metavar="URL",

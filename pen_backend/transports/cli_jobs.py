@@ -50,7 +50,7 @@ def add_job_options(parser: argparse.ArgumentParser) -> None:
     """Add an option for everything a job can be launched with, from the one table of them."""
     from pen_backend.records import HYPERPARAMETERS
 
-    types = {"int": int, "float": float}
+    types, places = {"int": int, "float": float}, {"int": "N", "float": "X", "text": "NAME"}
     parser.add_argument("--valid", metavar="FILE", help="a file FILE.jsonl to validate on, instead of what is held out")
     parser.add_argument("--classification", choices=("auto", "off"),
                         help="class metrics at each evaluation: auto counts the classes; off leaves a definition's out")
@@ -61,8 +61,9 @@ def add_job_options(parser: argparse.ArgumentParser) -> None:
     for name in LAUNCH_OPTIONS:
         option = HYPERPARAMETERS[name]
         flags = [f"--{name.replace('_', '-')}", *(["--epochs"] if name == "n_epochs" else [])]
-        parser.add_argument(*flags, dest=name, type=types.get(option.kind, str), help=option.meaning,
-                            choices=option.choices or None)
+        usual = "" if option.default is None else f" ({option.default})"
+        parser.add_argument(*flags, dest=name, type=types.get(option.kind, str), metavar=places.get(option.kind),
+                            help=option.meaning + usual, choices=option.choices or None)
 
 
 def finetune(context: Context, options: argparse.Namespace, terminal: Terminal, answers: TextIO | None = None) -> None:

@@ -11,9 +11,19 @@ from typing import Any
 
 import pytest
 
-from pen_backend.errors import DeadlineError, Finding, PromptError, RefusedError
+from pen_backend.errors import (
+    BadParamsError,
+    DataError,
+    DeadlineError,
+    Finding,
+    JobError,
+    PromptError,
+    RefusedError,
+    UpstreamError,
+)
 from pen_backend.files import process_start_time
 from pen_backend.service.context import Context
+from pen_backend.transports.attempt import INTERRUPTED
 from pen_backend.transports.cli import main, parser
 from pen_backend.transports.terminal import Terminal, duration, plain, progress_line, table
 from tests.conftest import LiveEngine, environment
@@ -277,6 +287,15 @@ def test_every_command_has_help_and_the_options_all_have() -> None:
     for each in found:
         assert each.description, each.prog
         assert {"--json", "--quiet", "--help"} <= each._option_string_actions.keys()
+        assert [action.dest for action in each._actions if not action.help] == [], each.prog
+
+
+def test_the_help_tells_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    codes = {each.exit_code for each in (BadParamsError, DataError, UpstreamError, JobError, RefusedError,
+                                         DeadlineError)}
+    assert {int(number) for number in re.findall(r"(?:codes: |, )([0-9]+) [a-z]", told)} == {0, *codes, INTERRUPTED}
 
 
 def pen(home: Path, *arguments: str) -> "subprocess.Popen[str]":
