@@ -204,7 +204,7 @@ FUNCTION gets the plan."
 (defun pen-block-action--confirmed (task plan)
   "Launch PLAN for TASK once nobody minds where that is."
   (pen-block-action--launch
-   task (plist-get plan :id)
+   task (plist-get plan :directory)        ; a definition may put it anywhere
    (pen-finetune-confirm plan (plist-get (pen-block-task-arguments task) :confirm))))
 
 (defun pen-block-action--launch (task plan confirmed)

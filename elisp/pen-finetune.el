@@ -44,12 +44,13 @@ a question.  Nothing is ever sent to train on this machine."
 
 ;;;; Functions
 
-(defun pen-finetune-request (id arguments confirmed)
-  "Return the arguments of the method jobs-launch for the training set ID.
+(defun pen-finetune-request (place arguments confirmed)
+  "Return the arguments of the method jobs-launch for the training set at PLACE.
+That is its directory, which its definition may have put anywhere, or a file.
 ARGUMENTS are what to launch it with.  CONFIRMED says that somebody
 let the data leave this machine; else the service refuses where they
 would."
-  (append (list :plan id)
+  (append (list :plan place)
           (and confirmed (list :confirmed t))
           (pen-dataset-options-among arguments pen-dataset-launch-options)))
 
@@ -125,7 +126,7 @@ can be asked."
                :else (lambda (err)
                        (funcall launched)
                        (pen-rpc-report err))
-               (pen-finetune-request (plist-get plan :id) arguments confirmed))
+               (pen-finetune-request (plist-get plan :directory) arguments confirmed))
       (error                            ; an option that cannot be sent
        (funcall launched)
        (signal (car err) (cdr err))))))
@@ -161,7 +162,7 @@ Wait for both; FUNCTION gets the plan before anything is sent."
     (pen-finetune-check plan)
     (apply #'pen-rpc-jobs-launch :deadline 120
            (pen-finetune-request
-            (plist-get plan :id) arguments
+            (plist-get plan :directory) arguments
             (pen-finetune-confirm plan (plist-get arguments :confirm))))))
 
 (defun pen-finetune-show (source arguments)

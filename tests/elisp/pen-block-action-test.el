@@ -60,7 +60,7 @@
   (pen-block-scene ":action finetune :n-epochs 2 :model pen-tiny :schedule linear" "one"
     (should (equal result "ftjob-1"))
     (should (equal (pen-rpc-fake-last "jobs-launch")
-                   '(:plan "plan-1" :model "pen-tiny" :n-epochs 2 :schedule linear)))
+                   '(:plan "/tmp/plan-1" :model "pen-tiny" :n-epochs 2 :schedule linear)))
     (should (eq 'none (pen-rpc-fake-last "jobs-watch")))))
 
 (ert-deftest pen-block-action-test-with-wait-it-gives-the-curve-as-a-table-or-a-picture ()
@@ -89,7 +89,7 @@
     (should-error (pen-block-scene ":action finetune" "one") :type 'pen-refused-error)
     (let ((pen-block-confirmed t))
       (pen-block-scene ":action finetune" "one"
-        (should (equal (pen-rpc-fake-last "jobs-launch") '(:plan "plan-1" :confirmed t)))))))
+        (should (equal (pen-rpc-fake-last "jobs-launch") '(:plan "/tmp/plan-1" :confirmed t)))))))
 
 (ert-deftest pen-block-action-test-both-models-get-the-same-prompt-and-seeds ()
   (pen-block-scene ":action compare :prompt old :models \"base ftjob-1\" :n 2 :seed 7" "hello"

@@ -17,7 +17,8 @@
 (defun pen-block-scene-plan (&rest fields)
   "Return a plan with FIELDS."
   (append fields
-          (list :id "plan-1" :prompt "tidy" :model "pen-tiny" :records 3 :train 2 :valid 1
+          (list :id "plan-1" :directory "/tmp/plan-1" :prompt "tidy" :model "pen-tiny"
+                :records 3 :train 2 :valid 1
                 :train-path (expand-file-name "train.jsonl" pen-block-scene-directory)
                 :valid-path (expand-file-name "valid.jsonl" pen-block-scene-directory)
                 :summary "3 records" :table "mean 1\nsum 3" :provider "local" :cost 0.0)))

@@ -42,7 +42,7 @@
     (pen-fixture-press "C-c C-c")
     (pen-rpc-fake-settle)
     (should (equal (pen-rpc-fake-last "jobs-launch")
-                   '(:plan "plan-1" :learning-rate-multiplier 0.1 :schedule linear)))
+                   '(:plan "/tmp/plan-1" :learning-rate-multiplier 0.1 :schedule linear)))
     (kill-buffer "*pen-job ftjob-1*")))
 
 (ert-deftest pen-dataset-menu-test-an-option-of-a-job-alone-needs-no-new-build ()

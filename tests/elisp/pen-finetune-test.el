@@ -18,7 +18,7 @@
   (pen-dataset-test-with (pen-dataset-test-answer (pen-dataset-test-good-plan))
     (pen-fixture-press "C-c C-c")
     (pen-rpc-fake-settle)
-    (should (equal (pen-rpc-fake-last "jobs-launch") '(:plan "plan-1")))
+    (should (equal (pen-rpc-fake-last "jobs-launch") '(:plan "/tmp/plan-1")))
     (should (equal (buffer-name (window-buffer)) "*pen-job ftjob-1*"))
     (kill-buffer "*pen-job ftjob-1*")))
 
@@ -54,7 +54,7 @@
         (pen-fixture-press "C-c C-c"))
       (should (equal asked "Send 3 records (2 kB) to api.example.com, for about $0.00? ")))
     (pen-rpc-fake-settle)
-    (should (equal (pen-rpc-fake-last "jobs-launch") '(:plan "plan-1" :confirmed t)))
+    (should (equal (pen-rpc-fake-last "jobs-launch") '(:plan "/tmp/plan-1" :confirmed t)))
     (kill-buffer "*pen-job ftjob-1*")))
 
 (ert-deftest pen-finetune-test-prefix-argument-skips-the-preview ()
@@ -80,7 +80,7 @@
       (should (equal (pen-finetune-region 1 8 :n-epochs 2 :suffix "x") "ftjob-1"))
       (should (equal (plist-get (pen-rpc-fake-last "datasets-plan") :n-epochs) 2))
       (should (equal (pen-rpc-fake-last "jobs-launch")
-                     '(:plan "plan-1" :n-epochs 2 :suffix "x"))))))
+                     '(:plan "/tmp/plan-1" :n-epochs 2 :suffix "x"))))))
 
 (ert-deftest pen-finetune-test-lisp-form-signals ()
   (with-temp-buffer
@@ -99,9 +99,9 @@
       (cl-letf (((symbol-function 'y-or-n-p) (lambda (_) (error "Asked for nothing"))))
         (let ((noninteractive nil))
           (pen-finetune-region 1 8)))
-      (should (equal (pen-rpc-fake-last "jobs-launch") '(:plan "plan-1")))
+      (should (equal (pen-rpc-fake-last "jobs-launch") '(:plan "/tmp/plan-1")))
       (pen-finetune-region 1 8 :confirm t)
-      (should (equal (pen-rpc-fake-last "jobs-launch") '(:plan "plan-1" :confirmed t))))))
+      (should (equal (pen-rpc-fake-last "jobs-launch") '(:plan "/tmp/plan-1" :confirmed t))))))
 
 (ert-deftest pen-finetune-test-a-subtree-with-its-properties ()
   (pen-rpc-fake-with (pen-dataset-test-answer (pen-dataset-test-good-plan))
@@ -127,7 +127,7 @@
       (insert "one\ntwo")
       (let ((pen-confirm-upload nil))
         (should (equal (pen-finetune-region 1 8) "ftjob-1")))
-      (should (equal (pen-rpc-fake-last "jobs-launch") '(:plan "plan-1" :confirmed t))))))
+      (should (equal (pen-rpc-fake-last "jobs-launch") '(:plan "/tmp/plan-1" :confirmed t))))))
 
 (defvar pen-libre-only)
 
@@ -159,7 +159,7 @@
       (pen-finetune-region 1 8 :schedule 'linear :packing 'window :max-tokens 64 :early-stopping 3
                            :classification 'auto :betas '(0.5 1) :prompt-loss-weight 0.1)
       (should (equal (pen-rpc-fake-last "jobs-launch")
-                     '(:plan "plan-1" :prompt-loss-weight 0.1 :max-tokens 64 :schedule linear
+                     '(:plan "/tmp/plan-1" :prompt-loss-weight 0.1 :max-tokens 64 :schedule linear
                              :packing window :early-stopping 3 :classification auto
                              :betas (0.5 1))))
       (should (equal (plist-get (pen-rpc-fake-last "datasets-plan") :prompt-loss-weight) 0.1)))))
