@@ -30,7 +30,7 @@ def is_zip(document: Document) -> bool:
 def names(document: Document) -> list[str]:
     """List the members of a zip file by name."""
     with document.open_raw() as stream, _opened(stream, document) as archive:
-        return [info.filename for info in archive.infolist() if not info.is_dir()]
+        return [info.filename for info in archive.infolist() if not info.filename.endswith("/")]
 
 
 def members(document: Document) -> Iterator[BinaryIO]:

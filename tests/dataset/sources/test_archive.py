@@ -52,6 +52,16 @@ def test_what_is_no_zip_file_stays_what_it_is(tmp_path: Path) -> None:
     assert opened(tmp_path / "a.txt").text() == "hi"
 
 
+def test_a_member_whose_name_was_lost_is_one_among_the_others(tmp_path: Path) -> None:
+    path = packed(tmp_path, {"a.txt": b"one", "b.txt": b"two"})
+    content = path.read_bytes()
+    at = content.rindex(b"b.txt")  # in the list of members
+    path.write_bytes(content[:at] + b"\0" + content[at + 1:])
+    assert opened(path).text() == "one"
+    with pytest.raises(DataError, match="cannot be unpacked"):
+        drain(opened(path, name=""))
+
+
 @pytest.mark.slow
 def test_a_bomb_is_refused_before_it_is_begun(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as file, file.open("a.txt", "w") as member:
