@@ -208,7 +208,7 @@ If it is not, build it first."
         (t (funcall next))))
 
 (defun pen-dataset--resized (window)
-  "Fit the plan into WINDOW, which redisplay says is wider or narrower now."
+  "Fit the plan into WINDOW, if that is wider or narrower than before."
   (unless (= (window-body-width window t) (window-old-body-pixel-width window))
     (with-current-buffer (window-buffer window)
       (when pen-dataset--plan

@@ -92,7 +92,7 @@ Redisplay calls this in whatever buffer is current."
     (pen-redraw-shown pen-redraw-here)))
 
 (defun pen-redraw--resized (window)
-  "Draw the buffer of WINDOW, which redisplay says is wider or narrower now."
+  "Draw the buffer of WINDOW, if that is wider or narrower than before."
   (unless (= (window-body-width window t) (window-old-body-pixel-width window))
     (with-current-buffer (window-buffer window)
       (pen-redraw-soon pen-redraw-here))))

@@ -64,7 +64,7 @@
     (should-not (string-match-p "^      two" (pen-fixture-text)))))
 
 (defmacro pen-dataset-view-test-of (rows &rest body)
-  "Run BODY in the preview of a plan with ROWS, triples of texts, weights and a place."
+  "Run BODY in the preview of a plan with ROWS: texts, weights and a place each."
   (declare (indent 1))
   `(pen-dataset-test-with
        (pen-dataset-test-answer
