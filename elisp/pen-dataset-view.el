@@ -215,17 +215,14 @@
 
 (defun pen-dataset--tails (rows)
   "Return what stands behind each of ROWS, its weights and its place, in columns."
-  (let* ((room (/ (pen-dataset--width) 3))
+  (let* ((room (/ (pen-dataset--width) 6))
          (weights (mapcar (lambda (row)
                             (truncate-string-to-width
                              (mapconcat (lambda (each) (format "%g" (plist-get each :weight)))
                                         (plist-get row :segments) "/")
-                             (/ room 2) nil nil "…"))
+                             room nil nil "…"))
                           rows))
-         (places (mapcar (lambda (row)
-                           (pen-dataset--end-of
-                            (pen-source-place pen-dataset--source (plist-get row :where)) room))
-                         rows))
+         (places (pen-dataset--places rows))
          (wide (apply #'max 0 (mapcar #'string-width weights)))
          (far (apply #'max 0 (mapcar #'string-width places))))
     (cl-mapcar (lambda (weight place)
@@ -233,12 +230,16 @@
                          "  " (truncate-string-to-width place far nil ?\s)))
                weights places)))
 
-(defun pen-dataset--end-of (place width)
-  "Return PLACE, without its beginning if it is wider than WIDTH."
-  (let ((over (- (string-width place) width)))
-    (if (<= over 0)
-        place
-      (concat "…" (truncate-string-to-width place (string-width place) (1+ over))))))
+(defun pen-dataset--places (things)
+  "Return where THINGS come from; the beginning of a wide place is left out."
+  (let ((room (/ (pen-dataset--width) 3)))
+    (mapcar (lambda (thing)
+              (let* ((place (pen-source-place pen-dataset--source (plist-get thing :where)))
+                     (over (- (string-width place) room)))
+                (if (<= over 0)
+                    place
+                  (concat "…" (truncate-string-to-width place (string-width place) (1+ over))))))
+            things)))
 
 (defun pen-dataset--side (row)
   "Return the side of ROW, as wide as any; empty if all rows are trained on."
@@ -342,18 +343,21 @@
     (insert (propertize (concat "\nChanged by hand; u takes a line back, the source stays as it is"
                                 (and (pen-dataset-stale-p) ", g builds") "\n")
                         'face 'shadow))
-    (dolist (edit pen-dataset--edits)
-      (let ((where (pen-dataset--end-of
-                    (pen-source-place pen-dataset--source (plist-get edit :where))
-                    (/ (pen-dataset--width) 3)))
-            (what (pen-dataset--edit-kind edit)))
-        (insert (propertize
-                 (concat (propertize (string-pad what 14) 'face 'pen-mark)
-                         (pen-dataset--fit (list (plist-get edit :text))
-                                           (- (pen-dataset--width) 16 (string-width where)))
-                         "  " (propertize where 'face 'shadow) "\n")
-                 'pen-edit (plist-get edit :key)
-                 'pen-where (plist-get edit :where)))))))
+    (let* ((places (pen-dataset--places pen-dataset--edits))
+           (far (apply #'max (mapcar #'string-width places))))
+      (cl-mapc (lambda (edit place)
+                 (pen-dataset--insert-edit edit place (- (pen-dataset--width) 16 far)))
+               pen-dataset--edits places))))
+
+(defun pen-dataset--insert-edit (edit place width)
+  "Insert EDIT, whose text has WIDTH columns, and its PLACE."
+  (insert (propertize
+           (concat (propertize (string-pad (pen-dataset--edit-kind edit) 14) 'face 'pen-mark)
+                   (pen-dataset--fit (list (plist-get edit :text)) width)
+                   (pen-redraw-gap (+ 15 (max 20 width))) " "
+                   (propertize place 'face 'shadow) "\n")
+           'pen-edit (plist-get edit :key)
+           'pen-where (plist-get edit :where))))
 
 (defun pen-dataset--edit-kind (edit)
   "Return in two words what EDIT does."

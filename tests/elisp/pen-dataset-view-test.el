@@ -95,6 +95,19 @@
     (should (eq bidi-paragraph-direction 'left-to-right))
     (should (string-search "a⇥b" (pen-fixture-text)))))
 
+(ert-deftest pen-dataset-view-test-places-of-changes-stand-in-a-column ()
+  (pen-dataset-test-with (pen-dataset-test-answer (pen-dataset-test-plan))
+    (setq pen-dataset--edits '((:key "aa" :where "puns:1" :exclude t :text "日本語 h̷e̷l̷l̷o̷")
+                               (:key "b" :where "puns:2000" :side train :text "four")))
+    (pen-dataset-draw)
+    (search-forward "Changed by hand")
+    (let (columns)
+      (while (re-search-forward "\\( \\) puns:[0-9]+$" nil t)
+        (push (get-text-property (match-beginning 1) 'display) columns))
+      (should (= 2 (length columns)))
+      (should (equal (car columns) (cadr columns)))
+      (should (eq 'space (car-safe (car columns)))))))
+
 (ert-deftest pen-dataset-view-test-a-row-is-never-wider-than-its-window ()
   (pen-dataset-view-test-of
       (list (list (list (make-string 300 ?x) "b") '(0.3 0.7) (concat (make-string 90 ?f) ".org:12"))
