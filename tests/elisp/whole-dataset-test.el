@@ -86,6 +86,20 @@
       (message "Longest gap with 2000 headings: %.0f ms" gap)
       (should (< gap 50)))))
 
+(defun whole-dataset-test-gap-of-ten-megabytes ()
+  "Show the training set of this buffer of 10 MB; return the longest gap in ms."
+  (let* ((plan nil)
+         (gap (whole-dataset-test-longest-gap
+               (lambda ()
+                 (pen-dataset-region (point-min) (point-max) :prompt "joke-token" :show t)
+                 (setq plan (whole-dataset-test-plan)))))
+         (file (pen-source-spool (with-current-buffer "*pen-dataset*" pen-dataset--source))))
+    (should (= (plist-get plan :records) 100))
+    (should (file-exists-p file))
+    (kill-buffer "*pen-dataset*")
+    (should-not (file-exists-p file))
+    gap))
+
 (ert-deftest whole-dataset-test-ten-megabytes-are-written-once-and-block-no-longer-than-that ()
   (whole-dataset-test-with (cl-loop for index below 100
                                     concat (format "%d: %s\n" (* index 7919)
@@ -94,18 +108,11 @@
       (fundamental-mode)
       (while (< (buffer-size) 10000000)
         (insert text)))
-    (let* ((plan nil)
-           (gap (whole-dataset-test-longest-gap
-                 (lambda ()
-                   (pen-dataset-region (point-min) (point-max) :prompt "joke-token" :show t)
-                   (setq plan (whole-dataset-test-plan)))))
-           (file (pen-source-spool (with-current-buffer "*pen-dataset*" pen-dataset--source))))
-      (should (= (plist-get plan :records) 100))
-      (should (file-exists-p file))
-      (message "Longest gap with 10 MB, the write among it: %.0f ms" gap)
-      (should (< gap 170))
-      (kill-buffer "*pen-dataset*")
-      (should-not (file-exists-p file)))))
+    (let ((gaps nil))
+      (while (and (length< gaps 3) (not (and gaps (< (car gaps) 70))))
+        (push (whole-dataset-test-gap-of-ten-megabytes) gaps))
+      (message "Longest gap with 10 MB, the write among it: %s ms" (mapcar #'round gaps))
+      (should (< (apply #'min gaps) 70)))))
 
 (ert-deftest whole-dataset-test-changes-by-hand-reach-the-files-and-not-the-source ()
   (whole-dataset-test-with (whole-dataset-test-text 40)
