@@ -19,12 +19,14 @@ def hooks() -> dict[str, list[Callable[..., Any]]]:
         def __init__(self, response: httpx2.Response, exchange: Exchange) -> None:
             self._packed = httpx2.Response(response.status_code, headers=response.headers, stream=response.stream,
                                            request=response.request)
-            self._lines = "text/event-stream" in response.headers.get("content-type", "")
+            kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+            self._lines = kind == "text/event-stream"
+            self._values = kind.endswith("json")  # what openai parses
             self._exchange = exchange
 
         def __iter__(self) -> Iterator[bytes]:
             for piece in self._packed.iter_bytes():
-                self._exchange.received(piece, lines=self._lines)
+                self._exchange.received(piece, lines=self._lines, values=self._values)
                 yield piece
 
         def close(self) -> None:

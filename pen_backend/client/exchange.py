@@ -17,17 +17,22 @@ from pen_backend.words import count
 
 COMPLETION_SECONDS, JOB_SECONDS, UPLOAD_SECONDS = 300.0, 60.0, 600.0
 ANSWER_BYTES = 64 << 20  # of a call, all pages of a list together, when unpacked
+ANSWER_VALUES = 250_000  # of an answer in JSON; of three bytes, "{},", openai makes six hundred, and takes its time
 LINE_BYTES = 1 << 20     # of a stream of events
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What a call may take at most: seconds with every repetition, and bytes of its answer and of a stream's line."""
+    """What a call may take at most: seconds with every repetition, bytes of its answer, values, bytes of a line.
+
+    VALUES is None where the answer is trusted: pen's own engine tells as many as it was asked for.
+    """
 
     completion: float = COMPLETION_SECONDS
     job: float = JOB_SECONDS
     upload: float = UPLOAD_SECONDS
     answer: int = ANSWER_BYTES
+    values: int | None = ANSWER_VALUES
     line: int = LINE_BYTES
 
 
@@ -44,7 +49,7 @@ class Exchange:
         self._bounds = bounds
         self._endless = endless
         self._connection: Any = None
-        self._received = self._line = 0
+        self._received = self._line = self._values = 0
         self._over = threading.Event()
 
     @contextlib.contextmanager
@@ -64,7 +69,7 @@ class Exchange:
         """Make ready for a request, the first or one more; what has ended the call already is raised."""
         self.check()
         self._connection = None
-        self._received = self._line = 0
+        self._received = self._line = self._values = 0
 
     def check(self) -> None:
         """Raise what has ended the call, if anything has."""
@@ -88,11 +93,15 @@ class Exchange:
         """Sleep, until the call is ended at most."""
         self._over.wait(seconds)
 
-    def received(self, piece: bytes, *, lines: bool) -> None:
-        """Count a piece of the answer; UpstreamError if that is too much, of the answer or of one of its LINES."""
+    def received(self, piece: bytes, *, lines: bool, values: bool) -> None:
+        """Count a piece of the answer; UpstreamError if it is too much, in VALUES or a LINE, too."""
         self._received += len(piece)
         if self._received > self._bounds.answer and not self._endless:
             raise self._too_much("one answer", self._bounds.answer)
+        if values and self._bounds.values is not None:  # those within texts, too: nothing is parsed yet
+            self._values += piece.count(b",") + piece.count(b"[") + piece.count(b"{")
+            if self._values > self._bounds.values:
+                raise self._too_much("one answer", self._bounds.values, "values")
         for part in piece.splitlines(keepends=True) if lines else ():
             self._line += len(part)
             if self._line > self._bounds.line:
@@ -100,8 +109,8 @@ class Exchange:
             if part.endswith((b"\n", b"\r")):
                 self._line = 0
 
-    def _too_much(self, what: str, most: int) -> UpstreamError:
-        return UpstreamError(f"{self._host} sent more than {most:,} bytes in {what}, and pen has stopped reading.",
+    def _too_much(self, what: str, most: int, of: str = "bytes") -> UpstreamError:
+        return UpstreamError(f"{self._host} sent more than {most:,} {of} in {what}, and pen has stopped reading.",
                              hint="Ask for less at once, or check the provider's address.")
 
     def _hang_up(self) -> None:

@@ -7,6 +7,7 @@ import contextlib
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any, NoReturn, TypeVar
 from urllib.parse import quote, urlsplit
 
@@ -48,7 +49,7 @@ class Client:
         self.host = url.netloc.rpartition("@")[2]
         self.local = local
         self.alive = alive
-        self._bounds = bounds
+        self._bounds = replace(bounds, values=None) if local else bounds
         self._key = key
         self._sleep = sleep
         self._clock = clock

@@ -35,6 +35,7 @@ LIMITS = (
     ("a call about jobs", "client.exchange", "JOB_SECONDS", "seconds"),
     ("sending an upload", "client.exchange", "UPLOAD_SECONDS", "seconds"),
     ("an answer, unpacked", "client.exchange", "ANSWER_BYTES", "bytes"),
+    ("its values", "client.exchange", "ANSWER_VALUES", ""),
     ("a line of a stream", "client.exchange", "LINE_BYTES", "bytes"),
     ("calls of one request", "client.provider", "CALLS", ""),
     ("repeated of the calls of a minute", "client.budget", "SHARE", ""),

@@ -64,6 +64,42 @@ def test_an_answer_may_be_as_long_as_the_limit(more: int) -> None:
             assert client.complete(ASK).choices[0].text == "x"
 
 
+@pytest.mark.parametrize("value", [b"{},", b"[],", b"1,", b'{"a":{"a":0}},'])
+def test_an_answer_of_many_values_is_not_parsed(value: bytes) -> None:
+    def talk(line: Line) -> None:
+        line.say(head(type="application/json; charset=utf-8") + b'{"choices": [')
+        line.forever(value * 10_000)
+
+    with against(talk) as (client, server), soon(), pytest.raises(UpstreamError, match="more than 250,000 values in"):
+        client.complete(ASK)
+    assert len(server.lines) == 1
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_an_answer_may_have_as_many_values_as_the_limit(more: int) -> None:
+    script = completion("," * 400)
+    values = sum(script.data.count(each) for each in (b",", b"[", b"{"))
+    with ScriptedServer(script) as server:
+        client = Client(server.base_url, None, local=False, bounds=Bounds(values=values - more))
+        if more:
+            with pytest.raises(UpstreamError, match=f"more than {values - 1} values"):
+                client.complete(ASK)
+        else:
+            assert client.complete(ASK).choices[0].text == "," * 400
+
+
+def test_the_local_engine_tells_as_many_values_as_it_was_asked_for() -> None:
+    with ScriptedServer(completion("," * 400)) as server:
+        client = Client(server.base_url, None, local=True, bounds=Bounds(values=100))
+        assert client.complete(ASK).choices[0].text == "," * 400
+
+
+def test_a_file_is_no_answer_of_values() -> None:
+    rows = b'{"a": 1}\n' * 1000
+    with ScriptedServer(Answer(rows, type="application/jsonl")) as server:
+        assert Client(server.base_url, None, local=False, bounds=Bounds(values=100)).file_content("file-1") == rows
+
+
 @pytest.mark.parametrize("begin", [b"data: ", b": ", b"", b'data: {"choices": [], "x": "'])
 def test_a_line_of_a_stream_that_never_ends_is_read_to_the_limit(begin: bytes) -> None:
     def talk(line: Line) -> None:

@@ -21,6 +21,7 @@ def test_limits_are_read_from_the_modules_that_enforce_them() -> None:
     assert all(isinstance(value, int | float) for value in [*here.values(), *there.values()])
     assert [what for what, value in [*here.items(), *there.items()] if not value] == ["redirects that are followed"]
     assert (here["an answer, unpacked"], here["a line of a stream"]) == (64 << 20, 1 << 20)
+    assert here["its values"] == 250_000
     assert (here["calls of one request"], here["repeated of the calls of a minute"]) == (3, 0.1)
     assert (here["a completion"], here["a call about jobs"]) == (300, 60)
 
