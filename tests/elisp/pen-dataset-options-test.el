@@ -29,7 +29,7 @@
 ;; What is in the table is what the service takes: nothing is missing, and no type differs.
 (ert-deftest pen-dataset-options-test-are-those-of-the-service ()
   (pcase-dolist (`(,method ,options ,others)
-                 `((pen-rpc-datasets-plan ,pen-dataset-options (:text :path :source :edits :out))
+                 `((pen-rpc-datasets-plan ,pen-dataset-options (:text :path :source :edits :out :project))
                    (pen-rpc-jobs-launch ,pen-dataset-launch-options (:plan :confirmed))))
     (let* ((asked nil)
            (parameters (cl-letf (((symbol-function 'pen-rpc-invoke)
