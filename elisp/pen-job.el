@@ -112,7 +112,8 @@ L logarithm  X steps/tokens  n next section  j all jobs  g refresh  q quit"
                       (unless (pen-job-finished-p (plist-get fields :status))
                         "none yet; the first one comes at the latest at the end"))
     (pen-job--section "Events, newest first"
-                      (mapcar (lambda (line) (propertize line 'pen-job-line line))
+                      (mapcar (lambda (line) (propertize line 'wrap-prefix "  "
+                                                         'pen-job-line line))
                               pen-job--events))
     (pen-job--section "Hyperparameters" (mapcar #'pen-job--option pen-job--options))))
 
@@ -132,7 +133,7 @@ L logarithm  X steps/tokens  n next section  j all jobs  g refresh  q quit"
   "Insert a line with NAME and VALUE, unless VALUE is nil."
   (when value
     (insert (propertize (format "%-8s" name) 'face 'bold 'pen-job-line name)
-            value "\n")))
+            (propertize value 'wrap-prefix "        ") "\n")))
 
 (defun pen-job--status (fields)
   "Return how the job with FIELDS stands."

@@ -68,6 +68,9 @@
   "Columns: name, title, width, and the field that they are sorted by.
 The usual ones fit into 80 characters.")
 
+(defconst pen-jobs--most 200
+  "How many jobs the service lists at most.")
+
 (defconst pen-jobs--keys
   "RET details  c cancel  p pause/resume  x compare  m use this model
 d delete model  + new  g refresh  S sort"
@@ -176,7 +179,10 @@ d delete model  + new  g refresh  S sort"
              (insert pen-jobs--note "\n")
              (fill-region start (point))))
           ((null pen-jobs--jobs)
-           (insert "There are no jobs yet; M-x pen-finetune-region makes one.\n")))
+           (insert "There are no jobs yet; M-x pen-finetune-region makes one.\n"))
+          ((>= (length pen-jobs--jobs) pen-jobs--most)
+           (insert (format "These are the %d newest jobs; M-x pen-job shows any other by its id.\n"
+                           pen-jobs--most))))
     (insert "\n" (propertize pen-jobs--keys 'face 'shadow) "\n")))
 
 (defun pen-jobs--anchor (position &optional start)
@@ -211,7 +217,7 @@ START, of a window, stays at the top if it is there."
   (pcase column
     ('job (plist-get job :id))
     ('prompt (or (plist-get job :prompt) ""))
-    ('model (or (plist-get job :model) ""))
+    ('model (car (last (split-string (or (plist-get job :model) "") "/")))) ; not whose it is
     ('status (pen-job-standing job))
     ('step (pen-job-step job))
     ('train (pen-jobs--loss (plist-get job :train-loss)))
@@ -259,7 +265,8 @@ START, of a window, stays at the top if it is there."
 
 \\{pen-jobs-mode-map}"
   :interactive nil
-  (setq tabulated-list-format (pen-jobs--format))
+  (setq tabulated-list-format (pen-jobs--format)
+        mode-line-process " ? keys")    ; below many jobs no window shows them
   (setq-local revert-buffer-function (lambda (&rest _) (pen-jobs-follow)))
   (setq-local pen-job-at-point-function #'pen-jobs--at-point)
   (pen-redraw-this-buffer #'pen-jobs--draw)

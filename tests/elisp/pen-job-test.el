@@ -67,6 +67,15 @@
   (pen-job-scene (pen-job-scene-detail :status "cancelled") nil
     (pen-job-scene-has "Checkpoints, newest first\nnone\n")))
 
+(ert-deftest pen-job-test-a-long-status-is-folded-below-its-beginning ()
+  (pen-job-scene (pen-job-scene-detail :status "failed" :error (make-string 200 ?x)) nil
+    (pen-job-scene-has "Status  failed: xxx")
+    (goto-char (point-min))
+    (search-forward "xxx")
+    (should (equal (get-text-property (point) 'wrap-prefix) (make-string 8 ?\s)))
+    (search-backward "failed")
+    (should (eq (get-text-property (point) 'face) 'error))))
+
 (ert-deftest pen-job-test-long-samples-are-folded-between-words-below-their-step ()
   (pen-job-scene pen-job-scene-detail
       '((log :what sample :text "old" :data (("step" 10) ("prompt" "a\nb\n"))))

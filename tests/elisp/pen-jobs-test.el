@@ -78,6 +78,20 @@
     ;; A terminal needs the last column for the sign that something was cut.
     (should (< (current-column) 80))))
 
+(ert-deftest pen-jobs-test-a-model-is-named-without-whose-it-is ()
+  (pen-jobs-test-with (list (pen-jobs-test-told
+                             (pen-jobs-test-job 1 :model "HuggingFaceTB/SmolLM2-135M")))
+    (pen-job-scene-matches "^ftjob-1 +SmolLM2-135M? ")))
+
+(ert-deftest pen-jobs-test-a-list-that-is-cut-says-so ()
+  (pen-jobs-test-with (list (list 'done :reason 'finished
+                                  :value (mapcar #'pen-jobs-test-job (number-sequence 199 1 -1))))
+    (pen-job-scene-has "ftjob-199")
+    (should-not (string-search "newest jobs" (pen-fixture-text))))
+  (pen-jobs-test-with (list (list 'done :reason 'finished
+                                  :value (mapcar #'pen-jobs-test-job (number-sequence 200 1 -1))))
+    (pen-job-scene-has "These are the 200 newest jobs; M-x pen-job shows any other by its id.\n")))
+
 (ert-deftest pen-jobs-test-the-newest-job-is-on-top ()
   (pen-jobs-test-with (mapcar (lambda (number) (pen-jobs-test-told (pen-jobs-test-job number)))
                               '(2 3 1))
