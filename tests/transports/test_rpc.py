@@ -155,6 +155,15 @@ class Service:
         return count
 
     @rpc(stream=True)
+    def drip(self, count: int, *, events: Events) -> float:
+        """Send COUNT short deltas, one every other millisecond; return how long that took."""
+        begin = time.monotonic()
+        for _ in range(count):
+            events.send("delta", index=0, text="x")
+            time.sleep(0.002)
+        return time.monotonic() - begin
+
+    @rpc(stream=True)
     def logs(self, count: int, *, events: Events) -> int:
         """Send COUNT log lines and newest progress."""
         for number in range(count):
@@ -259,6 +268,14 @@ def test_no_event_leaves_before_the_reply(wire: Wire) -> None:
     caller.join(10)
     assert [kind for _, kind, _ in wire.events()] == ["delta", "done"]
     assert wire.until(lambda frames: frames[0][0]) == "return"
+
+
+def test_short_deltas_leave_thirty_times_a_second(wire: Wire) -> None:
+    wire.dispatcher.call(1, "s-drip", [Symbol(":count"), 100])
+    events = wire.events()
+    frames = [data["text"] for _, kind, data in events if kind == "delta"]
+    assert "".join(frames) == 100 * "x"
+    assert len(frames) <= events[-1][2]["value"] / 0.030 + 2  # the first at once, and the last before the end
 
 
 def test_deltas_merge_while_the_wire_is_blocked_and_the_producer_waits(wire: Wire) -> None:
