@@ -34,7 +34,10 @@ Findings = list[PromptFinding]
 
 
 class Prompts:
-    """Definitions by name, from the project, the user's configuration and pen itself."""
+    """Definitions by name, from the project, the user's configuration and pen itself.
+
+    PROJECT is here, as in every service, the directory whose `prompts/` is looked into first; None is the context's.
+    """
 
     def __init__(self, context: Context) -> None:
         """CONTEXT is shared by all services."""

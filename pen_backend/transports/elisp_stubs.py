@@ -30,6 +30,10 @@ HEAD = """\
 ;; :else gets the error.  Otherwise it waits, :deadline seconds at most, and
 ;; returns the value or signals the error.  A method that streams answers with
 ;; an id for `pen-rpc-on-event'.
+;;
+;; :project is the directory whose prompts/ has the definitions that are looked
+;; at first.  Without it, or with nil, it is that of the buffer's project; :null
+;; is none.
 
 ;;; Code:
 
