@@ -127,7 +127,8 @@ those of the request.  Return the review."
   "Say that all of FILTER is there, or ERR, what went wrong."
   (pen-answer-settle
    filter err
-   "C-c C-a accept, C-c C-k reject, C-c C-d diff, C-c C-e ediff, C-c C-n others"
+   (concat "C-c C-a accept, C-c C-k reject, C-c C-d diff, C-c C-e ediff"
+           (and (cdr (pen-answer-candidates filter)) ", C-c C-n others"))
    "run the prompt again"))
 
 ;;;; Functions: what is shown

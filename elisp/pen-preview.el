@@ -136,7 +136,10 @@ With nil it is inserted as soon as all of it is there."
 (defun pen-preview--ended (preview err)
   "Say that all of PREVIEW is there, or ERR, what went wrong."
   (pen-answer-settle preview err
-                     (and pen-preview "TAB accept, M-n M-p others, M-RET word, C-g reject")
+                     (and pen-preview
+                          (concat "TAB accept"
+                                  (and (cdr (pen-answer-candidates preview)) ", M-n M-p others")
+                                  ", M-RET word, C-g reject"))
                      (substitute-command-keys "\\[pen-complete-again] asks again."))
   (unless (or pen-preview err (pen-preview-closed preview))
     (pen-preview-accept)))

@@ -74,6 +74,21 @@
       (pen-fixture-press "TAB")         ; what there is can be taken
       (should (string-match-p "\\`one\n?two\\'" (buffer-string))))))
 
+(ert-deftest pen-answer-test-the-key-for-others-is-told-if-there-are-others ()
+  (pcase-dolist (`(,texts ,told) '((("two") "m: TAB accept, M-RET word, C-g reject")
+                                   (("two" "three")
+                                    "m: TAB accept, M-n M-p others, M-RET word, C-g reject")))
+    (let (said)
+      (cl-letf (((symbol-function 'pen-rpc-show) (lambda (text) (push text said))))
+        (pen-fixture-with (list (list 'done :reason 'finished
+                                      :value (list :model "m"
+                                                   :candidates (mapcar (lambda (text) (list :text text))
+                                                                       texts))))
+          (pen-fixture-in-buffer "one"
+            (pen-pun-complete)
+            (pen-fixture-until (lambda () said)))))
+      (should (equal said (list told))))))
+
 (ert-deftest pen-answer-test-what-went-wrong-is-said-once ()
   (pen-fixture-with '((error :kind upstream :message "It failed."))
     (save-window-excursion
