@@ -224,6 +224,33 @@ AGAIN says how to get others, when all that were asked for are there."
           (car (nth (mod (+ (pen-answer-place answer) step) count) candidates)))
     (pen-redraw-now (pen-answer-redraw answer))))
 
+;;;; Functions: what is shown of it
+
+(defun pen-answer-folded (text column)
+  "Return TEXT, which begins in COLUMN, so that its window shows it whole.
+A window that cuts lines, as in org, would hide what is to be accepted."
+  (let ((window (get-buffer-window nil t)))
+    (if (not (and window (or truncate-lines (truncated-partial-width-window-p window))))
+        text
+      (let* ((width (max 20 (1- (window-body-width window))))
+             (room (- (+ width (window-hscroll window)) column)))
+        (mapconcat (lambda (line)
+                     (prog1 (pen-answer--folded-line line room width)
+                       (setq room width)))
+                   (split-string text "\n") "\n")))))
+
+(defun pen-answer--folded-line (line room width)
+  "Return LINE in parts: one of at most ROOM columns, the rest of WIDTH."
+  (let ((near (* 2 width))              ; a long line is not measured again for each part
+        parts)
+    (while (> (string-width (substring line 0 (min near (length line)))) room)
+      (let ((part (truncate-string-to-width (substring line 0 (min near (length line)))
+                                            (max 0 room))))
+        (push (concat part (propertize "\\" 'face 'shadow)) parts)
+        (setq line (substring line (length part))
+              room width)))
+    (string-join (nreverse (cons line parts)) "\n")))
+
 ;;;; Functions: what is said of it
 
 (defun pen-answer-state (answer)

@@ -156,10 +156,14 @@ If it has more than ENOUGH characters, the beginning will do."
         (overlay-put overlay 'before-string nil)
         (overlay-put overlay 'face nil) ; it would mix with that of the new text
         (overlay-put overlay 'display
-                     (concat (propertize (substring new 0 (match-beginning 0))
-                                         'face 'pen-filter-new)
-                             state
-                             (substring new (match-beginning 0))))))))
+                     (pen-answer-folded
+                      (concat (propertize (substring new 0 (match-beginning 0))
+                                          'face 'pen-filter-new)
+                              state
+                              (substring new (match-beginning 0)))
+                      (save-excursion
+                        (goto-char (overlay-start overlay))
+                        (current-column))))))))
 
 (defun pen-filter--here ()
   "Return the review at point, or the only one of this buffer."

@@ -165,11 +165,15 @@ If it has more than ENOUGH characters, the beginning will do."
                  ""))
          ;; The cursor stays before the first of these; a line break has no
          ;; place on the screen for it, a blank at the line's end has.
-         (shown (concat (if (string-prefix-p "\n" text) " " "") text
-                        (propertize (pen-answer-state preview)
-                                    'face (if (string-empty-p text)
-                                              'pen-ghost
-                                            'pen-ghost-note)))))
+         (shown (pen-answer-folded
+                 (concat (if (string-prefix-p "\n" text) " " "") text
+                         (propertize (pen-answer-state preview)
+                                     'face (if (string-empty-p text)
+                                               'pen-ghost
+                                             'pen-ghost-note)))
+                 (save-excursion
+                   (goto-char (overlay-start (pen-preview-overlay preview)))
+                   (current-column)))))
     (put-text-property 0 1 'cursor t shown)
     (overlay-put (pen-preview-overlay preview) 'after-string shown)))
 

@@ -89,6 +89,37 @@
             (pen-fixture-until (lambda () said)))))
       (should (equal said (list told))))))
 
+(ert-deftest pen-answer-test-a-window-that-cuts-lines-shows-all-that-can-be-accepted ()
+  (let* ((words (string-join (make-list 60 "word") " "))
+         (text (concat words "\n日本語" (make-string 100 ?x))))
+    (with-temp-buffer
+      (should (equal (pen-answer-folded text 7) text))
+      (save-window-excursion
+        (switch-to-buffer (current-buffer))
+        (should (equal (pen-answer-folded text 7) text)) ; its window folds by itself
+        (setq truncate-lines t)
+        (let ((lines (split-string (pen-answer-folded text 7) "\n")))
+          (should (> (length lines) 5))
+          (should (<= (+ 7 (string-width (car lines))) (window-body-width)))
+          (dolist (line lines)
+            (should (<= (string-width line) (window-body-width))))
+          (should (equal text (string-replace "\\\n" "" (string-join lines "\n"))))
+          (should (equal "\\" (car (split-string (pen-answer-folded text 500) "\n")))))))))
+
+(ert-deftest pen-answer-test-a-preview-is-folded-from-where-it-begins ()
+  (pen-fixture-with (list (pen-fixture-done (make-string 100 ?x)))
+    (pen-fixture-in-buffer "one"
+      (save-window-excursion
+        (switch-to-buffer (current-buffer))
+        (setq truncate-lines t)
+        (pen-pun-complete)
+        (pen-fixture-until (lambda () (pen-preview-done pen-preview-current)))
+        (should (string-match-p (concat "\\` \nx\\{" (number-to-string (1- (window-body-width)))
+                                        "\\}\\\\\nx+ \\[1/1\\]\\'")
+                                (pen-answer-test-shown)))
+        (pen-preview-accept)
+        (should (equal (buffer-string) (concat "one\n" (make-string 100 ?x))))))))
+
 (ert-deftest pen-answer-test-what-went-wrong-is-said-once ()
   (pen-fixture-with '((error :kind upstream :message "It failed."))
     (save-window-excursion
