@@ -82,7 +82,8 @@ def _from_status(error: Any, host: str, local: bool) -> PenError:
         hint = "Restart the engine: `pen engine stop`." if local else "Check the key: PEN_API_KEY or OPENAI_API_KEY."
         return AuthError(message, hint=hint)
     if status == 404:
-        return NotFoundError(message)
+        there = "`pen jobs list` shows those that there are." if error.code == "job_not_found" else None
+        return NotFoundError(message, hint=there)
     if status == 409:
         return BadParamsError(message)
     if status == 413:

@@ -100,6 +100,8 @@ FULL = {"code": "no_space", "message": "no space left", "param": None}
     (["complete", "pun-complete"], {}, 2, "'jokes' has no value"),
     (["complete", "pun-complete", "a", "--model", "x"], {"/models": error(404, message="no model x")}, 1, "no model x"),
     (["jobs", "show", "ftjob-1"], {"/jobs": error(404, message="no job")}, 1, "no job"),
+    (["jobs", "show", "ftjob-1"], {"/jobs": error(404, message="There is no job 'ftjob-1'.", code="job_not_found")}, 1,
+     "pen: There is no job 'ftjob-1'. `pen jobs list` shows those that there are."),
     (["jobs", "list"], {"/jobs": error(401)}, 3, "pen engine stop"),
     (["jobs", "watch", "ftjob-1"], ended("failed", error=FULL), 4, "no space left"),
     (["jobs", "watch", "ftjob-1"], ended("cancelled"), 4, "was cancelled"),
