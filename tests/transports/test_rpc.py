@@ -18,7 +18,7 @@ from pen_backend.transports.epc_codec import Symbol, decode, loads
 from pen_backend.transports.pool import Pool
 from pen_backend.transports.readers import reader
 from pen_backend.transports.rpc import Dispatcher, envelope
-from pen_backend.transports.streams import HELD
+from pen_backend.transports.streams import HELD, Stream
 from pen_backend.transports.writers import result
 from tests.transports.pipes import fields
 
@@ -276,6 +276,31 @@ def test_short_deltas_leave_thirty_times_a_second(wire: Wire) -> None:
     frames = [data["text"] for _, kind, data in events if kind == "delta"]
     assert "".join(frames) == 100 * "x"
     assert len(frames) <= events[-1][2]["value"] / 0.030 + 2  # the first at once, and the last before the end
+
+
+def test_a_kilobyte_leaves_at_once(wire: Wire) -> None:
+    stream = Stream("req-1", wire.dispatcher._flusher)  # which does not know it, so nobody else sends for it
+    stream.open()
+    stream.send("delta", text="x")
+    stream.take(100.0)
+    stream.send("delta", text="x" * 1023)
+    assert stream.due(100.0) == pytest.approx(100.030)
+    stream.send("delta", text="x")
+    assert stream.due(100.0) == 100.0
+
+
+def test_eight_calls_run_and_sixty_four_wait() -> None:
+    service = Service()
+    sent: list[bytes] = []
+    dispatcher = Dispatcher(build_registry({"s": service}), sent.append, pid=1)
+    for uid in range(72):
+        dispatcher.call(uid, "s-wait", None)
+    assert sent == []
+    dispatcher.call(72, "s-wait", None)
+    service.release.set()
+    answer: Any = decode(sent[0][6:])
+    assert (answer[0], answer[1], fields(answer[2][1])["kind"]) == ("return-error", 72, "busy")
+    dispatcher.close()
 
 
 def test_deltas_merge_while_the_wire_is_blocked_and_the_producer_waits(wire: Wire) -> None:
