@@ -232,8 +232,9 @@ A window that cuts lines, as in org, would hide what is to be accepted."
   (let ((window (get-buffer-window nil t)))
     (if (not (and window (or truncate-lines (truncated-partial-width-window-p window))))
         text
-      (let* ((width (max 20 (1- (window-body-width window))))
+      (let* ((width (max 20 (- (window-body-width window) 2)))
              (room (- (+ width (window-hscroll window)) column)))
+        ;; A terminal that cuts lines needs the last column for the sign that it did.
         (mapconcat (lambda (line)
                      (prog1 (pen-answer--folded-line line room width)
                        (setq room width)))
@@ -243,7 +244,8 @@ A window that cuts lines, as in org, would hide what is to be accepted."
   "Return LINE in parts: one of at most ROOM columns, the rest of WIDTH."
   (let ((near (* 2 width))              ; a long line is not measured again for each part
         parts)
-    (while (> (string-width (substring line 0 (min near (length line)))) room)
+    (while (and (> (string-width (substring line 0 (min near (length line)))) room)
+                (not (string-blank-p line)))
       (let ((part (truncate-string-to-width (substring line 0 (min near (length line)))
                                             (max 0 room))))
         (push (concat part (propertize "\\" 'face 'shadow)) parts)

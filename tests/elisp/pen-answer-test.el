@@ -102,7 +102,8 @@
           (should (> (length lines) 5))
           (should (<= (+ 7 (string-width (car lines))) (window-body-width)))
           (dolist (line lines)
-            (should (<= (string-width line) (window-body-width))))
+            (should (< (string-width line) (window-body-width))))
+          (should (equal " \nx" (pen-answer-folded " \nx" 500)))
           (should (equal text (string-replace "\\\n" "" (string-join lines "\n"))))
           (should (equal "\\" (car (split-string (pen-answer-folded text 500) "\n")))))))))
 
@@ -114,7 +115,7 @@
         (setq truncate-lines t)
         (pen-pun-complete)
         (pen-fixture-until (lambda () (pen-preview-done pen-preview-current)))
-        (should (string-match-p (concat "\\` \nx\\{" (number-to-string (1- (window-body-width)))
+        (should (string-match-p (concat "\\` \nx\\{" (number-to-string (- (window-body-width) 2))
                                         "\\}\\\\\nx+ \\[1/1\\]\\'")
                                 (pen-answer-test-shown)))
         (pen-preview-accept)
