@@ -54,9 +54,11 @@ person or of another machine."
     (pen-project--with-prompts root)))
 
 (defun pen-project--with-prompts (directory)
-  "Return DIRECTORY if it has a directory of definitions in it."
-  (and (file-directory-p (expand-file-name "prompts" directory))
-       directory))
+  "Return DIRECTORY if it has a directory of definitions that may be read."
+  (let ((prompts (expand-file-name "prompts" directory)))
+    (and (file-accessible-directory-p prompts)
+         (file-readable-p prompts)
+         directory)))
 
 (defun pen-project-buffer (name)
   "Return the buffer called NAME, with the directory that is current now.

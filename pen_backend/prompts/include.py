@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path as FilePath
 from typing import Any
 
+from pen_backend.errors import PromptError
 from pen_backend.prompts import yaml
 from pen_backend.prompts.forms import FORMS
 from pen_backend.prompts.schema import Problem, nearest
@@ -38,11 +39,15 @@ def locate(name: str, directories: Sequence[FilePath]) -> FilePath | None:
 
 
 def files(directory: FilePath) -> list[FilePath]:
-    """List the files of a directory that are definitions."""
+    """List the files of a directory that are definitions; PromptError if it may not be read."""
     if not directory.is_dir():
         return []
-    return [path for path in sorted(directory.iterdir())
-            if path.suffix in SUFFIXES and not path.name.startswith(".") and path.is_file()]
+    try:
+        return [path for path in sorted(directory.iterdir())
+                if path.suffix in SUFFIXES and not path.name.startswith(".") and path.is_file()]
+    except OSError as error:
+        raise PromptError("The definitions in this directory cannot be read.", where=str(directory),
+                          hint=error.strerror) from error
 
 
 def names_of(path: FilePath) -> list[str]:

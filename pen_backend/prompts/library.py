@@ -5,6 +5,7 @@ its file's name says what is wrong with it, not that it does not exist. Training
 are found by the same names.
 """
 
+import contextlib
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -114,8 +115,9 @@ def everything(*, project: Path | None = None, config_dir: Path | None = None,
 def directories(project: Path | None, config_dir: Path | None, builtin: Path | None) -> Iterator[Path]:
     """Yield the directories that exist, the ones that win first."""
     for directory in (project, config_dir, builtin or config.builtin_prompts()):
-        if directory is not None and directory.is_dir():
-            yield directory
+        with contextlib.suppress(OSError):  # one that may not be looked at is none
+            if directory is not None and directory.is_dir():
+                yield directory
 
 
 def read(directory: Path, around: Sequence[Path] | None = None) -> list[Entry]:

@@ -100,6 +100,16 @@ PROMPTS is the directory for definitions that it has, or nil."
     (let ((project-find-functions nil))
       (should-not (pen-project)))))
 
+(ert-deftest pen-project-test-definitions-that-may-not-be-read-are-nobodys ()
+  (pen-project-test-in "prompts"
+    (set-file-modes (expand-file-name "prompts" root) #o300)
+    (cl-letf* ((real (symbol-function 'file-readable-p)) ; root may read anything
+               ((symbol-function 'file-readable-p)
+                (lambda (file)
+                  (and (funcall real file)
+                       (/= 0 (logand #o400 (file-modes file)))))))
+      (should-not (pen-project)))))
+
 (ert-deftest pen-project-test-a-directory-elsewhere-is-not-looked-into ()
   (pen-project-test-in "prompts"
     (let ((file-name-handler-alist

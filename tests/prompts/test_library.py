@@ -1,3 +1,7 @@
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -158,3 +162,33 @@ def test_few_prompts_are_all_named(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError) as caught:
         library.find("zzz", project=tmp_path, builtin=tmp_path / "none")
     assert caught.value.hint == "There are: one."
+
+
+@pytest.fixture
+def closed(places: dict[str, Path]) -> Iterator[Path]:
+    """A directory of definitions that only somebody else may open, while the test runs."""
+    library.definitions(**places)  # what is imported when it is needed is there by then
+    home = Path(tempfile.mkdtemp(prefix="pen-closed-"))
+    home.chmod(0o755)
+    write(home / "prompts", "one.yaml", "One")
+    (home / "prompts").chmod(0)
+    root = os.geteuid() == 0
+    try:
+        if root:  # whom no mode keeps out
+            os.seteuid(65534)
+        yield home / "prompts"
+    finally:
+        if root:
+            os.seteuid(0)
+        (home / "prompts").chmod(0o700)
+        shutil.rmtree(home)
+
+
+def test_a_directory_that_may_not_be_read_is_said_in_a_sentence(closed: Path) -> None:
+    with pytest.raises(PromptError, match="definitions in this directory cannot be read") as caught:
+        library.definitions(project=closed)
+    assert (caught.value.where, caught.value.hint) == (str(closed), "Permission denied")
+
+
+def test_a_directory_inside_of_one_that_may_not_be_opened_is_none(closed: Path) -> None:
+    assert list(library.directories(closed / "prompts", None, Path("/"))) == [Path("/")]
