@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pen_backend.errors import BadParamsError, DataError
-from pen_backend.records import HYPERPARAMETERS, Example, Hyperparameter, read_lines
+from pen_backend.records import HYPERPARAMETERS, Example, Hyperparameter, check_hyperparameters, read_lines
 from pen_backend.words import count
 
 OFF = "off"
@@ -22,6 +22,14 @@ def classification(asked: str | None = None, n_classes: int | None = None, posit
         raise BadParamsError(f"classification: {asked} and {next(iter(given))} exclude each other.",
                              hint="Give one of them.")
     return given or asked
+
+
+def check_given(given: Mapping[str, Any]) -> None:
+    """Refuse wrong values of what somebody gives now: these are arguments, not data; None is not given."""
+    try:
+        check_hyperparameters({name: value for name, value in given.items() if value not in (None, OFF)})
+    except DataError as error:
+        raise BadParamsError(error.message, hint=error.hint, findings=error.findings) from None
 
 
 def merged(defaults: Mapping[str, Any] | None, overrides: Mapping[str, Any] | None) -> dict[str, Any]:

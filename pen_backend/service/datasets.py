@@ -83,11 +83,10 @@ class Datasets(Appraisal, Reading):
         """
         from pen_backend.dataset.build import build
         from pen_backend.dataset.edits import Edit
-        from pen_backend.records import check_hyperparameters
+        from pen_backend.jobs.options import check_given
 
-        given = {"n_epochs": n_epochs, "batch_size": batch_size, "learning_rate_multiplier": learning_rate_multiplier,
-                 "seed": seed, "max_tokens": max_tokens, "prompt_loss_weight": prompt_loss_weight}
-        check_hyperparameters({name: value for name, value in given.items() if value is not None})
+        check_given({"n_epochs": n_epochs, "batch_size": batch_size, "seed": seed, "max_tokens": max_tokens,
+                     "learning_rate_multiplier": learning_rate_multiplier, "prompt_loss_weight": prompt_loss_weight})
         definition = self._context.library(project).training(prompt)
         training = definition.training
         job = training.hyperparameters if training else {}

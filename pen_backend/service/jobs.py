@@ -141,6 +141,7 @@ class Jobs:
             "eval_batch_size": eval_batch_size, "completion_max_tokens": completion_max_tokens,
             "completion_prompts": completion_prompts or None, "beta": beta,
         }
+        options.check_given(overrides)
         default = self._context.config.model
         job_spec = spec.from_files(Path(plan), valid, default_model=default, overrides=overrides) \
             if plan.endswith(".jsonl") else \

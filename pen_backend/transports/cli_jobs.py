@@ -68,7 +68,7 @@ def add_job_options(parser: argparse.ArgumentParser) -> None:
 
 def finetune(context: Context, options: argparse.Namespace, terminal: Terminal, answers: TextIO | None = None) -> None:
     """Plan, confirm by ANSWERS (stdin), launch, and with --wait follow."""
-    from pen_backend.records import check_hyperparameters
+    from pen_backend.jobs.options import check_given
 
     overrides = {name: getattr(options, name) for name in LAUNCH_OPTIONS}
     classes = {name: getattr(options, name) for name in CLASS_OPTIONS}
@@ -77,10 +77,7 @@ def finetune(context: Context, options: argparse.Namespace, terminal: Terminal, 
     training_file = options.source.endswith(".jsonl")
     if training_file and not Path(options.source).exists():
         raise DataError(f"There is no file '{options.source}'.")
-    try:
-        check_hyperparameters({name: value for name, value in overrides.items() if value is not None})
-    except DataError as error:  # not in a file: somebody has typed it
-        raise BadParamsError(error.message, hint=error.hint, findings=error.findings) from None
+    check_given(overrides)
     if training_file:
         if options.plan:
             raise BadParamsError("--plan needs a definition; a training file is launched as it is.")

@@ -76,7 +76,7 @@ def test_a_file_is_read_by_its_path(datasets: Datasets, tmp_path: Path) -> None:
     ({"text": "a", "path": Path("b")}, BadParamsError, "exclude each other"),
     ({"path": Path("/nowhere/at-all.org")}, DataError, "does not exist"),
     ({"text": "a", "valid_share": 2.0}, BadParamsError, "valid_share"),
-    ({"text": "a", "n_epochs": 0}, DataError, "n_epochs"), ({"text": "\ud800"}, DataError, "surrogate"),
+    ({"text": "a", "n_epochs": 0}, BadParamsError, "n_epochs"), ({"text": "\ud800"}, DataError, "surrogate"),
     ({"prompt": "no-such-prompt", "text": "a"}, NotFoundError, "no-such-prompt"),
 ])
 def test_what_cannot_be_built_is_one_sentence(arguments: dict[str, object], error: type[PenError], says: str,
