@@ -227,8 +227,8 @@ AGAIN says how to get others, when all that were asked for are there."
 ;;;; Functions: what is shown of it
 
 (defun pen-answer-folded (text column)
-  "Return TEXT, which begins in COLUMN, so that its window shows it whole.
-A window that cuts lines, as in org, would hide what is to be accepted."
+  "Return TEXT, which begins in COLUMN, folded if its window cuts lines.
+Such a window, as in org, would hide what is to be accepted."
   (let ((window (get-buffer-window nil t)))
     (if (not (and window (or truncate-lines (truncated-partial-width-window-p window))))
         text
