@@ -40,6 +40,21 @@ def test_a_job_without_samples_writes_after_held_out_prompts_as_its_definition_s
     assert server.requests[-1].json["stop"] == [" END"]
 
 
+def test_a_job_of_a_projects_definition_writes_as_that_says(tmp_path: Path) -> None:
+    script = {"/checkpoints": CHECKPOINTS, "/events": listing(), "/completions": ANSWER}
+    (tmp_path / "here" / "prompts").mkdir(parents=True)
+    (tmp_path / "here" / "prompts" / "haiku.yaml").write_text(
+        "pen: 1\ntitle: Haiku\nprompt: x\nstop-sequences: [ENOUGH]\n")
+    with ScriptedServer(by_path=script) as server:
+        context = scripted(server, tmp_path)
+        plan = make_plan(tmp_path / "plan", valid=[{"prompt": "Held out?", "completion": " Yes."}])
+        context.ledger.remember(Entry("ftjob-1", "local", "pen-tiny", prompt="haiku", plan=str(plan)))
+        Jobs(context).sample("ftjob-1", project=tmp_path / "here")
+        assert server.requests[-1].json["stop"] == ["ENOUGH"]
+        Jobs(context).sample("ftjob-1")
+        assert "stop" not in server.requests[-1].json
+
+
 def test_a_job_without_a_checkpoint_says_so(tmp_path: Path) -> None:
     with (ScriptedServer(by_path={"/checkpoints": listing()}) as server,
           pytest.raises(NotFoundError, match="no checkpoint yet")):
