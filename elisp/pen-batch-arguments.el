@@ -17,6 +17,11 @@
 (require 'pen-prompt)
 (require 'pen-dataset-options)
 
+;;;; Internal variables
+
+(defvar pen-batch-arguments--typed nil
+  "Names of the options of this script's command line.")
+
 ;;;; Functions
 
 (defun pen-batch-arguments ()
@@ -38,6 +43,7 @@ Where no locale is set, as for cron, Emacs leaves its bytes as they are."
   "Return (PLIST . REST) of ARGUMENTS: the OPTIONS among them, and the others.
 What follows a second -- is never an option."
   (let (plist rest)
+    (setq pen-batch-arguments--typed nil)
     (while arguments
       (let ((argument (pop arguments)))
         (cond ((equal argument "--")
@@ -52,6 +58,7 @@ What follows a second -- is never an option."
                                     (pen-dataset-option-name option) text))
                        ((not (or flag text arguments))
                         (user-error "%s needs a value" argument)))
+                 (push (pen-dataset-option-name option) pen-batch-arguments--typed)
                  (setq plist
                        (plist-put plist (car option)
                                   (or flag (pen-batch-arguments--value
@@ -78,17 +85,30 @@ What follows a second -- is never an option."
   "Return the names of OPTIONS."
   (mapconcat (lambda (each) (concat "--" (pen-dataset-option-name each))) options " "))
 
+(defun pen-batch-arguments-wording (text)
+  "Return TEXT, of an error, with parameters called as their options were typed.
+A name with an underscore is a parameter wherever it stands; another one
+only where TEXT begins with it, before what is said of it."
+  (dolist (option pen-batch-arguments--typed text)
+    (let* ((name (regexp-quote (replace-regexp-in-string "-" "_" option)))
+           (place (if (string-match-p "_" name)
+                      (concat "\\(\\`\\|[ (]\\)[`'‘]?" name "[`'’]?\\([ ,:;)]\\|\\.?\\'\\)")
+                    (concat "\\(\\`\\)" name "\\(: \\| must \\| cannot \\)"))))
+      (setq text (replace-regexp-in-string place (concat "\\1--" option "\\2") text t)))))
+
 (defun pen-batch-arguments-help (options)
-  "Return what OPTIONS are, one a line."
+  "Return what OPTIONS are, one a line, or two where the values are many."
   (mapconcat (lambda (each)
-               (format "  --%-34s %s\n"
-                       (concat (pen-dataset-option-name each) " "
-                               (pcase (cadr each)
-                                 ('flag "")
-                                 ('boolean "yes|no")
-                                 ((and (pred consp) choices) (mapconcat #'symbol-name choices "|"))
-                                 (type (upcase (symbol-name type)))))
-                       (nth 2 each)))
+               (let ((option (concat "  --" (pen-dataset-option-name each) " "
+                                     (pcase (cadr each)
+                                       ('flag "")
+                                       ('boolean "yes|no")
+                                       ((and (pred consp) choices) (mapconcat #'symbol-name choices "|"))
+                                       (type (upcase (symbol-name type)))))))
+                 (concat option
+                         (if (< (length option) 39) (make-string (- 39 (length option)) ?\s)
+                           (concat "\n" (make-string 39 ?\s)))
+                         (nth 2 each) "\n")))
              options ""))
 
 (provide 'pen-batch-arguments)

@@ -135,7 +135,7 @@ That is the one thrown to `pen-batch-code', if one is."
                  (funcall function)
                  0)
              ((error quit)
-              (pen-batch--say "%s" (pen-batch-sentence err))
+              (pen-batch--say "%s" (pen-batch-arguments-wording (pen-batch-sentence err)))
               (pen-batch-exit-code err))))
     (setq pen-batch--running nil)))
 

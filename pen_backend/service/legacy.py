@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pen_backend.errors import DataError
 from pen_backend.files import write_atomic
 from pen_backend.jobs import classic, openai_ft
+from pen_backend.jobs.options import check_given
 from pen_backend.service.context import Context
 from pen_backend.service.jobs import Jobs, JobSummary
 
@@ -47,7 +48,9 @@ class Legacy:
         with tempfile.TemporaryDirectory(prefix="pen-") as directory:
             train, valid = [*(_as_rows(each, Path(directory)) for each in files), None][:2]
             assert train is not None  # noqa: S101 - for the type checker
-            job = spec.from_files(train, valid, default_model=model, overrides=openai_ft.job_options(flags),
+            given = openai_ft.job_options(flags)
+            check_given(given)
+            job = spec.from_files(train, valid, default_model=model, overrides=given,
                                   metadata=openai_ft.metadata(flags))
             return Jobs(self._context).launch_spec(job, confirmed=confirmed)
 
@@ -60,6 +63,7 @@ class Legacy:
         model = self._model(parameters.model, say)
         plain = spec.from_files(train, valid, default_model=model)
         options = classic.job_options(parameters, self._examples(plain))
+        check_given(options)
         job = spec.from_files(train, valid, default_model=model, overrides=options)
         return Jobs(self._context).launch_spec(job, confirmed=confirmed)
 

@@ -56,8 +56,24 @@
   (dolist (options (list pen-batch--complete-options pen-batch--finetune-options
                          pen-batch--dataset-options pen-batch--org-options))
     (dolist (line (split-string (pen-batch-arguments-help options) "\n" t))
-      (should (string-match-p "\\`  --[a-z-]+ .*[a-z]\\{3\\}" line))
+      (should (string-match-p "\\`\\(?:  --[a-z-]+ \\| \\{39\\}\\).*[a-z]\\{3\\}" line))
       (should-not (string-match-p "nil" line)))))
+
+(ert-deftest pen-batch-arguments-test-every-meaning-stands-in-its-column ()
+  (let ((lines (split-string (pen-batch-arguments-help pen-batch--finetune-options) "\n" t)))
+    (should (member "  --seed INTEGER                       the only randomness" lines))
+    (should (member (concat (make-string 39 ?\s) "who reads the source") lines))))
+
+(ert-deftest pen-batch-arguments-test-a-parameter-is-called-as-it-was-typed ()
+  (pen-batch-arguments-parse '("--n-epochs" "0" "--seed=1" "--valid-share" "3") pen-batch--finetune-options)
+  (pcase-dolist (`(,text ,said)
+                 '(("n_epochs: expected a number" "--n-epochs: expected a number")
+                   ("seed: expected a number" "--seed: expected a number")
+                   ("valid_share cannot be 3. `valid_share' is one" "--valid-share cannot be 3. --valid-share is one")
+                   ("the seed is odd" "the seed is odd")
+                   ("a/n_epochs.org:3: my_n_epochs" "a/n_epochs.org:3: my_n_epochs")
+                   ("max_tokens: expected" "max_tokens: expected")))
+    (should (equal (pen-batch-arguments-wording text) said))))
 
 (provide 'pen-batch-arguments-test)
 ;;; pen-batch-arguments-test.el ends here
