@@ -18,6 +18,9 @@ def newest(path: Path) -> Path:
 def files_of(path: Path) -> dict[Side, list[Path]]:
     """Return the files of each side; a file by itself is trained on. DataError if there are no rows at PATH."""
     if not path.is_dir():
+        if not path.exists():
+            raise DataError(f"{path.name} does not exist.", where=str(path),
+                            hint="Name a training file, or a build's directory or id.")
         if odd := instead_of_file(path):
             raise DataError(f"{path.name} {odd}.", where=str(path),
                             hint="Name a training file or a build's directory.")
