@@ -214,7 +214,8 @@
 
 \\{pen-dataset-edit-mode-map}"
   :interactive nil
-  (setq header-line-format "C-c C-c take the texts  C-c C-k leave them as they were"))
+  (setq word-wrap t
+        header-line-format "C-c C-c take the texts  C-c C-k leave them as they were"))
 
 (defun pen-dataset-edit-take ()
   "Take the texts of this buffer for the row that it was opened on."

@@ -306,6 +306,7 @@ PEN_PROMPT, PEN_MODEL, PEN_WEIGHTS and PEN_SPLIT count, too."
          (texts (pen-dataset-texts-of segments)))
     (with-help-window "*pen-rendering*"
       (with-current-buffer standard-output
+        (setq-local word-wrap t)
         (insert (format "Row %d, %s, from %s, by the definition %s.\n· is a space at an end, ↵ a line break.\n"
                         number (if (eq 'valid (plist-get row :side))
                                    "held out" "trained on")

@@ -49,7 +49,7 @@
            (propertize status 'face (if (pen-job-failed-p status) 'error 'success)))
           ((equal want "cancel") "cancelling")
           ((and (equal want "pause") (not (pen-job-paused-p status))) "pausing")
-          (t status))))
+          (t (string-replace "_" " " status)))))
 
 (defun pen-job-ending (id job)
   "Return in a sentence how the JOB called ID ended without a model."

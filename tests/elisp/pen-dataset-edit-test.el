@@ -87,6 +87,7 @@
    (pen-dataset-edit-test-at "<joke>")
    (pen-fixture-press "e")
    (should (equal (buffer-name) "*pen-row*"))
+   (should word-wrap)
    (should (equal (pen-fixture-text)
                   "── question (puns:4)\n<joke>\n── answer (puns:4)\nfour"))
    (search-forward "four")

@@ -180,6 +180,7 @@
     (search-forward "one↵")
     (pen-fixture-press "P")
     (with-current-buffer "*pen-rendering*"
+      (should word-wrap)
       (should (string-prefix-p "Row 1, trained on, from puns:3, by the definition pun-complete.\n"
                                (pen-fixture-text)))
       (should (string-match-p "^text 1: weight 0.3, 4 tokens\none↵\ntwo↵\n" (pen-fixture-text)))

@@ -14,8 +14,8 @@
   (should (equal (mapcar #'pen-job-standing
                          '((:status "running") (:status "running" :want "pause")
                            (:status "paused" :want "pause") (:status "running" :want "cancel")
-                           (:status "failed" :want "run") nil))
-                 '("running" "pausing" "paused" "cancelling" "failed" "…"))))
+                           (:status "failed" :want "run") (:status "validating_files") nil))
+                 '("running" "pausing" "paused" "cancelling" "failed" "validating files" "…"))))
 
 (ert-deftest pen-job-status-test-a-status-is-a-symbol-that-is-known ()
   (should (eq (pen-job-status "cancelled") 'cancelled))
