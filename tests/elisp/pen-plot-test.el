@@ -33,7 +33,7 @@
 
 (ert-deftest pen-plot-test-no-more-than-600-points-of-a-line-are-drawn ()
   (let ((points (mapcar (lambda (i) (cons i (/ 10.0 (1+ i)))) (number-sequence 0 4999))))
-    (should (equal (pen-plot-test--points (pen-plot-svg `(("train" "#36c" ,points)) :width 2000))
+    (should (equal (pen-plot-test--points (pen-plot-svg `(("train" "#36c" ,points)) 2000))
                    '(600)))))
 
 (ert-deftest pen-plot-test-a-long-series-is-thinned-but-keeps-its-ends ()
