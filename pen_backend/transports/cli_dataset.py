@@ -84,12 +84,16 @@ def plan(context: Context, options: argparse.Namespace, terminal: Terminal, **mo
 
 
 def _refuse_data(context: Context, options: argparse.Namespace) -> None:
-    """Say where a file of data belongs that is named in place of a definition."""
-    from pen_backend.prompts.include import SUFFIXES
-
+    """Say where a file of data belongs that is named in place of a definition, and that one is not there."""
     given, path = options.source, Path(options.source)
-    if path.suffix in ("", *SUFFIXES) or not path.is_file():
+    if not _is_of_data(path) or (path.exists() and not path.is_file()):
         return
+    if not path.exists():
+        with contextlib.suppress(NotFoundError, PromptError):
+            context.library().any(given)
+            return
+        raise NotFoundError(f"There is neither a file nor a definition '{given}'.",
+                            hint="Check the name; `pen prompts list` shows the definitions.")
     if path.suffix != ".jsonl":  # one row of prompt and completion would pass for an old definition
         with contextlib.suppress(NotFoundError, PromptError):
             context.library().any(given)
@@ -100,6 +104,13 @@ def _refuse_data(context: Context, options: argparse.Namespace) -> None:
     raise BadParamsError(f"{path.name} is no definition.",
                          hint=f"To learn from it, name the definition that makes rows of it: "
                               f"`{options.parser.prog} DEFINITION --source {given}`.")
+
+
+def _is_of_data(path: Path) -> bool:
+    """Say whether a name is one of a file, by its suffix, and not of a definition's."""
+    from pen_backend.prompts.include import SUFFIXES
+
+    return path.suffix[1:].isalpha() and path.suffix not in SUFFIXES
 
 
 def _is_training_file(context: Context, path: Path) -> bool:
@@ -168,7 +179,7 @@ def _check(context: Context, name: str, options: argparse.Namespace, terminal: T
     if not is_set and not path.exists():
         with contextlib.suppress(NotFoundError):
             path, is_set = context.find_plan(name), True
-    if is_set or (os.sep in name and not path.exists()):
+    if is_set or (not path.exists() and (os.sep in name or _is_of_data(path))):
         return datasets.check(path, options.prompt, options.model, options.max_tokens, events=Printed(terminal))
     return datasets.plan(name, model=options.model, events=Printed(terminal))
 
