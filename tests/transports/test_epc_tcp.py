@@ -1,5 +1,6 @@
 """`serve --tcp`: the token first, nobody blocks anybody; and stock epc.el as a client."""
 
+import inspect
 import os
 import re
 import socket
@@ -14,6 +15,8 @@ from typing import Any
 import pytest
 
 from pen_backend.transports.epc_codec import Symbol, decode, dumps, frame
+from pen_backend.transports.epc_tcp import HALF_SECONDS, HELLO_SECONDS
+from pen_backend.transports.serve import run_tcp
 from tests.transports.pipes import PEER, fields
 
 pytestmark = pytest.mark.slow
@@ -153,6 +156,10 @@ def test_one_that_says_nothing_is_told_so_and_closed_while_others_are_served(ser
         assert stranger.closed()
     assert 0.5 < time.monotonic() - before < 3
     assert friend.call("test-ping")[2] == "pong"
+
+
+def test_patience_is_five_seconds_with_strangers_and_thirty_with_friends() -> None:
+    assert inspect.signature(run_tcp).parameters["patience"].default == (HELLO_SECONDS, HALF_SECONDS) == (5.0, 30.0)
 
 
 def test_a_friend_may_be_silent_but_not_in_the_middle_of_a_message(service: Service) -> None:
