@@ -4,6 +4,7 @@ import argparse
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from pen_backend.errors import RefusedError
 from pen_backend.secrets import redact
@@ -32,7 +33,7 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
                                help="let it listen to other machines, too: whoever has its token can use it, and "
                                     "nothing is encrypted without a TLS proxy before it")
         elif name == "logs":
-            added.add_argument("-n", "--lines", type=int, metavar="N", default=100,
+            added.add_argument("-n", "--lines", type=_lines, metavar="N", default=100,
                                help="how many of the last lines (100)")
             added.add_argument("--follow", action="store_true", help="go on with what is written, until Ctrl-C")
     added = command(engine, "check", check, "Ask another endpoint what it can do, by short requests.")
@@ -43,9 +44,10 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
 
 def start(context: Context, options: argparse.Namespace, terminal: Terminal) -> None:
     """Start the engine and print where it answers."""
-    if options.allow_remote and (running := context.engine().find()) is not None:
-        raise RefusedError(f"The engine runs already (process {running.pid}), as it was started.",
-                           hint="Stop it first: `pen engine stop`.")
+    running = context.engine().find()
+    if running is not None and (options.allow_remote or options.port not in (None, urlsplit(running.root).port)):
+        raise RefusedError(f"The engine runs already (process {running.pid}), as it was started, at "
+                           f"{running.base_url}.", hint="Stop it first: `pen engine stop`.")
     told = Engine(context).start()
     terminal.result(_facts(context, terminal), lambda: _text(told))
 
@@ -114,6 +116,12 @@ def _port(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 0 < int(text[:6]) < 65_536):
         raise argparse.ArgumentTypeError(f"must be a number from 1 to 65535, got '{text}'")
     return int(text)
+
+
+def _lines(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text[:9]) >= 1):
+        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, got '{text}'")
+    return int(text[:9])
 
 
 def _text(told: EngineStatus) -> str:

@@ -42,6 +42,11 @@ def test_a_port_that_is_none_is_wrong_usage(port: str, tmp_path: Path) -> None:
     assert run(Context(environ=environment(tmp_path)), "start", "--port", port)[0] == 1
 
 
+@pytest.mark.parametrize("lines", ["0", "x", "-1", "1e3"])
+def test_a_number_of_lines_that_is_none_is_wrong_usage(lines: str, tmp_path: Path) -> None:
+    assert run(Context(environ=environment(tmp_path)), "logs", "-n", lines)[:2] == (1, "")
+
+
 def test_what_an_endpoint_can_do_is_a_table(tmp_path: Path) -> None:
     model = {"id": "m", "object": "model", "created": 1, "owned_by": "user"}
     script = {"/chat/": error(404), "/completions": completion("x"), "/models": listing(model),
@@ -61,3 +66,12 @@ def test_a_running_engine_tells_where_it_is_and_its_token(engine: LiveEngine) ->
     assert run(engine.context(), "token")[1] == f"{told['token']}\n"
     assert told["token"] not in run(engine.context(), "status")[1]
     assert told["base_url"] in run(engine.context(), "logs")[1]
+
+
+@pytest.mark.slow
+def test_a_running_engine_does_not_move_to_another_port(engine: LiveEngine) -> None:
+    port = int(engine.running.base_url.rpartition(":")[2].partition("/")[0])
+    assert run(engine.context(), "start", "--port", str(port))[0] == 0
+    code, out, err = run(engine.context(), "start", "--port", str(port - 1))
+    assert (code, out) == (5, "")
+    assert f"process {engine.running.pid}), as it was started, at {engine.running.base_url}. Stop it first" in err
