@@ -7,13 +7,13 @@
 
 ;;; Commentary:
 
-;; The definition "List of", whose prompt has two variables, is the command
-;; `pf-list-of/2'.  What it does with the answer is the definition's matter:
+;; The definition "Reply like one of us", whose prompt has two variables, is the
+;; command `pf-reply-like-one-of-us/2'.  What it does with the answer is the definition's matter:
 ;; replace the region (after a review), continue the text at point, insert, or
 ;; show it in a buffer.  From Lisp it waits and returns text:
 ;;
-;;   (pf-list-of/2 5 "tennis players")                          ; the first candidate
-;;   (pf-list-of/2 5 "tennis players" :no-select-result t)      ; all of them
+;;   (pf-pun-speak/1 "My boots are wet.")                       ; the first candidate
+;;   (pf-pun-speak/1 "My boots are wet." :no-select-result t)   ; all of them
 ;;
 ;; The commands are there before the service runs: what it said last is kept in
 ;; a file.  `pen-generate-prompt-functions' reads the definitions again.
