@@ -314,6 +314,8 @@ print(sys.prefix)"
     (with-current-buffer buffer
       (unless (derived-mode-p 'special-mode)
         (special-mode))
+      (setq word-wrap t
+            wrap-prefix "         ")    ; below the text, not the time
       (setq-local revert-buffer-function (lambda (&rest _) (goto-char (point-max))))
       (goto-char (point-max)))
     (pop-to-buffer buffer)

@@ -128,6 +128,8 @@
   (save-window-excursion
     (with-current-buffer (pen-log)
       (should (derived-mode-p 'special-mode))
+      (should word-wrap)
+      (should (local-variable-p 'wrap-prefix))
       (should (string-match-p "a line for the log" (buffer-string)))
       (goto-char (point-min))
       (revert-buffer)                   ; the key g
