@@ -122,6 +122,8 @@ def confirm(context: Context, options: argparse.Namespace, terminal: Terminal, a
 def list_jobs(context: Context, options: argparse.Namespace, terminal: Terminal) -> None:
     """Print the jobs."""
     jobs = Jobs(context).list()
+    if not jobs:
+        terminal.say("There are no jobs yet; `pen finetune` starts one.")
     terminal.result(jobs, lambda: table(
         ("JOB", "MODEL", "PROMPT", "STATUS", "STEP", "TRAIN", "VALID", "ETA", "CREATED"),
         [(one.id, one.model, one.prompt, _standing(one), _steps(one), number(one.train_loss), number(one.valid_loss),

@@ -109,7 +109,7 @@ FULL = {"code": "no_space", "message": "no space left", "param": None}
     (["finetune", "x.jsonl", "--learning-rate", "1", "--learning-rate-multiplier", "1"], {}, 2, "x.jsonl"),
     (["finetune", "pun-complete", "--plan", "--learning-rate", "1", "--learning-rate-multiplier", "1"], {}, 1,
      "pen: --learning-rate and --learning-rate-multiplier exclude each other; give one of them"),
-    (["dataset", "check", "absent.jsonl"], {}, 2, "pen: absent.jsonl does not exist. Name a training file, or a build's"),
+    (["dataset", "check", "absent.jsonl"], {}, 2, "pen: absent.jsonl does not exist. Name a training file"),
     (["dataset", "build", "absent.csv"], {}, 1, "pen: There is neither a file nor a definition 'absent.csv'."),
     (["finetune", "absent.csv"], {}, 1, "pen: There is neither a file nor a definition 'absent.csv'."),
     (["finetune", "absent.jsonl", "--plan"], {}, 2, "There is no file 'absent.jsonl'"),
@@ -141,6 +141,13 @@ def test_every_failure_is_a_sentence_and_its_own_code(
     assert (result, out) == (code, "")
     assert said in err
     assert "Traceback" not in err
+
+
+def test_a_provider_without_jobs_says_how_to_start_one(tmp_path: Path) -> None:
+    with ScriptedServer(by_path={"/jobs": listing()}) as server:
+        code, out, err = run(scripted(server, tmp_path), "jobs", "list")
+        assert (code, len(out.splitlines()), "There are no jobs yet; `pen finetune` starts one." in err) == (0, 1, True)
+        assert json.loads(run(scripted(server, tmp_path), "jobs", "list", "--json")[1]) == []
 
 
 @pytest.mark.slow
