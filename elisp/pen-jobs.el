@@ -217,7 +217,7 @@ START, of a window, stays at the top if it is there."
   (pcase column
     ('job (plist-get job :id))
     ('prompt (or (plist-get job :prompt) ""))
-    ('model (car (last (split-string (or (plist-get job :model) "") "/")))) ; not whose it is
+    ('model (file-name-nondirectory (or (plist-get job :model) ""))) ; not whose it is
     ('status (pen-job-standing job))
     ('step (pen-job-step job))
     ('train (pen-jobs--loss (plist-get job :train-loss)))
