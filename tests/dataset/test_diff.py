@@ -49,7 +49,7 @@ def test_a_row_on_the_other_side_has_moved(tmp_path: Path) -> None:
 
 
 def test_what_is_no_training_set_is_said(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="none does not exist. Name a training file, or a build's directory or id"):
+    with pytest.raises(DataError, match=r"none does not exist\. Name a training file, or a build's directory or id"):
         differences(tmp_path / "none", tmp_path / "none")
     with pytest.raises(DataError, match="no training set"):
         differences(tmp_path, tmp_path)

@@ -127,7 +127,7 @@ def test_a_file_without_rows_cannot_be_counted(datasets: Datasets, tmp_path: Pat
     (tmp_path / "a.jsonl").write_text("")
     with pytest.raises(DataError, match="no training rows"):
         datasets.stats(tmp_path / "a.jsonl")
-    with pytest.raises(DataError, match="absent.jsonl does not exist. Name a training file"):
+    with pytest.raises(DataError, match=r"absent\.jsonl does not exist\. Name a training file"):
         datasets.stats(tmp_path / "absent.jsonl")
 
 
