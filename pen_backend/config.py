@@ -26,6 +26,8 @@ class Setting:
     default: object
     meaning: str
     least: int | None = None
+    used: bool = True
+    """False for what a later version will read: any value but the default is refused, for it would do nothing."""
 
     @property
     def attribute(self) -> str:
@@ -47,15 +49,15 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("max-tokens", "int", 60, "the length of a completion whose definition names none", least=1),
     Setting("aliases", "texts", OLD_NAMES, "other names for models"),
     Setting("prompts.directory", "text", None, "where your own definitions are, in place of prompts/ beside this file"),
-    Setting("ceiling", "money", None, "the most a job and a day may cost: {job: 5, day: 20}"),
+    Setting("ceiling", "money", None, "the most a job and a day may cost: {job: 5, day: 20}", used=False),
     Setting("openai-ft.engine", "text", None, "the name for -e when the command gives none"),
     Setting("engine.idle-minutes", "int", 10, "the local engine ends after so long without work", least=1),
     Setting("engine.parallel-jobs", "int", 1, "training jobs at a time on one device", least=1),
-    Setting("engine.runner", "text", "local:", "where jobs run"),
-    Setting("engine.storage", "text", None, "where jobs on a cluster keep their files"),
-    Setting("engine.inference", "text", None, "another completions server behind the engine"),
-    Setting("dataset.executor", "text", "inline:", "where big data set builds run"),
-    Setting("tokens.download", "bool", False, "fetch vocabularies that are not installed"),
+    Setting("engine.runner", "text", "local:", "where jobs run", used=False),
+    Setting("engine.storage", "text", None, "where jobs on a cluster keep their files", used=False),
+    Setting("engine.inference", "text", None, "another completions server behind the engine", used=False),
+    Setting("dataset.executor", "text", "inline:", "where big data set builds run", used=False),
+    Setting("tokens.download", "bool", False, "fetch vocabularies that are not installed", used=False),
     Setting("log.text", "bool", False, "write prompts and completions into the log"),
 )
 
@@ -229,6 +231,8 @@ def _checked(setting: Setting, value: object, *, where: str) -> object:
         raise ConfigError(f"'{setting.key}' must be {expected}.", where=where)
     if setting.least is not None and isinstance(value, int) and value < setting.least:
         raise ConfigError(f"'{setting.key}' must be at least {setting.least}, got {value}.", where=where)
+    if not setting.used and value != setting.default:
+        raise ConfigError(f"'{setting.key}' does nothing in this version of pen.", where=where, hint="Remove it.")
     if setting.key == "aliases" and isinstance(value, Mapping):
         return {**OLD_NAMES, **{name.lower(): model for name, model in value.items()}}
     return value

@@ -26,7 +26,7 @@ def test_arguments_win_over_environment_over_file_over_defaults(tmp_path: Path) 
 
 
 def test_a_dotted_key_is_read_like_a_nested_one(tmp_path: Path) -> None:
-    assert load({}, path=write(tmp_path / "c.yaml", "engine.runner: 'ray://x'\n")).engine_runner == "ray://x"
+    assert load({}, path=write(tmp_path / "c.yaml", "engine.idle-minutes: 3\n")).engine_idle_minutes == 3
 
 
 def test_old_model_names_stay_known_beside_own_aliases(tmp_path: Path) -> None:
@@ -42,6 +42,8 @@ def test_old_model_names_stay_known_beside_own_aliases(tmp_path: Path) -> None:
     ("tokens.download: 3", "must be true or false"),
     ("aliases: [a]", "must be names and texts"),
     ("ceiling: {week: 3}", "must be {job: AMOUNT, day: AMOUNT}"),
+    ("ceiling: {job: 3}", "'ceiling' does nothing in this version"),
+    ("engine.runner: 'ray://x'", "'engine.runner' does nothing in this version"),
     ("provider:", "'provider' must be a text."),
     ("a: [", "not valid YAML"),
     ("- a", "must be keys and values"),
