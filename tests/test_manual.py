@@ -23,7 +23,8 @@ def make_info(place: Path, path: str) -> subprocess.CompletedProcess[str]:
     """Run `make info` in a copy at PLACE with the programs that PATH has."""
     shutil.copy(ROOT / "Makefile", place)
     shutil.copytree(ROOT / "docs", place / "docs", ignore=shutil.ignore_patterns("pen.texi", "pen.info", "dir"))
-    return subprocess.run(["/usr/bin/env", "make", "info"], cwd=place, env={**os.environ, "PATH": path},
+    inherited = {name: value for name, value in os.environ.items() if "MAKE" not in name and name != "MFLAGS"}
+    return subprocess.run(["/usr/bin/env", "make", "info"], cwd=place, env={**inherited, "PATH": path},
                           capture_output=True, text=True, timeout=60, check=False)
 
 

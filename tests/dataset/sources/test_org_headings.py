@@ -16,7 +16,7 @@ WORDS = st.sampled_from(["TODO", "DONE", "WAIT", "TODOS", "[#A]", "[#b]", ":a:",
                          "text", "*bold*", "é", "[1/2]", "COMMENT"])
 TITLES = st.tuples(st.integers(1, 3), st.lists(WORDS, min_size=1, max_size=6), st.sampled_from([" ", "  "])).map(
     lambda parts: "*" * parts[0] + " " + parts[2].join(parts[1]))
-OTHERS = st.sampled_from([":PROPERTIES:", ":END:", ":ID: 7", "  :Some_key:  a value ", ":X:", ":x: 1 :y: 2", "text", "",
+OTHERS = st.sampled_from([":PROPERTIES:", ":END:", ":ID: 7", "  :Some_key:  a value ", ":X:", ":y: 1 :z: 2", "text", "",
                           "#+TODO: WAIT | GONE", "*none*", "- item"])
 
 
