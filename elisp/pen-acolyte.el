@@ -21,6 +21,7 @@
 (require 'pen-prompt)
 (require 'pen-command)
 (require 'pen-complete)
+(require 'pen-last-prompt)
 (require 'pen-request)
 (require 'pen-read)
 

@@ -29,9 +29,6 @@
 (defvar-local pen-job--asking nil "Non-nil while the job's status is asked for.")
 (defvar-local pen-job--was-finished nil "Non-nil if the job had ended when first asked.")
 
-(defvar-local pen-job-changed-function #'ignore
-  "Called without arguments in this buffer when something is known anew.")
-
 (defvar pen-job-touched-functions nil
   "Functions that get what is known of a job that somebody turned to.")
 

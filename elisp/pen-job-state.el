@@ -27,6 +27,8 @@
 (defvar-local pen-job--options nil "The options the job runs with, a list of plists.")
 (defvar-local pen-job--error nil "Why the job is not followed any more, or nil.")
 
+(defvar-local pen-job-changed-function #'ignore
+  "Called without arguments in this buffer when something is known anew.")
 (defvar-local pen-job-at-point-function #'ignore
   "Function that returns what a list of jobs knows of the one at point.")
 
