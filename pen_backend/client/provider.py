@@ -322,6 +322,9 @@ def _plain(answer: Any) -> Object:
         plain: Object = answer.model_dump(mode="json", warnings=False)  # they would quote what the provider said
         typed(str, plain["id"])
         typed(dict, plain.get("metadata") or {})
+        if type(answer).__name__ == "FineTuningJob":
+            typed(str, plain["status"], plain["model"])
+            typed(int, plain["created_at"])
     return plain
 
 

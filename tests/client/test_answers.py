@@ -57,3 +57,13 @@ def test_an_object_of_another_shape_is_the_providers_fault(ask: Callable[[Client
                         Answer(page)) as server, pytest.raises(UpstreamError):
         ask(Client(server.base_url, None, local=False, sleep=lambda seconds: None))
     assert [str(each.message) for each in recwarn if "pydantic" in str(each.message).lower()] == []  # they quote it
+
+
+@pytest.mark.parametrize("wrong", [{"status": None}, {"status": 3}, {"model": None}, {"created_at": "today"}])
+@pytest.mark.parametrize("ask", [listed, lambda client: client.job("ftjob-1"), lambda client: client.cancel_job("x")])
+def test_a_job_without_its_status_is_the_providers_fault(ask: Callable[[Client], object], wrong: dict[str, object]
+                                                         ) -> None:
+    job = {"id": "ftjob-1", "object": "fine_tuning.job", "status": "running", "model": "m", "created_at": 1, **wrong}
+    with ScriptedServer(Answer({"data": [job], "has_more": False} if ask is listed else job)) as server, \
+            pytest.raises(UpstreamError):
+        ask(Client(server.base_url, None, local=False))
