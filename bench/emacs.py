@@ -28,8 +28,8 @@ def compiled(*names: Path) -> Iterator[Path]:
 
 
 def link_files() -> list[Path]:
-    """List the files of the link's client."""
-    return sorted(ELISP.glob("pen-rpc*.el"))
+    """List the files of the link's client, and the one that says whose project a call is for."""
+    return sorted([*ELISP.glob("pen-rpc*.el"), ELISP / "pen-project.el"])
 
 
 def environment(home: Path) -> dict[str, str]:
