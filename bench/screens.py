@@ -26,7 +26,7 @@ LOAD = """(let ((before (float-time)) (collecting gc-elapsed))
 
 def rows() -> list[Row]:
     """Measure the load, the slowest key, the longest gap of a timer of 10 ms in a stream, and the list of jobs."""
-    files = (*sorted(ELISP.glob("pen*.el")), SCRIPT, JOBS)
+    files = (*sorted(ELISP.glob("*.el")), SCRIPT, JOBS)
     with compiled(*files) as lisp, TemporaryDirectory(prefix="pen-bench-") as name:
         home = Path(name)
         loads = [float(run(lisp, home, "--eval", LOAD)) for _ in range(LOADS)]
