@@ -28,12 +28,12 @@
 (require 'pen-redraw)
 (require 'pen-figure)
 (require 'pen-stream)
-(require 'pen-org)
 (require 'pen-project)
 (require 'pen-prompt)
 (require 'pen-read)
 (require 'pen-request)
 (require 'pen-argument)
+(require 'pen-compare-round)
 
 ;;;; Keymaps
 
@@ -50,12 +50,6 @@
   "Keys of a comparison.")
 
 ;;;; Internal variables
-
-(cl-defstruct (pen-compare-round (:constructor pen-compare-round--make) (:copier nil))
-  "One round: SEED of both, TEXTS of base and tuned, and who is on the left.
-ENDED counts the models that have ended, STREAMS are the requests.
-VOTE is `base', `tuned', `tie' or nil; FAILED a sentence or nil."
-  seed (texts (list "" "")) swapped (ended 0) streams vote failed)
 
 (defvar-local pen-compare--prompt nil "Name of the definition.")
 (defvar-local pen-compare--values nil "Values of its variables.")
@@ -84,7 +78,7 @@ VOTE is `base', `tuned', `tie' or nil; FAILED a sentence or nil."
 
 (defun pen-compare--begin ()
   "Begin another round: ask both models."
-  (let ((round (pen-compare-round--make
+  (let ((round (pen-compare-round-make
                 :seed (+ (or (plist-get pen-compare--options :seed) 1)
                          (length pen-compare--rounds))
                 :swapped (and pen-compare--blind (zerop (random 2))))))
@@ -145,7 +139,7 @@ VOTE is `base', `tuned', `tie' or nil; FAILED a sentence or nil."
     (pen-redraw-header
      (format " %s   round %d, seed %d   %s" pen-compare--prompt
              (length pen-compare--rounds) (pen-compare-round-seed round)
-             (pen-compare-score pen-compare--rounds)))
+             (pen-compare-rounds-score pen-compare--rounds)))
     (erase-buffer)
     (insert (propertize pen-compare--keys 'face 'shadow) "\n\n")
     (pen-compare--insert-values (+ width width 3))
@@ -219,58 +213,6 @@ VOTE is `base', `tuned', `tie' or nil; FAILED a sentence or nil."
         (insert (propertize one 'face face) (pen-redraw-gap (1+ width)) "│ "
                 (propertize other 'face face) "\n")))))
 
-;;;; Functions: results
-
-(defun pen-compare--count (rounds vote)
-  "Return how many of ROUNDS got VOTE."
-  (seq-count (lambda (round) (eq (pen-compare-round-vote round) vote)) rounds))
-
-(defun pen-compare--rate (rounds)
-  "Return how often tuned won among the votes of ROUNDS; a tie is half a win."
-  (let ((votes (seq-count #'pen-compare-round-vote rounds)))
-    (and (> votes 0)
-         (/ (+ (pen-compare--count rounds 'tuned)
-               (* 0.5 (pen-compare--count rounds 'tie)))
-            votes))))
-
-(defun pen-compare-score (rounds)
-  "Return the score of ROUNDS in words."
-  (if-let ((rate (pen-compare--rate rounds)))
-      (format "tuned %d, base %d, ties %d: win rate %d %%"
-              (pen-compare--count rounds 'tuned) (pen-compare--count rounds 'base)
-              (pen-compare--count rounds 'tie) (round (* 100 rate)))
-    "no votes yet"))
-
-(defun pen-compare-table (models rounds)
-  "Return ROUNDS between MODELS, oldest first, as an org table."
-  (concat
-   (format "| round | seed | %s | %s | better |\n|-\n"
-           (pen-org-cell (car models)) (pen-org-cell (cadr models)))
-   (string-join
-    (seq-map-indexed
-     (lambda (round index)
-       (format "| %d | %d | %s | %s | %s |\n" (1+ index) (pen-compare-round-seed round)
-               (pen-org-cell (nth 0 (pen-compare-round-texts round)))
-               (pen-org-cell (nth 1 (pen-compare-round-texts round)))
-               (or (pen-compare-round-vote round) "")))
-     rounds))
-   (format "|-\n| win rate | | | %s | %s |\n"
-           (if-let ((rate (pen-compare--rate rounds))) (format "%d %%" (round (* 100 rate))) "")
-           (pen-compare-score rounds))))
-
-(defun pen-compare--plist (prompt models rounds)
-  "Return ROUNDS of PROMPT between MODELS, oldest first, as a plist."
-  (list :prompt prompt :models models
-        :wins (pen-compare--count rounds 'tuned) :losses (pen-compare--count rounds 'base)
-        :ties (pen-compare--count rounds 'tie) :win-rate (pen-compare--rate rounds)
-        :rounds (mapcar (lambda (round)
-                          (list :seed (pen-compare-round-seed round)
-                                :base (nth 0 (pen-compare-round-texts round))
-                                :tuned (nth 1 (pen-compare-round-texts round))
-                                :better (pen-compare-round-vote round)))
-                        rounds)
-        :table (pen-compare-table models rounds)))
-
 ;;;; Functions: from Lisp
 
 (cl-defun pen-compare--wait (prompt arguments &key models (rounds 1) (seed 1) judge
@@ -282,7 +224,7 @@ TEMPERATURE, MAX-TOKENS and DEADLINE are those of each request."
     (user-error "A comparison has two models, the base and the tuned one"))
   (let ((values (pen-prompt-values (pen-prompt-definition prompt) arguments))
         (options (pen-plist-given (list :temperature temperature :max-tokens max-tokens))))
-    (pen-compare--plist
+    (pen-compare-rounds-plist
      prompt models
      (mapcar (lambda (seed)
                (let ((texts (mapcar
@@ -293,7 +235,7 @@ TEMPERATURE, MAX-TOKENS and DEADLINE are those of each request."
                                  (pen-compare-request prompt values model seed options)
                                  deadline)))
                              models)))
-                 (pen-compare-round--make :seed seed :texts texts :ended 2
+                 (pen-compare-round-make :seed seed :texts texts :ended 2
                                           :vote (and judge (apply judge texts)))))
              (number-sequence seed (+ seed rounds -1))))))
 
@@ -396,9 +338,9 @@ another round takes the place of theirs."
   (pen-compare-stop)
   (when-let ((rounds (seq-filter (lambda (round) (= 2 (pen-compare-round-ended round)))
                                  (reverse pen-compare--rounds))))
-    (kill-new (pen-compare-table pen-compare--models rounds))
+    (kill-new (pen-compare-rounds-table pen-compare--models rounds))
     (message "The table of %s is in the kill ring; %s."
-             (pen-figure-count (length rounds) "round") (pen-compare-score rounds)))
+             (pen-figure-count (length rounds) "round") (pen-compare-rounds-score rounds)))
   (quit-window))
 
 ;;;###autoload

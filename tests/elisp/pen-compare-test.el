@@ -75,7 +75,7 @@
     (pen-fixture-until #'pen-compare-test-done-p)
     (pen-compare-test-vote ?1)
     (should (equal (pen-compare-test-requests :seed) '(1 1 2 2)))
-    (should (equal (pen-compare-score pen-compare--rounds)
+    (should (equal (pen-compare-rounds-score pen-compare--rounds)
                    "tuned 1, base 1, ties 0: win rate 50 %"))))
 
 (ert-deftest pen-compare-test-blind-has-no-names-until-the-vote-and-the-vote-is-for-the-side ()
