@@ -23,7 +23,6 @@
 (require 'cl-lib)
 (require 'seq)
 (require 'subr-x)
-(require 'pen-figure)
 (require 'pen-plist)
 (require 'pen-project)
 (require 'pen-rpc)
@@ -31,11 +30,11 @@
 (require 'pen-stream)
 (require 'pen-org)
 (require 'pen-source)
-(require 'pen-source-place)
 (require 'pen-dataset-options)
 (require 'pen-dataset-state)
 (require 'pen-dataset-view)
 (require 'pen-dataset-edit)
+(require 'pen-dataset-rendering)
 
 ;;;; Keymaps
 
@@ -294,40 +293,6 @@ PEN_PROMPT, PEN_MODEL, PEN_WEIGHTS and PEN_SPLIT count, too."
                                     (remq number pen-dataset--expanded)
                                   (cons number pen-dataset--expanded)))
     (pen-dataset-draw)))
-
-(defun pen-dataset-rendering ()
-  "Show how the row at point is rendered: every text with its weight and tokens."
-  (interactive)
-  (let* ((number (pen-dataset-row-number))
-         (plan pen-dataset--plan)
-         (row (nth (1- number) (plist-get plan :rows)))
-         (where (pen-source-place pen-dataset--source (plist-get row :where)))
-         (segments (plist-get row :segments))
-         (texts (pen-dataset-texts-of segments)))
-    (with-help-window "*pen-rendering*"
-      (with-current-buffer standard-output
-        (setq-local word-wrap t)
-        (insert (format "Row %d, %s, from %s, by the definition %s.\n· is a space at an end, ↵ a line break.\n"
-                        number (if (eq 'valid (plist-get row :side))
-                                   "held out" "trained on")
-                        where (plist-get plan :prompt)))
-        (cl-loop for segment in segments
-                 for text in texts
-                 for index from 1
-                 do (insert (propertize
-                             (format "\ntext %d: weight %g, %s\n" index
-                                     (plist-get segment :weight)
-                                     (pen-figure-count (plist-get segment :tokens) "token"))
-                             'face 'shadow)
-                            (pen-dataset--visible text) "\n"))))))
-
-(defun pen-dataset--visible (text)
-  "Return TEXT with its line breaks, and the spaces at its ends, made visible."
-  (let ((dots (lambda (spaces) (make-string (length spaces) ?·))))
-    (thread-last text
-                 (replace-regexp-in-string "\\` +" dots)
-                 (replace-regexp-in-string " +\\'" dots)
-                 (replace-regexp-in-string "\n" "↵\n"))))
 
 (defun pen-dataset-set-option (&optional name)
   "Set the option called NAME, and build again if the training set depends on it."

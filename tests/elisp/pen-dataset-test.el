@@ -57,7 +57,7 @@
     (should (string-match-p "words\\.[ \n]Do[ \n]this\\." (pen-fixture-text)))
     (goto-char (point-min))
     (while (not (eobp))
-      (should (<= (- (line-end-position) (point)) (pen-dataset--width)))
+      (should (<= (- (line-end-position) (point)) (pen-dataset-width)))
       (forward-line 1))))
 
 (ert-deftest pen-dataset-test-n-and-p-walk-the-findings ()
@@ -173,20 +173,6 @@
       (pen-fixture-press "o"))
     (pen-rpc-fake-settle)
     (should (equal (plist-get (pen-rpc-fake-last "datasets-plan") :reader) "org"))))
-
-(ert-deftest pen-dataset-test-p-shows-how-a-row-is-rendered ()
-  (pen-dataset-test-with (pen-dataset-test-answer (pen-dataset-test-plan))
-    (goto-char (point-min))
-    (search-forward "one↵")
-    (pen-fixture-press "P")
-    (with-current-buffer "*pen-rendering*"
-      (should word-wrap)
-      (should (string-prefix-p "Row 1, trained on, from puns:3, by the definition pun-complete.\n"
-                               (pen-fixture-text)))
-      (should (string-match-p "^text 1: weight 0.3, 4 tokens\none↵\ntwo↵\n" (pen-fixture-text)))
-      (should (eq (pen-dataset-test-face-of "three") 'pen-weight-full))
-      (kill-buffer))
-    (should (equal (pen-dataset--visible "  a \n b ") "··a ↵\n b·"))))
 
 (ert-deftest pen-dataset-test-a-directory-that-is-not-there-is-said ()
   (should (string-match-p "no directory /no/such/ to write to"
