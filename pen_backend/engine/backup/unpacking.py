@@ -132,13 +132,10 @@ class _Unpacking:
     def _read(self, member: tarfile.TarInfo, most: int) -> Any:
         if member.size > most:
             raise self.broken(f"{member.name} is too large")
-        content, digest = bytearray(), hashlib.sha256()
-        for piece in self._pieces(member):
-            content += piece
-            digest.update(piece)
+        content = b"".join(self._pieces(member))
         if member.name != MANIFEST:
-            self.found[member.name] = {"bytes": member.size, "sha256": digest.hexdigest()}
-        return json.loads(bytes(content))
+            self.found[member.name] = {"bytes": member.size, "sha256": hashlib.sha256(content).hexdigest()}
+        return json.loads(content)
 
     def _write(self, member: tarfile.TarInfo) -> None:
         target = self.out / member.name
