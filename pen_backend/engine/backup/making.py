@@ -23,6 +23,7 @@ from pen_backend.engine.store.migrations import back_up
 from pen_backend.engine.store.store import NAMED
 from pen_backend.engine.wire.ids import random_text
 from pen_backend.engine.wire.tar import END, Item, length, member
+from pen_backend.files import temporary_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ def hold(store: Store, *, version: str, now: float | None = None) -> Backup:
     OSError or sqlite3.OperationalError on a full disk; nothing is left behind then.
     """
     moment = int(time.time() if now is None else now)
-    directory = store.directory / "tmp" / f"backup-{random_text()}.tmp-{os.getpid()}"
+    directory = temporary_name(store.directory / "tmp" / f"backup-{random_text()}")
     try:
         about = store.read(lambda connection: _hold(store, connection, directory))
         about = {"format": FORMAT, "pen": version, "created_at": moment, "directory": str(store.directory),
