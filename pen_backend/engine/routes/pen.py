@@ -65,7 +65,7 @@ async def backup(request: Request) -> Response:
     def let_go() -> None:  # it may be thousands of links
         asyncio.get_running_loop().run_in_executor(None, engine.store.disk.remove, held.directory)
 
-    return Tarball(held.tar(), held.length, let_go)
+    return Tarball(held.tar(), await in_thread(lambda: held.length), let_go)
 
 
 async def stop(request: Request) -> Response:
