@@ -184,9 +184,8 @@ def _cell(cell: str) -> str:
 
 
 def _text(lines: Sequence[str]) -> str:
-    if len(lines) == 1:
-        return unlinked(lines[0].strip())
-    return unlinked("\n".join(line.strip() for line in lines)).strip()
+    text = lines[0] if len(lines) == 1 else "\n".join(line.strip() for line in lines)
+    return unlinked(text).strip()
 
 
 def _dedented(lines: Sequence[str]) -> str:

@@ -133,6 +133,11 @@ def test_what_is_commented_out_is_no_record(tmp_path: Path) -> None:
     assert texts(content, tmp_path) == ["c C", "COMMENTED d D"]
 
 
+def test_white_space_that_a_link_shows_is_no_text_and_none_at_its_ends(tmp_path: Path) -> None:
+    assert texts("- [[u][ ]]\n- [[u][ a ]]\n", tmp_path) == ["a"]
+    assert texts("[[u][ c ]] \n\n[[u][ ]]\n", tmp_path) == ["c"]
+
+
 def test_rows_that_align_or_group_columns_are_no_records(tmp_path: Path) -> None:
     content = "| a | b |\n|---+---|\n| / | < |\n| <l> | <10> |\n| < | x |\n|---+---|\n| 1 | 2 |\n"
     assert texts(content, tmp_path) == ["< x", "1 2"]
