@@ -28,8 +28,8 @@ def with_new_labels(definition: Definition, labels: Iterable[str], disk: Disk) -
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with locked(path.parent):
-            known = read_labels(path)
-            new = [label for label in found if label not in frozenset(known)]
+            known = dict.fromkeys(read_labels(path))
+            new = [label for label in found if label not in known]
             if new:
                 _append(path, new, disk)
     except OSError as error:
