@@ -1,7 +1,6 @@
 """A restore: everything is judged before anything changes, what was there is kept, and a cut-off one is told."""
 
 import contextlib
-import errno
 import itertools
 import json
 import shutil
@@ -20,8 +19,8 @@ from pen_backend.engine.store import Store, find_file
 from pen_backend.engine.store.lock import held
 from pen_backend.errors import ConfigError, DataError, NotFoundError, RefusedError, VersionError
 from pen_backend.files import Disk
+from tests.disks import FullDisk, QuickDisk
 from tests.engine.backup.test_making import ID, fill
-from tests.engine.backup.test_unpacking import Quick
 
 OTHER = "ft:small:local::aaaaaaaa"
 Change = Callable[[sqlite3.Connection], object]
@@ -276,7 +275,7 @@ class Killed(BaseException):
     """The process is gone."""
 
 
-class Dying(Quick):
+class Dying(QuickDisk):
     """A disk whose n-th operation is the last thing that the process does."""
 
     def __init__(self, at: int) -> None:
@@ -298,25 +297,6 @@ class Dying(Quick):
             return  # nobody clears up any more
         self.count()
         super().remove(path)
-
-
-class Full(Quick):
-    """A disk that is full at its n-th write or sync, once."""
-
-    def __init__(self, at: int) -> None:
-        self.at = at
-
-    def count(self) -> None:
-        self.at -= 1
-        if self.at == 0:
-            raise OSError(errno.ENOSPC, "No space left on device")
-
-    def append(self, descriptor: int, data: bytes) -> None:
-        self.count()
-        super().append(descriptor, data)
-
-    def sync(self, descriptor: int) -> None:
-        self.count()
 
 
 @pytest.mark.slow
@@ -343,7 +323,7 @@ def test_a_restore_cut_off_anywhere_is_told_and_ends_at_the_second_try(backup: P
             told += 1
             with pytest.raises(DataError, match="cut off"):
                 Store(directory)
-            assert restore(backup, directory, Quick())["models"] == 2
+            assert restore(backup, directory, QuickDisk())["models"] == 2
         found = [*directory.glob(f"jobs/{job}"), *directory.glob(f"replaced-*/jobs/{job}")]
         assert len(found) == replace, at  # what was there is in its place, or in what was kept
         assert (directory / "pen.db").exists() or not replace
@@ -357,11 +337,11 @@ def test_a_full_disk_anywhere_changes_nothing_or_can_be_tried_again(backup: Path
     for at in itertools.count(1, 2):
         directory = tmp_path / f"at-{at}"
         with contextlib.suppress(ConfigError):
-            restore(backup, directory, Full(at))
+            restore(backup, directory, FullDisk(at))
             break
         if not (directory / "restoring").exists():
             assert names(directory) == {"lock"}
-        assert restore(backup, directory, Quick())["models"] == 2
+        assert restore(backup, directory, QuickDisk())["models"] == 2
         shutil.rmtree(directory)
     assert at > 20
 

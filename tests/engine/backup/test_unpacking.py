@@ -16,18 +16,11 @@ import pytest
 
 from pen_backend.engine.backup.unpacking import unpack
 from pen_backend.errors import DataError, PenError, VersionError
-from pen_backend.files import Disk
+from tests.disks import QuickDisk
 
 ABOUT = {"format": 1, "directory": "/old", "packaged": "/packaged"}
 NAME = "models/ftjob-" + "a" * 24 + "/config.json"
 Change = Callable[[tarfile.TarInfo], None]
-
-
-class Quick(Disk):
-    """A disk that waits for nothing."""
-
-    def sync(self, descriptor: int) -> None:
-        pass
 
 
 def entry(name: str, content: bytes = b"{}", change: Change = lambda info: None) -> bytes:
@@ -53,7 +46,7 @@ def refused(path: Path, tmp_path: Path) -> PenError:
     out.mkdir()
     begun, memory = time.monotonic(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(PenError) as caught:
-        unpack(path, out, Quick())
+        unpack(path, out, QuickDisk())
     assert time.monotonic() - begun < 5
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory < 100 << 10
     assert sorted(each.name for each in tmp_path.iterdir()) == [path.name, "out"]
@@ -64,7 +57,7 @@ def refused(path: Path, tmp_path: Path) -> PenError:
 def test_a_whole_one_is_written(tmp_path: Path) -> None:
     path = archive(tmp_path / "b.tar", entry(NAME), files={NAME: b"{}"})
     (tmp_path / "out").mkdir()
-    assert unpack(path, tmp_path / "out", Quick()) == ABOUT
+    assert unpack(path, tmp_path / "out", QuickDisk()) == ABOUT
     assert [(each.relative_to(tmp_path / "out").as_posix(), each.read_bytes())
             for each in (tmp_path / "out").rglob("*") if each.is_file()] == [(NAME, b"{}")]
 
@@ -166,10 +159,10 @@ def test_every_cut_and_every_flipped_bit_is_found(tmp_path: Path) -> None:
 
     def accepted(data: bytes) -> bool:
         (tmp_path / "b.tar").write_bytes(data)
-        Quick().remove(out)
+        QuickDisk().remove(out)
         out.mkdir()
         try:
-            unpack(tmp_path / "b.tar", out, Quick())
+            unpack(tmp_path / "b.tar", out, QuickDisk())
         except PenError:
             return False
         return (out / NAME).read_bytes() == b"abc" * 300  # whatever else is said of the file, its bytes are right
@@ -194,7 +187,7 @@ def test_random_garbage_between_good_parts_is_refused(tmp_path: Path) -> None:
         mixed.write(hashlib.shake_256(b"%d" % seed).digest(512))
         (tmp_path / "b.tar").write_bytes(mixed.getvalue())
         out = tmp_path / "out"
-        Quick().remove(out)
+        QuickDisk().remove(out)
         out.mkdir()
         with pytest.raises(PenError):
-            unpack(tmp_path / "b.tar", out, Quick())
+            unpack(tmp_path / "b.tar", out, QuickDisk())
