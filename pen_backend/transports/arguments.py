@@ -50,3 +50,10 @@ def finish(added: Parser, function: Command) -> Parser:
 def help_of(method: Callable[..., object]) -> str:
     """Return a method's first sentence."""
     return (method.__doc__ or "").strip().splitlines()[0]
+
+
+def at_least_one(text: str) -> int:
+    """Read the number of an option that has to be a whole one of at least 1."""
+    if not (text.isascii() and text.isdigit() and int(text[:9]) >= 1):
+        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, got '{text}'")
+    return int(text[:9])

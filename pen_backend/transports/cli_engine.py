@@ -10,7 +10,7 @@ from pen_backend.errors import RefusedError
 from pen_backend.secrets import redact
 from pen_backend.service.context import Context
 from pen_backend.service.engine import Engine, EngineStatus
-from pen_backend.transports.arguments import Parser, command, group, help_of
+from pen_backend.transports.arguments import Parser, at_least_one, command, group, help_of
 from pen_backend.transports.terminal import Terminal, table
 
 FOLLOW_SECONDS = 0.5
@@ -33,7 +33,7 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
                                help="let it listen to other machines, too: whoever has its token can use it, and "
                                     "nothing is encrypted without a TLS proxy before it")
         elif name == "logs":
-            added.add_argument("-n", "--lines", type=_lines, metavar="N", default=100,
+            added.add_argument("-n", "--lines", type=at_least_one, metavar="N", default=100,
                                help="how many of the last lines (100)")
             added.add_argument("--follow", action="store_true", help="go on with what is written, until Ctrl-C")
     added = command(engine, "check", check, "Ask another endpoint what it can do, by short requests.")
@@ -116,12 +116,6 @@ def _port(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 0 < int(text[:6]) < 65_536):
         raise argparse.ArgumentTypeError(f"must be a number from 1 to 65535, got '{text}'")
     return int(text)
-
-
-def _lines(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text[:9]) >= 1):
-        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, got '{text}'")
-    return int(text[:9])
 
 
 def _text(told: EngineStatus) -> str:

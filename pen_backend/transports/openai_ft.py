@@ -18,7 +18,7 @@ from pen_backend.jobs.openai_ft import Flags
 from pen_backend.service.context import Context
 from pen_backend.service.legacy import Legacy
 from pen_backend.transports import cli_jobs
-from pen_backend.transports.arguments import Parser
+from pen_backend.transports.arguments import Parser, at_least_one
 from pen_backend.transports.attempt import attempt
 from pen_backend.transports.shell import add_completion
 from pen_backend.transports.terminal import Terminal, number, one_line, plain, progress_line
@@ -56,14 +56,14 @@ def parser() -> argparse.ArgumentParser:
     flag("e", "engine", dest="engine", metavar="NAME", nargs="?", const="",
          help="a name for the engine: its newest model answers to it; without NAME, openai-ft.engine of the settings")
     flag("m", "model", dest="model", metavar="MODEL", help="the model to start from, or a snapshot to continue")
-    flag("num-epochs", type=_count, default=1, metavar="N", help="how often the file is seen (1)")
-    flag("batch-size", type=_count, default=1, metavar="N", help="windows of --max-tokens tokens in a step (1)")
-    flag("val-batch-size", type=_count, metavar="N", help="examples in a validation batch")
-    flag("max-tokens", type=_count, metavar="N", help="tokens of a window (2048, or the model's context)")
+    flag("num-epochs", type=at_least_one, default=1, metavar="N", help="how often the file is seen (1)")
+    flag("batch-size", type=at_least_one, default=1, metavar="N", help="windows of --max-tokens tokens in a step (1)")
+    flag("val-batch-size", type=at_least_one, metavar="N", help="examples in a validation batch")
+    flag("max-tokens", type=at_least_one, metavar="N", help="tokens of a window (2048, or the model's context)")
     flag("s", dest="scale", type=_factor, metavar="X", help="factor on the learning rate: 0.1 is ten times lower")
-    flag("snapshots-every", type=_count, metavar="STEPS", help="steps between snapshots")
-    flag("completions-every", type=_count, metavar="STEPS", help="steps between sample completions")
-    flag("num-completions", type=_count, metavar="N", help="sample completions each time (1)")
+    flag("snapshots-every", type=at_least_one, metavar="STEPS", help="steps between snapshots")
+    flag("completions-every", type=at_least_one, metavar="STEPS", help="steps between sample completions")
+    flag("num-completions", type=at_least_one, metavar="N", help="sample completions each time (1)")
     flag("log-path", metavar="DIR", help="keep events, samples and result tables in DIR, in a directory for each job")
     flag("v", "verbose", dest="verbose", action="store_true", help="print each step")
     return top
@@ -160,13 +160,6 @@ def _directory(path: Path) -> Path:
         raise ConfigError(f"The directory {path} cannot be made: {error.strerror}.",
                           hint="Name another one.") from error
     return path
-
-
-def _count(text: str) -> int:
-    """Read a number of at least 1."""
-    if not (text.isascii() and text.isdigit() and int(text[:9]) >= 1):
-        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, got '{text}'")
-    return int(text[:9])
 
 
 def _factor(text: str) -> float:
