@@ -1,6 +1,5 @@
 """Backups: written whole or not at all, never over another file unasked; a restore's errors are its program's."""
 
-import errno
 import json
 import stat
 import subprocess
@@ -15,6 +14,7 @@ from pen_backend.service.backups import restore, write
 from pen_backend.service.context import Context
 from pen_backend.service.engine import Engine
 from tests.conftest import environment
+from tests.disks import FullDisk
 
 
 def test_a_backup_is_written_whole_and_private(tmp_path: Path) -> None:
@@ -38,27 +38,12 @@ def test_one_that_is_cut_off_leaves_the_older_one(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["backup.tar"]
 
 
-@pytest.mark.parametrize("fails", ["append", "sync", "publish"])
-def test_a_full_disk_is_told_and_leaves_the_older_one(tmp_path: Path, fails: str) -> None:
-    class Full(Disk):
-        def append(self, descriptor: int, data: bytes) -> None:
-            self.fail("append")
-            super().append(descriptor, data)
-
-        def sync(self, descriptor: int) -> None:
-            self.fail("sync")
-
-        def publish(self, temporary: Path, final: Path) -> None:
-            self.fail("publish")
-
-        def fail(self, what: str) -> None:
-            if what == fails:
-                raise OSError(errno.ENOSPC, "No space left on device")
-
+@pytest.mark.parametrize("n", [1, 2, 3], ids=["append", "sync", "publish"])
+def test_a_full_disk_is_told_and_leaves_the_older_one(tmp_path: Path, n: int) -> None:
     out = tmp_path / "backup.tar"
     out.write_text("an older one")
     with pytest.raises(ConfigError, match="No space left on device"):
-        write(iter([b"abc"]), out, Full())
+        write(iter([b"abc"]), out, FullDisk(n))
     assert out.read_text() == "an older one"
     assert [path.name for path in tmp_path.iterdir()] == ["backup.tar"]
 
