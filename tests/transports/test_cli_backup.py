@@ -1,19 +1,13 @@
 """`pen backup` of a running engine, and `pen restore` into another directory."""
 
-import io
 import json
 from pathlib import Path
 
 import pytest
 
 from pen_backend.service.context import Context
-from pen_backend.transports.cli import main
 from tests.conftest import LiveEngine, environment
-
-
-def run(context: Context, *arguments: str) -> tuple[int, str, str]:
-    out, err = io.StringIO(), io.StringIO()
-    return main(list(arguments), context=context, out=out, err=err), out.getvalue(), err.getvalue()
+from tests.transports.test_cli import run
 
 
 @pytest.mark.slow
