@@ -222,6 +222,13 @@ class Wire:
         self.until(lambda frames: any(one[0] == "call" and one[3][2] in ("done", "error") for one in frames))
         return [(one[3][1], one[3][2], fields(one[3][3])) for one in self._frames if one[0] == "call"]
 
+    def produced(self) -> None:
+        """Wait until all was said, though none of it may be sent."""
+        deadline = time.monotonic() + 10
+        while not any(stream._ended for stream in self.dispatcher._flusher._streams.values()):
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+
 
 @pytest.fixture
 def wire() -> Iterator[Wire]:
@@ -258,10 +265,7 @@ def test_no_event_leaves_before_the_reply(wire: Wire) -> None:
     caller = threading.Thread(
         target=wire.dispatcher.call, args=(1, "s-flood", [Symbol(":count"), 3, Symbol(":size"), 1]))
     caller.start()
-    deadline = time.monotonic() + 10
-    while not any(one._ended for one in wire.dispatcher._flusher._streams.values()):  # all is said, none of it sent
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
+    wire.produced()
     with wire._came:
         assert not wire._came.wait(0.1)
     wire.replies.set()
@@ -327,10 +331,7 @@ def call_while_blocked(wire: Wire, method: str, count: int) -> None:
     wire.flow.clear()
     caller = threading.Thread(target=wire.dispatcher.call, args=(1, method, [Symbol(":count"), count]))
     caller.start()
-    deadline = time.monotonic() + 10
-    while not any(stream._ended for stream in wire.dispatcher._flusher._streams.values()):
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
+    wire.produced()
     wire.flow.set()
     caller.join(10)
 
