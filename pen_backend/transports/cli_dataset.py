@@ -88,16 +88,13 @@ def _refuse_data(context: Context, options: argparse.Namespace) -> None:
     given, path = options.source, Path(options.source)
     if not _is_of_data(path) or (path.exists() and not path.is_file()):
         return
-    if not path.exists():
+    if not path.exists() or path.suffix != ".jsonl":  # one row of it would pass for an old definition
         with contextlib.suppress(NotFoundError, PromptError):
             context.library().any(given)
             return
+    if not path.exists():
         raise NotFoundError(f"There is neither a file nor a definition '{given}'.",
                             hint="Check the name; `pen prompts list` shows the definitions.")
-    if path.suffix != ".jsonl":  # one row of prompt and completion would pass for an old definition
-        with contextlib.suppress(NotFoundError, PromptError):
-            context.library().any(given)
-            return
     if _is_training_file(context, path):
         raise BadParamsError(f"{path.name} holds finished rows and is no definition.",
                              hint=f"`pen dataset check {given}` looks at them, `pen finetune {given}` trains on them.")
