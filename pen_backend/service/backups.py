@@ -21,11 +21,12 @@ def write(pieces: Iterator[bytes], out: Path, disk: Disk) -> int:
     """Write a tar as it comes into OUT, private to the user; return its bytes. ConfigError if that cannot be."""
     temporary, size = temporary_name(out), 0
     try:
-        with _opened(temporary) as stream:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "wb"):
             for piece in pieces:
-                disk.append(stream, piece)
+                disk.append(descriptor, piece)
                 size += len(piece)
-            disk.sync(stream)
+            disk.sync(descriptor)
         disk.publish(temporary, out)
     except OSError as error:
         raise ConfigError(f"{out} cannot be written: {error.strerror}.", hint="Name another file.") from error
@@ -33,15 +34,6 @@ def write(pieces: Iterator[bytes], out: Path, disk: Disk) -> int:
         with contextlib.suppress(OSError):
             disk.remove(temporary)
     return size
-
-
-@contextlib.contextmanager
-def _opened(path: Path) -> Iterator[int]:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
 
 
 def restore(archive: Path, state: Path, environ: Mapping[str, str], *, replace: bool,
