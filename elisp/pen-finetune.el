@@ -100,12 +100,10 @@ can be asked."
   "Ask what must be asked, launch PLAN with ARGUMENTS and show the job."
   (when (member (plist-get plan :id) pen-finetune--launching)
     (user-error "The job of this training set is being launched; wait for it"))
-  (let ((confirmed (condition-case err
-                       (progn
-                         (pen-finetune-check plan)
-                         (pen-finetune-confirm plan (plist-get arguments :confirm)))
-                     (pen-error (user-error "%s" (pen-rpc-sentence
-                                                  (pen-rpc-error-plist err))))))
+  (let ((confirmed (pen-rpc-for-person
+                    (lambda ()
+                      (pen-finetune-check plan)
+                      (pen-finetune-confirm plan (plist-get arguments :confirm)))))
         (window (get-buffer-window "*pen-dataset*"))
         (launched (lambda ()
                     (setq pen-finetune--launching
