@@ -278,7 +278,7 @@ refuses what --yes did not allow."
                                         (pen-job-datum plist "step")))
                        (what (format "%s: " what)))
                      (string-trim (or (plist-get plist :text) "")))
-     (when (equal "paused" (format "%s" (pen-job-datum plist "state")))
+     (when (pen-job-paused-p (pen-job-datum plist "state"))
        (pen-batch--say "It waits until you resume it: pen jobs resume %s" pen-batch--job)))))
 
 (defun pen-batch--wait (id)

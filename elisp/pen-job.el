@@ -162,7 +162,7 @@ L logarithm  X steps/tokens  n next section  j all jobs  g refresh  q quit"
         (let ((full (min width (/ (* width step) total))))
           (format "%d/%d  [%s%s]" step total
                   (make-string full ?#) (make-string (- width full) ?.)))
-      (if (and (zerop step) (equal "running" (format "%s" (plist-get fields :status))))
+      (if (and (zerop step) (equal "running" (plist-get fields :status)))
           "0; the trainer starts and loads the model"
         (format "%d" step)))))
 
