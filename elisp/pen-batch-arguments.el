@@ -76,8 +76,7 @@ What follows a second -- is never an option."
 
 (defun pen-batch-arguments--option (name options)
   "Return the one of OPTIONS called NAME, or say which there are."
-  (or (seq-find (lambda (each) (equal (concat ":" name) (symbol-name (car each))))
-                options)
+  (or (seq-find (lambda (each) (equal name (pen-dataset-option-name each))) options)
       (user-error "There is no option --%s; there are %s" name
                   (pen-batch-arguments-names options))))
 
