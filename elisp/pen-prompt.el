@@ -87,10 +87,8 @@ Nobody knows of those whose names the project has taken."
   (let ((taken (mapcar (lambda (each) (plist-get each :slug))
                        (seq-filter #'pen-prompt-of-project-p definitions))))
     (not (equal (seq-remove #'pen-prompt-of-project-p definitions)
-                (if taken
-                    (seq-remove (lambda (each) (member (plist-get each :slug) taken))
-                                (pen-prompt-known))
-                  (pen-prompt-known))))))
+                (seq-remove (lambda (each) (member (plist-get each :slug) taken))
+                            (pen-prompt-known))))))
 
 (defun pen-prompt--hear (definitions)
   "Make commands of DEFINITIONS, unless that was done meanwhile.
