@@ -83,14 +83,13 @@ It outlives an indirect buffer."
 (defun pen-block-visit (block function)
   "Call FUNCTION in the buffer and the directory of BLOCK, and return its value.
 Without that buffer, the directory will do."
-  (let ((buffer (marker-buffer (pen-block-marker block))))
-    (with-current-buffer (if (buffer-live-p buffer) buffer (current-buffer))
-      (let ((default-directory (pen-block-directory block)))
-        (funcall function)))))
+  (with-current-buffer (or (marker-buffer (pen-block-marker block)) (current-buffer))
+    (let ((default-directory (pen-block-directory block)))
+      (funcall function))))
 
 (defun pen-block-there (block function)
   "Call FUNCTION where BLOCK is; return non-nil if it is there as it was."
-  (when (buffer-live-p (marker-buffer (pen-block-marker block)))
+  (when (marker-buffer (pen-block-marker block))
     (pen-block-visit block
                      (lambda ()
                        (org-with-wide-buffer
