@@ -7,13 +7,12 @@ context reaches across it.
 import glob
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from pen_backend.dataset.record import Read, Record, Rejected
-from pen_backend.dataset.sources.people import among, plain_name
-from pen_backend.errors import DataError, Finding
-from pen_backend.prompts.schema import advice, nearest, sentence
+from pen_backend.dataset.sources.people import nobody, plain_name, unknown_person
+from pen_backend.errors import Finding
 from pen_backend.prompts.sources import Source
 from pen_backend.prompts.training import ExampleSpec
 from pen_backend.words import count
@@ -157,13 +156,10 @@ class _Making:
     def _nobody(self) -> Finding:
         """Say that the one whose replies are wanted never speaks; an error unless other files may have them."""
         name = self._turns.reply_by or self._source.user or ""
-        near = nearest(name, list(self._people))
-        message = f"nobody in {self._place} is called '{name}', whose replies are wanted"
-        hint = f"did you mean '{near}'?" if near else among(len(self._people))
+        found = nobody(name, list(self._people), self._place, ", whose replies are wanted")
         if self._source.path is not None and glob.has_magic(self._source.path):
-            return Finding("no-field", message, self._place, hint, "warning")
-        raise DataError(sentence(f"N{message[1:]}"), where=self._place, hint=advice(hint),
-                        findings=[Finding("no-field", message, self._place, hint)])
+            return replace(found, level="warning")
+        raise unknown_person(found)
 
 
 def _author(fields: Mapping[str, object]) -> str | None:

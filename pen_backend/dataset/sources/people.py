@@ -17,11 +17,16 @@ def plain_name(name: str) -> str:
     return folded(name)
 
 
-def among(count: int) -> str:
-    """Say how many people speak in a file, and what to do when somebody else was named."""
-    if not count:
-        return "nobody speaks in it; name another file"
-    return "1 person speaks in it; name that one" if count == 1 else f"{count} people speak in it; name one of them"
+def nobody(name: str, names: Sequence[str], place: str, wanted: str = "") -> Finding:
+    """Say that nobody in a file has a NAME, which of its NAMES may be meant, and for what that one is WANTED."""
+    near = nearest(name, names)
+    return Finding("no-field", f"nobody in {place} is called '{name}'{wanted}", place,
+                   f"did you mean '{near}'?" if near else _among(len(names)))
+
+
+def unknown_person(found: Finding) -> DataError:
+    """Make the error of what `nobody` says."""
+    return DataError(sentence(f"N{found.message[1:]}"), hint=advice(found.hint), where=found.where, findings=[found])
 
 
 def known_person(name: str, names: Sequence[str], document: Document) -> str:
@@ -29,11 +34,14 @@ def known_person(name: str, names: Sequence[str], document: Document) -> str:
     for each in names:
         if plain_name(each) == plain_name(name):
             return each
-    near = nearest(name, names)
-    message = f"nobody in {document.name} is called '{name}'"
-    hint = f"did you mean '{near}'?" if near else among(len(names))
-    raise DataError(sentence(f"N{message[1:]}"), hint=advice(hint), where=document.name,
-                    findings=[Finding("no-field", message, document.name, hint)])
+    raise unknown_person(nobody(name, names, document.name))
+
+
+def _among(count: int) -> str:
+    """Say how many people speak in a file, and what to do when somebody else was named."""
+    if not count:
+        return "nobody speaks in it; name another file"
+    return "1 person speaks in it; name that one" if count == 1 else f"{count} people speak in it; name one of them"
 
 
 def without_names(names: Sequence[str]) -> Callable[[str], str]:
