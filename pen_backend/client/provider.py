@@ -157,7 +157,7 @@ class Client:
         """Create a fine-tuning job with exactly one effective POST; KEY names this launch, also over repetitions."""
         body = {**request, "metadata": {**request.get("metadata", {}), "pen.launch": key}}
         try:
-            return self._call(lambda client: _plain(client.fine_tuning.jobs.create(
+            return self._call(lambda client: _job(client.fine_tuning.jobs.create(
                 **body, extra_headers={"Idempotency-Key": key}, timeout=self._timeout())), self._bounds.job, calls=1)
         except (UpstreamError, DeadlineError):
             # It may have been created all the same: a second POST could train, and cost, twice.
@@ -173,26 +173,26 @@ class Client:
     def _jobs(self, limit: int | None, metadata: Mapping[str, str], seconds: float) -> list[Object]:
         def call(client: OpenAI) -> list[Object]:
             wanted = dict(metadata) or None
-            return list(_some(client.fine_tuning.jobs.list(metadata=wanted, limit=min(limit or 100, 100)), limit))
+            return list(_some(client.fine_tuning.jobs.list(metadata=wanted, limit=min(limit or 100, 100)), limit, _job))
 
         # Looked at here too: a provider may not know the filter.
         return [job for job in self._call(call, seconds) if (job.get("metadata") or {}).items() >= metadata.items()]
 
     def job(self, job: str) -> Object:
         """Return one job."""
-        return self._call(lambda client: _plain(client.fine_tuning.jobs.retrieve(job)), self._bounds.job)
+        return self._call(lambda client: _job(client.fine_tuning.jobs.retrieve(job)), self._bounds.job)
 
     def cancel_job(self, job: str) -> Object:
         """Cancel a job and return it."""
-        return self._call(lambda client: _plain(client.fine_tuning.jobs.cancel(job)), self._bounds.job)
+        return self._call(lambda client: _job(client.fine_tuning.jobs.cancel(job)), self._bounds.job)
 
     def pause_job(self, job: str) -> Object:
         """Pause a job and return it; it may still run until its step has ended."""
-        return self._call(lambda client: _plain(client.fine_tuning.jobs.pause(job)), self._bounds.job)
+        return self._call(lambda client: _job(client.fine_tuning.jobs.pause(job)), self._bounds.job)
 
     def resume_job(self, job: str) -> Object:
         """Let a paused job go on and return it."""
-        return self._call(lambda client: _plain(client.fine_tuning.jobs.resume(job)), self._bounds.job)
+        return self._call(lambda client: _job(client.fine_tuning.jobs.resume(job)), self._bounds.job)
 
     def events(self, job: str, *, until: frozenset[str] | set[str] = frozenset(), limit: int | None = None
                ) -> list[Object]:
@@ -322,21 +322,27 @@ def _plain(answer: Any) -> Object:
         plain: Object = answer.model_dump(mode="json", warnings=False)  # they would quote what the provider said
         typed(str, plain["id"])
         typed(dict, plain.get("metadata") or {})
-        if type(answer).__name__ == "FineTuningJob":
-            typed(str, plain["status"], plain["model"])
-            typed(int, plain["created_at"])
     return plain
 
 
-def _some(page: Any, limit: int | None) -> Iterator[Object]:
-    """Yield a list's objects over its pages, at most LIMIT."""
+def _job(answer: Any) -> Object:
+    """Return a provider's job as plain JSON; UpstreamError unless it has a status, a model and a time."""
+    job = _plain(answer)
+    with reading():
+        typed(str, job["status"], job["model"])
+        typed(int, job["created_at"])
+    return job
+
+
+def _some(page: Any, limit: int | None, read: Callable[[Any], Object] = _plain) -> Iterator[Object]:
+    """Yield a list's objects over its pages, at most LIMIT, each as READ returns it."""
     _checked(page)
     seen = 0
     for _ in range(PAGES):
         with reading():
             data = list(page.data)
         for one in data:
-            yield _plain(one)
+            yield read(one)
             seen += 1
             if seen == limit:
                 return
