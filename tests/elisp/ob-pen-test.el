@@ -53,10 +53,6 @@ TABLE answers before the fixture's definitions do."
     (org-babel-execute-src-block)
     (pen-rpc-fake-last "completions-start")))
 
-(defun ob-pen-test-read (file)
-  "Return the text of FILE."
-  (with-temp-buffer (insert-file-contents file) (buffer-string)))
-
 (defun ob-pen-test-result ()
   "Return what stands below the block, without the line #+RESULTS."
   (save-excursion
@@ -300,7 +296,7 @@ TABLE answers before the fixture's definitions do."
             (ob-pen-test-background)
             (ob-pen-test-settle)
             (set-buffer-modified-p nil)
-            (should (equal "a pun\n" (ob-pen-test-read (expand-file-name "sub/y.txt" directory))))
+            (should (equal "a pun\n" (pen-fixture-read (expand-file-name "sub/y.txt" directory))))
             (should (string-match-p (regexp-quote "[[file:sub/y.txt]]") (ob-pen-test-result)))))
       (delete-directory directory t))))
 
@@ -317,9 +313,9 @@ TABLE answers before the fixture's definitions do."
       (write-region "" nil file nil 'silent)
       (ob-pen-test-with (ob-pen-test-block (format ":prompt old %s :file %s" results file)) nil
         (ob-pen-test-background)
-        (should (equal "" (ob-pen-test-read file)))
+        (should (equal "" (pen-fixture-read file)))
         (ob-pen-test-settle)
-        (should (equal "a pun\n" (ob-pen-test-read file)))
+        (should (equal "a pun\n" (pen-fixture-read file)))
         (should (string-match-p (regexp-quote (format "[[file:%s]]" file)) (ob-pen-test-result)))
         (should-not (string-match-p "running" (buffer-string)))))
     (delete-file file)))
@@ -339,7 +335,7 @@ TABLE answers before the fixture's definitions do."
           (ob-pen-test-with (ob-pen-test-block (format ":prompt old :mkdirp yes :file %s/new/x.txt" directory))
               nil
             (org-babel-execute-src-block)
-            (should (equal "a pun\n" (ob-pen-test-read (expand-file-name "new/x.txt" directory))))))
+            (should (equal "a pun\n" (pen-fixture-read (expand-file-name "new/x.txt" directory))))))
       (delete-directory directory t))))
 
 (ert-deftest ob-pen-test-a-warning-of-the-service-is-said-and-logged ()

@@ -34,17 +34,13 @@
            (kill-buffer)))
        (delete-file file))))
 
-(defun pen-batch-org-test-read (file)
-  "Return the text of FILE."
-  (with-temp-buffer (insert-file-contents file) (buffer-string)))
-
 (defconst pen-batch-org-test-block "#+begin_src pen :prompt old\nhello\n#+end_src\n\n"
   "A block.")
 
 (ert-deftest pen-batch-org-test-what-is-done-is-saved-before-the-next-block ()
   (let (saved)
     (pen-batch-org-test-with (concat pen-batch-org-test-block pen-batch-org-test-block)
-        (list (list "prompts-list" (lambda (_) (push (pen-batch-org-test-read file) saved)
+        (list (list "prompts-list" (lambda (_) (push (pen-fixture-read file) saved)
                                      pen-fixture-definitions)))
       (should (equal 0 (run)))
       (should (= 2 (length saved)))
@@ -56,7 +52,7 @@
   (pen-batch-org-test-with "say src_pen[:prompt old]{hello} now, =src_pen[:prompt old]{hello}= not\n" nil
     (dotimes (_ 2)
       (should (equal 0 (run))))
-    (should (equal (pen-batch-org-test-read file)
+    (should (equal (pen-fixture-read file)
                    "say src_pen[:prompt old]{hello} {{{results(=a pun=)}}} now, =src_pen[:prompt old]{hello}= not\n"))))
 
 (ert-deftest pen-batch-org-test-a-result-is-not-run ()
@@ -73,7 +69,7 @@
                                    (set-file-times file '(0 0))
                                    pen-fixture-definitions)))
     (should (equal 5 (run)))
-    (should (equal "mine" (pen-batch-org-test-read file)))))
+    (should (equal "mine" (pen-fixture-read file)))))
 
 (ert-deftest pen-batch-org-test-a-file-that-somebody-edits-is-refused-before-anything-is-asked ()
   (pen-batch-org-test-with pen-batch-org-test-block nil

@@ -16,8 +16,8 @@
       "one\ntwo"
     (should (equal result "[[file:out_train.jsonl]]"))
     (org-babel-execute-src-block)
-    (should (equal (pen-block-scene-read "out_train.jsonl") "train.jsonl"))
-    (should (equal (pen-block-scene-read "out_valid.jsonl") "valid.jsonl"))
+    (should (equal (pen-fixture-read "out_train.jsonl") "train.jsonl"))
+    (should (equal (pen-fixture-read "out_valid.jsonl") "valid.jsonl"))
     (should (equal (pen-rpc-fake-last "datasets-plan")
                    (list :text "one\ntwo" :source (buffer-name) :reader "auto"
                          :prompt "tidy" :loss-weights '(0 1))))))
@@ -69,7 +69,7 @@
                             hline ("model" "ft:puns" "")))))
   (pen-block-scene ":action finetune :wait yes :file loss.svg" "one"
     (should (equal result "[[file:loss.svg]]"))
-    (should (string-match-p "\\`<svg[^\0]*#3465a4[^\0]*#cc6600" (pen-block-scene-read "loss.svg")))))
+    (should (string-match-p "\\`<svg[^\0]*#3465a4[^\0]*#cc6600" (pen-fixture-read "loss.svg")))))
 
 (ert-deftest pen-block-action-test-a-training-set-s-directory-is-launched-as-it-is ()
   (pen-block-scene (concat ":action finetune :dataset " temporary-file-directory) ""
@@ -123,7 +123,7 @@
 they are in \\([^ ,]+\\)," said))
             (should (member (match-string 1 said) '("1,000,001" "2,000,002")))
             (push (match-string 2 said) files)
-            (should (string-prefix-p (concat most "é\n") (pen-block-scene-read (car files))))))))
+            (should (string-prefix-p (concat most "é\n") (pen-fixture-read (car files))))))))
     (mapc #'delete-file files)))
 
 (provide 'pen-block-action-test)

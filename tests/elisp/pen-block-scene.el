@@ -60,9 +60,5 @@ Files are in a directory of its own."
                  ,@forms))))
        (delete-directory pen-block-scene-directory t))))
 
-(defun pen-block-scene-read (name)
-  "Return the text of the file NAME."
-  (with-temp-buffer (insert-file-contents name) (buffer-string)))
-
 (provide 'pen-block-scene)
 ;;; pen-block-scene.el ends here

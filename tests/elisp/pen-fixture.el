@@ -97,6 +97,10 @@
   "Return the text of this buffer."
   (buffer-substring-no-properties (point-min) (point-max)))
 
+(defun pen-fixture-read (file)
+  "Return the text of FILE."
+  (with-temp-buffer (insert-file-contents file) (buffer-string)))
+
 (defun pen-fixture-press (keys)
   "Do what KEYS do in this buffer, in a window, and what follows any command."
   (unless (eq (current-buffer) (window-buffer))

@@ -74,9 +74,7 @@
         (apply (timer--function (car timer-idle-list)) (timer--args (car timer-idle-list)))
         (unwind-protect (should (commandp 'pf-new-one/0))
           (fmakunbound 'pf-new-one/0))
-        (should (string-match-p "pf-new-one/0" (with-temp-buffer
-                                                 (insert-file-contents (pen-prompt-file))
-                                                 (buffer-string))))
+        (should (string-match-p "pf-new-one/0" (pen-fixture-read (pen-prompt-file))))
         (setq timer-idle-list nil heard nil)
         (pen-prompt-list :then (lambda (given) (setq heard given)))
         (pen-fixture-until (lambda () heard))

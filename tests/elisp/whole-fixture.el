@@ -27,17 +27,13 @@
             (unless (eq (pen-rpc-state) 'stopped)
               (ignore-errors (pen-rpc-engine-stop :deadline 20)))))
 
-(defun whole-fixture-read (file)
-  "Return the text of FILE."
-  (with-temp-buffer (insert-file-contents file) (buffer-string)))
-
 (defun whole-fixture-command (program &rest arguments)
   "Run PROGRAM with ARGUMENTS; return (CODE STDOUT STDERR)."
   (let ((errors (make-temp-file "whole-")))
     (unwind-protect
         (with-temp-buffer
           (let ((code (apply #'call-process program nil (list t errors) nil arguments)))
-            (list code (buffer-string) (whole-fixture-read errors))))
+            (list code (buffer-string) (pen-fixture-read errors))))
       (delete-file errors))))
 
 (defconst whole-fixture-emacs (expand-file-name invocation-name invocation-directory)

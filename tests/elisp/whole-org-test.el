@@ -47,7 +47,7 @@
 (defun whole-org-test-puns (count)
   "Return COUNT lines of the shipped puns."
   (seq-take (seq-filter (lambda (line) (string-prefix-p "- " line))
-                        (split-string (whole-fixture-read
+                        (split-string (pen-fixture-read
                                        (expand-file-name "prompts/puns.org" whole-fixture-root))
                                       "\n"))
             count))
@@ -95,11 +95,11 @@
        (should (string-match-p (concat "\\`" (regexp-quote file) ":[0-9]+: There is no prompt 'no-such'.*\n\\'")
                                out)))
      (should (assq 'data (json-read-from-string
-                            (car (split-string (whole-fixture-read "puns_train.jsonl") "\n")))))
-     (should (string-prefix-p "<svg" (whole-fixture-read "loss.svg")))
-     (should (string-match-p "^\\[\\[file:loss\\.svg\\]\\]$" (whole-fixture-read file)))
-     (should (string-match-p "^| *seed *| pen-tiny *| pen-tiny *|$" (whole-fixture-read file)))
-     (should (string-match-p "^\\[\\[file:puns_train\\.jsonl\\]\\]$" (whole-fixture-read file))))))
+                            (car (split-string (pen-fixture-read "puns_train.jsonl") "\n")))))
+     (should (string-prefix-p "<svg" (pen-fixture-read "loss.svg")))
+     (should (string-match-p "^\\[\\[file:loss\\.svg\\]\\]$" (pen-fixture-read file)))
+     (should (string-match-p "^| *seed *| pen-tiny *| pen-tiny *|$" (pen-fixture-read file)))
+     (should (string-match-p "^\\[\\[file:puns_train\\.jsonl\\]\\]$" (pen-fixture-read file))))))
 
 (ert-deftest whole-org-test-3-the-notes-own-block-runs-as-it-stands ()
   (unless (file-readable-p whole-org-test-notes)

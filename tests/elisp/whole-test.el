@@ -146,7 +146,7 @@
       (should-not (memq 'pf-haiku/1 (pen-generate-prompt-functions)))
       (kill-buffer))
     (should (zerop (car (whole-fixture-batch "pen-batch-execute-org" "--yes" org))))
-    (should (string-match-p "#\\+RESULTS:" (whole-fixture-read org)))
+    (should (string-match-p "#\\+RESULTS:" (pen-fixture-read org)))
     (pcase-let ((`(,code ,_ ,err) (whole-fixture-batch "pen-batch-complete" "haiku" "rain")))
       (should (= 1 code))
       (should (string-match-p "There is no prompt 'haiku'" err)))
