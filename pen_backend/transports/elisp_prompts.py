@@ -9,13 +9,13 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from pen_backend.config import Config
 from pen_backend.service.context import Context
 from pen_backend.service.prompt_records import PromptSummary
 from pen_backend.service.prompts import Prompts, Summaries
 from pen_backend.service.shapes import parse
+from pen_backend.transports.elisp_stubs import write
 from pen_backend.transports.epc_codec import quote
 from pen_backend.transports.writers import result
 
@@ -74,12 +74,7 @@ def _entries(definition: PromptSummary) -> Iterator[tuple[str, str]]:
 
 def main(arguments: Sequence[str]) -> int:
     """Write the file."""
-    text = generate()
-    if arguments:
-        Path(arguments[0]).write_text(text, encoding="utf-8")
-    else:
-        sys.stdout.write(text)
-    return 0
+    return write(generate(), arguments)
 
 
 if __name__ == "__main__":

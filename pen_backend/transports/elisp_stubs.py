@@ -99,7 +99,11 @@ def main(arguments: Sequence[str]) -> int:
     """Write the file."""
     from pen_backend.transports.serve import build
 
-    text = generate(build())
+    return write(generate(build()), arguments)
+
+
+def write(text: str, arguments: Sequence[str]) -> int:
+    """Write a generated text into the file that ARGUMENTS name, or on standard output."""
     if arguments:
         Path(arguments[0]).write_text(text, encoding="utf-8")
     else:
