@@ -48,11 +48,14 @@ def test_bash_completes_commands_options_values_and_files(
 @pytest.mark.slow
 @pytest.mark.parametrize("shell", SHELLS)
 def test_a_shell_reads_its_script(shell: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = shutil.which(shell)
     for program in (main, openai_ft.main):
         assert program(["--print-completion", shell]) == 0
         (tmp_path / "script").write_text(capsys.readouterr().out)
-        if shutil.which(shell):
-            subprocess.run([shell, "-n", str(tmp_path / "script")], timeout=30, check=True)
+        if found:
+            subprocess.run([found, "-n", str(tmp_path / "script")], timeout=30, check=True)
+    if not found:
+        pytest.skip(f"{shell} is missing, so its scripts were written and not read; Debian's package {shell} has it")
 
 
 def test_another_shell_is_refused_with_those_there_are(capsys: pytest.CaptureFixture[str]) -> None:
