@@ -20,7 +20,7 @@ from pen_backend.engine.jobs import state
 from pen_backend.engine.models import register
 from pen_backend.engine.store import Store, add_file, hash_directory
 from pen_backend.engine.store.store import NAMED
-from pen_backend.files import Disk
+from tests.disks import FullDisk
 from tests.engine.jobs.make import make_job
 from tests.engine.programs.trainer import model
 
@@ -179,16 +179,11 @@ def test_jobs_are_written_meanwhile(store: Store) -> None:
 
 
 def test_a_full_disk_is_told_and_nothing_is_left(store: Store) -> None:
-    class Full(Disk):
-        def sync(self, descriptor: int) -> None:
-            raise OSError(28, "No space left on device")
-
     fill(store)
-    store.disk = Full()
+    store.disk = FullDisk(1)
     with pytest.raises(OSError, match="No space"):
         hold(store, version="0.1")
     assert list((store.directory / "tmp").iterdir()) == []
-    store.disk = Disk()
 
 
 @pytest.mark.parametrize("name", [
