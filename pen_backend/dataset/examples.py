@@ -27,8 +27,7 @@ def weights_of(definition: Definition, spec: TrainingSpec) -> tuple[float, ...]:
     """Return the loss weight of each segment: the example's, else the segment's own, the job's for prompts and 1."""
     if spec.example.loss_weights is not None:
         return tuple(float(weight) for weight in spec.example.loss_weights)
-    prompt = spec.hyperparameters.get("prompt_loss_weight")
-    return template.default_weights(definition, float(prompt) if isinstance(prompt, int | float) else 0.0)
+    return template.default_weights(definition, spec.prompt_loss_weight)
 
 
 def continuation(definition: Definition, items: Sequence[Item], bundle: Bundle, weights: Sequence[float]) -> Example:

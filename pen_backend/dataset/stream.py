@@ -27,9 +27,9 @@ def items(inputs: Inputs, ledger: Ledger, pulse: Pulse, *, spool: Callable[[], S
     """Read all sources and send the items through the steps, then what was changed by hand."""
     definition, spec, want, hide = inputs.definition, inputs.spec, inputs.want, inputs.hide
     hidden = None if hide is None else hide.item
-    weight = float(spec.hyperparameters.get("prompt_loss_weight") or 0)
     stream: Iterator[Item] = chain.from_iterable(
-        read(one, want, weight, pulse, ledger.reject, ledger.count, ledger.warn, hidden) for one in inputs.opened)
+        read(one, want, spec.prompt_loss_weight, pulse, ledger.reject, ledger.count, ledger.warn, hidden)
+        for one in inputs.opened)
     for number, step in enumerate(spec.steps, 1):
         reject = partial(ledger.reject, step=f"{number} {step.name}")
         stream = steps.apply(step, stream, steps.Surroundings(

@@ -42,8 +42,7 @@ class Writing:
         self._rows: dict[Side, list[Row]] = {"train": [], "valid": []}
         self._dialect: Format | None = None
         self._lossy = spec.output.lossy
-        weight = spec.hyperparameters.get("prompt_loss_weight")
-        self._prompt_loss_weight = float(weight) if isinstance(weight, int | float) else 0.0
+        self._prompt_loss_weight = spec.prompt_loss_weight
         self._used = 0
 
     def add(self, side: Side, item: Item) -> None:

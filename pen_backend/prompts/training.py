@@ -233,6 +233,12 @@ class TrainingSpec(Model):
         """The job's defaults by the names of `records.HYPERPARAMETERS`."""
         return {key.replace("-", "_"): value for key, value in self.job.items()}
 
+    @property
+    def prompt_loss_weight(self) -> float:
+        """The job's loss weight of prompts that bring none."""
+        weight = self.hyperparameters.get("prompt_loss_weight")
+        return float(weight) if isinstance(weight, int | float) else 0.0
+
 
 def problems(training: TrainingSpec, variables: tuple[str, ...] | None, segments: int | None,
              around: Path = ("training",)) -> Iterator[Problem]:
