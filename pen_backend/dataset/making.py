@@ -12,7 +12,7 @@ from pen_backend.dataset.checks import refuse
 from pen_backend.dataset.classes import label_of
 from pen_backend.dataset.inputs import Inputs
 from pen_backend.dataset.kept import Kept
-from pen_backend.dataset.ledger import Ledger, unwritten
+from pen_backend.dataset.ledger import Ledger
 from pen_backend.dataset.manifest import manifest_of, read_manifest
 from pen_backend.dataset.nearness import nearness_of
 from pen_backend.dataset.output import Directory, Written, pretty
@@ -90,8 +90,7 @@ class Making:
         if kept or not self._waiting.rows:  # a set that nobody has labelled yet is published to be labelled
             _refuse_too_few(inputs, kept, self._ledger)
         plan = decide(kept, inputs.spec, self._pulse, self._nearness)
-        chosen = None if inputs.purse is None else choose(inputs.purse, inputs, unwritten(inputs.opened), self._pulse,
-                                                          kept, plan)
+        chosen = None if inputs.purse is None else choose(inputs.purse, inputs, self._pulse, kept, plan)
         self._writing.write(kept, plan, chosen)
         return _Placed(len(kept), kept.finished, plan)
 

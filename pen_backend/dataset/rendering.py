@@ -11,7 +11,7 @@ from pen_backend.dataset.examples import bundles, continuation, lists_of, weight
 from pen_backend.dataset.inputs import Inputs
 from pen_backend.dataset.inspection import Inspector
 from pen_backend.dataset.kept import Kept
-from pen_backend.dataset.ledger import Ledger
+from pen_backend.dataset.ledger import Ledger, unwritten
 from pen_backend.dataset.lengths import Counted
 from pen_backend.dataset.record import SIDES, Item, Pulse, Rejected, Side, rejected
 from pen_backend.dataset.sides import Sides
@@ -129,9 +129,9 @@ class Rendering:
         return (texts, tokens) if self.inspector.passes(texts, tokens) else None
 
 
-def choose(purse: Purse, inputs: Inputs, ledger: Ledger, pulse: Pulse, kept: Kept, plan: Sides) -> Chosen:
+def choose(purse: Purse, inputs: Inputs, pulse: Pulse, kept: Kept, plan: Sides) -> Chosen:
     """Choose the examples to train on that a budget pays for: what all would cost is known only after a first pass."""
-    rendering, count = Rendering(inputs, ledger), Counter(purse.encoder)
+    rendering, count = Rendering(inputs, unwritten(inputs.opened)), Counter(purse.encoder)
     lengths, keys = array("Q"), array("Q")
     for done, (side, item, _, make) in enumerate(rendering.examples(kept, plan)):
         pulse.beat("rows counted", done, None if rendering.is_list else len(kept))
