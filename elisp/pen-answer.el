@@ -226,13 +226,16 @@ AGAIN says how to get others, when all that were asked for are there."
 
 ;;;; Functions: what is shown of it
 
-(defun pen-answer-folded (text column)
-  "Return TEXT, which begins in COLUMN, folded if its window cuts lines.
+(defun pen-answer-folded (text place)
+  "Return TEXT, which is shown from PLACE on, folded if its window cuts lines.
 Such a window, as in org, would hide what is to be accepted."
   (let ((window (get-buffer-window nil t)))
     (if (not (and window (or truncate-lines (truncated-partial-width-window-p window))))
         text
       (let* ((width (max 20 (- (window-body-width window) 2)))
+             (column (save-excursion
+                       (goto-char place)
+                       (current-column)))
              (room (- (+ width (window-hscroll window)) column)))
         ;; A terminal that cuts lines needs the last column for the sign that it did.
         (mapconcat (lambda (line)

@@ -161,9 +161,7 @@ If it has more than ENOUGH characters, the beginning will do."
                                           'face 'pen-filter-new)
                               state
                               (substring new (match-beginning 0)))
-                      (save-excursion
-                        (goto-char (overlay-start overlay))
-                        (current-column))))))))
+                      (overlay-start overlay)))))))
 
 (defun pen-filter--here ()
   "Return the review at point, or the only one of this buffer."

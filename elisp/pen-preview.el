@@ -171,9 +171,7 @@ If it has more than ENOUGH characters, the beginning will do."
                                      'face (if (string-empty-p text)
                                                'pen-ghost
                                              'pen-ghost-note)))
-                 (save-excursion
-                   (goto-char (overlay-start (pen-preview-overlay preview)))
-                   (current-column)))))
+                 (overlay-start (pen-preview-overlay preview)))))
     (put-text-property 0 1 'cursor t shown)
     (overlay-put (pen-preview-overlay preview) 'after-string shown)))
 

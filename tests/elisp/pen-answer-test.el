@@ -93,19 +93,21 @@
   (let* ((words (string-join (make-list 60 "word") " "))
          (text (concat words "\n日本語" (make-string 100 ?x))))
     (with-temp-buffer
-      (should (equal (pen-answer-folded text 7) text))
+      (insert (make-string 500 ?\s))     ; column 7 is place 8
+      (goto-char (point-min))
+      (should (equal (pen-answer-folded text 8) text))
       (save-window-excursion
         (switch-to-buffer (current-buffer))
-        (should (equal (pen-answer-folded text 7) text)) ; its window folds by itself
+        (should (equal (pen-answer-folded text 8) text)) ; its window folds by itself
         (setq truncate-lines t)
-        (let ((lines (split-string (pen-answer-folded text 7) "\n")))
+        (let ((lines (split-string (pen-answer-folded text 8) "\n")))
           (should (> (length lines) 5))
           (should (<= (+ 7 (string-width (car lines))) (window-body-width)))
           (dolist (line lines)
             (should (< (string-width line) (window-body-width))))
-          (should (equal " \nx" (pen-answer-folded " \nx" 500)))
+          (should (equal " \nx" (pen-answer-folded " \nx" 501)))
           (should (equal text (string-replace "\\\n" "" (string-join lines "\n"))))
-          (should (equal "\\" (car (split-string (pen-answer-folded text 500) "\n")))))))))
+          (should (equal "\\" (car (split-string (pen-answer-folded text 501) "\n")))))))))
 
 (ert-deftest pen-answer-test-a-preview-is-folded-from-where-it-begins ()
   (pen-fixture-with (list (pen-fixture-done (make-string 100 ?x)))
