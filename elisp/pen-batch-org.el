@@ -35,8 +35,9 @@
   "Run the blocks of pen in FILE as OPTIONS say; return the exit codes of failures."
   (unless (file-regular-p file)
     (user-error "%s is no file that can be read; give org files" file))
-  (when (stringp (file-locked-p file))
-    (pen-batch-org--refuse file "is being edited by %s; save it there first" (file-locked-p file)))
+  (let ((other (file-locked-p file)))
+    (when (stringp other)
+      (pen-batch-org--refuse file "is being edited by %s; save it there first" other)))
   (with-current-buffer (find-file-noselect file)
     (unless (derived-mode-p 'org-mode)
       (org-mode))
@@ -72,8 +73,7 @@ If it fails, print where and why, and return the exit code."
           (org-babel-execute-src-block))
         nil)
     ((error quit)
-     (unless (verify-visited-file-modtime)
-       (pen-batch-org--changed file))
+     (pen-batch-org--check-unchanged file)
      (princ (format "%s:%d: %s\n" file (line-number-at-pos) (pen-batch-sentence err)))
      (pen-batch-exit-code err))))
 
@@ -93,14 +93,14 @@ If it fails, print where and why, and return the exit code."
 (defun pen-batch-org--save (file)
   "Save this buffer of FILE, unless somebody else has."
   (when (buffer-modified-p)
-    (unless (verify-visited-file-modtime)
-      (pen-batch-org--changed file))
+    (pen-batch-org--check-unchanged file)
     (let ((make-backup-files nil))
       (save-buffer))))
 
-(defun pen-batch-org--changed (file)
-  "Signal that FILE is no more what was read."
-  (pen-batch-org--refuse file "was changed by somebody else while its blocks ran, and stays as they left it; run it again"))
+(defun pen-batch-org--check-unchanged (file)
+  "Refuse FILE, that of this buffer, if it is no more what was read."
+  (unless (verify-visited-file-modtime)
+    (pen-batch-org--refuse file "was changed by somebody else while its blocks ran, and stays as they left it; run it again")))
 
 (defun pen-batch-org--refuse (file format &rest arguments)
   "Signal that FILE cannot be worked on: FORMAT with ARGUMENTS."
