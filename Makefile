@@ -6,6 +6,7 @@ PYTHON ?= python3
 PEN_CORPUS ?= ../shared/data/public-domain
 VENV := .venv
 RUN := $(VENV)/bin/python
+SUITE := $(RUN) -m pytest -n 2 --dist worksteal
 export EMACS EMACS_PACKAGE PYTHON
 
 .DEFAULT_GOAL := help
