@@ -31,15 +31,15 @@ demo: $(VENV)/.stamp  ## fine-tune pen-tiny on the shipped puns in batch Emacs; 
 
 test: $(VENV)/.stamp-test  ## lint and every test but soak and ray (under 10 minutes on 2 cores)
 	@$(MAKE) --no-print-directory lint
-	@$(RUN) -m pytest -n 2 --dist worksteal -m "not soak and not ray"
+	@$(SUITE) -m "not soak and not ray"
 
 test-elisp: $(VENV)/.stamp-test  ## lint and test the Lisp alone, with another Emacs by EMACS=/path/to/emacs
 	@$(EMACS) -Q --batch -l tests/elisp/lint.el
-	@$(RUN) -m pytest -n 2 --dist worksteal tests/elisp
+	@$(SUITE) tests/elisp
 
 check: $(VENV)/.stamp-test  ## lint and the quick tests (half a minute)
 	@$(MAKE) --no-print-directory lint
-	@$(RUN) -m pytest -n 2 --dist worksteal -m "not slow and not reliability and not soak and not ray"
+	@$(SUITE) -m "not slow and not reliability and not soak and not ray"
 
 lint: $(VENV)/.stamp-test  ## ruff, mypy --strict, byte-compile and checkdoc
 	@$(RUN) -m ruff check .
