@@ -67,8 +67,7 @@ def _sections(document: Document, source: Source) -> list[_Section]:
     ends = [*starts, len(lines) + 1]
     sections = [_Section("", 0, tuple(blocks(lines[:ends[0] - 1], 1)), filetags,
                          selected=select is None or _is_selected(select, filetags, None))]
-    # Who stands below whom is kept here: orgparse looks for parents and children from the start each time.
-    above: list[tuple[int, int]] = []
+    above: list[tuple[int, int]] = []  # levels and indices of the headings that the next one may stand below
     for index, one in enumerate(found):
         start, end = starts[index], ends[index + 1]
         while above and above[-1][0] >= one.level:
