@@ -112,7 +112,7 @@
 
 (defun pen-compare-text (result &optional streamed)
   "Return the text of RESULT, or what was STREAMED if there is none."
-  (or (plist-get (car (plist-get result :candidates)) :text) streamed ""))
+  (or (car (pen-request-texts result)) streamed ""))
 
 (defun pen-compare--stop-round (round)
   "Stop the requests of ROUND; return how many there were."
@@ -156,13 +156,9 @@
 (defun pen-compare--insert-values (width)
   "Insert what both are asked with, the end of each text in a line of WIDTH."
   (pcase-dolist (`(,name ,text) pen-compare--values)
-    (let* ((line (string-join (split-string (format "%s" text) "[ \t\n]+" t) " "))
-           (room (- width (string-width name) 2))
-           (over (- (string-width line) room)))
+    (let ((line (string-join (split-string (format "%s" text) "[ \t\n]+" t) " ")))
       (insert (propertize (concat name ": ") 'face 'shadow)
-              (if (> over 0)
-                  (concat "…" (truncate-string-to-width line (string-width line) (1+ over)))
-                line)
+              (pen-redraw-end line (- width (string-width name) 2))
               "\n")))
   (when pen-compare--values
     (insert "\n")))
@@ -236,7 +232,7 @@ TEMPERATURE, MAX-TOKENS and DEADLINE are those of each request."
                                  deadline)))
                              models)))
                  (pen-compare-round-make :seed seed :texts texts :ended 2
-                                          :vote (and judge (apply judge texts)))))
+                                         :vote (and judge (apply judge texts)))))
              (number-sequence seed (+ seed rounds -1))))))
 
 ;;;; Functions: the screen

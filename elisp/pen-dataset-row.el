@@ -103,11 +103,8 @@
   "Return where THINGS come from; the beginning of a wide place is left out."
   (let ((room (/ (pen-dataset-width) 3)))
     (mapcar (lambda (thing)
-              (let* ((place (pen-source-place pen-dataset--source (plist-get thing :where)))
-                     (over (- (string-width place) room)))
-                (if (<= over 0)
-                    place
-                  (concat "…" (truncate-string-to-width place (string-width place) (1+ over))))))
+              (pen-redraw-end (pen-source-place pen-dataset--source (plist-get thing :where))
+                              room))
             things)))
 
 (defun pen-dataset--side (row)

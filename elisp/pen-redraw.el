@@ -106,6 +106,13 @@ Redisplay calls this in whatever buffer is current."
   "Put TEXT above this buffer as it is, whatever stands after a % in it."
   (setq header-line-format (string-replace "%" "%%" text)))
 
+(defun pen-redraw-end (text width)
+  "Return TEXT; of one wider than WIDTH the beginning is left out."
+  (let ((over (- (string-width text) width)))
+    (if (<= over 0)
+        text
+      (concat "…" (truncate-string-to-width text (string-width text) (1+ over))))))
+
 (defun pen-redraw-gap (column)
   "Return a blank that reaches to COLUMN, however wide the text before it is shown.
 It also keeps texts that run from right to left on their sides of it."

@@ -51,7 +51,6 @@ If nil it is looked for: installed by pen, beside a checkout, on the path."
   (file-name-directory (or load-file-name buffer-file-name "/"))
   "Where this file is.")
 
-
 (defvar pen-rpc-arguments '("-P" "-m" "pen_backend" "serve")
   "What makes `pen-python-command' serve.")
 (put 'pen-rpc-arguments 'risky-local-variable t)

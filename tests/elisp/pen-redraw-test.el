@@ -120,5 +120,10 @@
     (should (equal header-line-format "100 %%d failed"))
     (should (eq (get-text-property 8 'face header-line-format) 'error))))
 
+(ert-deftest pen-redraw-test-of-a-wide-text-the-end-is-left ()
+  (should (equal (mapcar (lambda (width) (pen-redraw-end "puns.org:12" width)) '(12 11 10 3))
+                 '("puns.org:12" "puns.org:12" "…ns.org:12" "…12")))
+  (should (equal (pen-redraw-end "日本語" 4) "…語")))
+
 (provide 'pen-redraw-test)
 ;;; pen-redraw-test.el ends here
