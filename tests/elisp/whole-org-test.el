@@ -181,7 +181,11 @@ Return its exit code and what it said."
                                 (re-search-forward "^job \\(ftjob-[[:alnum:]]+\\)\r?$" nil t))
                               whole-org-test-seconds)
            (funcall function emacs (match-string 1))
-           (pen-fixture-until (lambda () (not (process-live-p emacs))) whole-org-test-seconds)
+           ;; The sentinel's line comes after the last that was said.
+           (pen-fixture-until (lambda ()
+                                (goto-char (point-max))
+                                (re-search-backward "^Process whole-org" nil t))
+                              whole-org-test-seconds)
            (list (process-exit-status emacs) (buffer-string)))
        (delete-process emacs)
        (kill-buffer (process-buffer emacs))))))

@@ -8,6 +8,7 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -33,7 +34,10 @@ class NearlyFullDisk(Disk):
 
 
 class Recorder:
-    """Writes down what is answered: method, path, status, content type and body."""
+    """Writes down what is answered: method, path, status, content type and body.
+
+    A whole answer is written before its last part is sent: who has it finds it written down.
+    """
 
     def __init__(self, app: ASGIApp, path: Path) -> None:
         self._app = app
@@ -42,22 +46,29 @@ class Recorder:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         found = {"method": scope.get("method"), "path": scope.get("path"), "status": 0, "content_type": ""}
         body = bytearray()
+        whole = False
 
         async def noted(message: Message) -> None:
+            nonlocal whole
             if message["type"] == "http.response.start":
                 headers = {key.decode().lower(): value.decode() for key, value in message["headers"]}
                 found.update(status=message["status"], content_type=headers.get("content-type", ""))
             elif message["type"] == "http.response.body":
                 body.extend(message.get("body", b""))
+                whole = not message.get("more_body", False)
+                if whole:
+                    self._write(found, body)
             await send(message)
 
         try:
             await self._app(scope, receive, noted)
         finally:
-            if found["status"]:
-                text = body.decode("utf-8", "replace")
-                with self._path.open("a") as stream:
-                    stream.write(json.dumps({**found, "body": text}) + "\n")
+            if found["status"] and not whole:
+                self._write(found, body)
+
+    def _write(self, found: dict[str, Any], body: bytearray) -> None:
+        with self._path.open("a") as stream:
+            stream.write(json.dumps({**found, "body": body.decode("utf-8", "replace")}) + "\n")
 
 
 def observing(state: Path) -> Callable[[ASGIApp], ASGIApp]:
