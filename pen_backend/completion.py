@@ -11,6 +11,7 @@ from pen_backend.client import Choice, Chunk, Client, CompletionStream, Usage
 from pen_backend.prompts import template
 from pen_backend.prompts.definition import Definition
 from pen_backend.prompts.template import Turn
+from pen_backend.prompts.unfinished import Unfinished
 
 LARGEST_SEED = 2**31 - 1
 
@@ -70,7 +71,8 @@ def stream(client: Client, definition: Definition, body: Mapping[str, Any]) -> "
 class Streamed:
     """A running request. Deltas are what the parsed answer will show: no boundary, no stop, no trailing space.
 
-    A label, or an answer that goes through a postprocessor, comes as one delta when it is whole.
+    What may yet turn out to be one of these waits until it is decided. A label, or an answer that goes through a
+    postprocessor, comes as one delta when it is whole.
     """
 
     def __init__(self, client: Client, definition: Definition, body: Mapping[str, Any]) -> None:
@@ -78,11 +80,9 @@ class Streamed:
         self._definition = definition
         self._bodies = _bodies(definition, body)
         self._model = str(body["model"])
-        self._wanted = int(body.get("n") or 1)
         self._is_held = template.is_filtered(definition) or definition.class_map is not None
         self._usage = Usage(0, 0)
-        self._gathered: list[list[Choice]] = [[] for _ in range(self._wanted)]  # candidate, then request
-        self._shown = [""] * self._wanted
+        self._candidates = [_Written(definition) for _ in range(int(body.get("n") or 1))]
         self._running: CompletionStream | None = None
         self._cancelled = False
 
@@ -102,26 +102,20 @@ class Streamed:
     @property
     def answered(self) -> Answered:
         """The whole result, or what there was when it was cancelled."""
-        candidates = tuple(_candidate(self._definition, choices or [Choice(index, "", "cancelled")])
-                           for index, choices in enumerate(self._gathered))
+        candidates = tuple(_candidate(self._definition, one.choices(index) or [Choice(index, "", "cancelled")])
+                           for index, one in enumerate(self._candidates))
         return Answered(candidates, self._model, self._usage)
 
     def _one(self, body: Mapping[str, Any], *, is_last: bool) -> Iterator[Delta]:
         """Make one request and yield what it adds to each candidate."""
-        for choices in self._gathered:
-            choices.append(Choice(len(choices), "", "cancelled"))
-        ended: set[int] = set()
+        for written in self._candidates:
+            written.begin()
         try:
             for chunk in self._chunks(body):
-                if not 0 <= chunk.index < self._wanted:
-                    continue
-                choices = self._gathered[chunk.index]
-                choices[-1] = Choice(chunk.index, choices[-1].text + chunk.text,
-                                     chunk.finish_reason or choices[-1].finish_reason)
-                if chunk.finish_reason:
-                    ended.add(chunk.index)
-                if not self._is_held or (is_last and chunk.index in ended):
-                    yield from self._shown_more(chunk.index)
+                if 0 <= chunk.index < len(self._candidates):
+                    text = self._shown(chunk, is_last=is_last)
+                    if text:
+                        yield Delta(chunk.index, text)
                 if self._cancelled:
                     return
         finally:
@@ -134,22 +128,59 @@ class Streamed:
             self._running.cancel()
         yield from self._running
 
-    def _shown_more(self, index: int) -> Iterator[Delta]:
-        visible, shown = self._visible(index), self._shown[index]
-        if len(visible) > len(shown) and visible.startswith(shown):
-            self._shown[index] = visible
-            yield Delta(index, visible[len(shown):])
-
-    def _visible(self, index: int) -> str:
-        choices = self._gathered[index]
-        text, start = choices[-1].text, self._definition.format.completion_start
-        if len(text) < len(start) and start.startswith(text):  # may still become the completion's start
-            choices = choices[:-1]
-        return _candidate(self._definition, choices).text
+    def _shown(self, chunk: Chunk, *, is_last: bool) -> str:
+        """Add a chunk to its candidate and return what can be shown of that now."""
+        written = self._candidates[chunk.index]
+        if written.has_ended:
+            return ""
+        more = written.add(chunk)
+        if not self._is_held:
+            return more
+        if is_last and chunk.finish_reason:
+            return _candidate(self._definition, written.choices(chunk.index)).text
+        return ""
 
     def _add(self, usage: Usage) -> None:
         self._usage = Usage(self._usage.prompt_tokens + usage.prompt_tokens,
                             self._usage.completion_tokens + usage.completion_tokens)
+
+
+class _Written:
+    """What a model has written of one candidate: of each request its pieces and its finish reason."""
+
+    def __init__(self, definition: Definition) -> None:
+        self.has_ended = False  # the answer to the request that runs
+        self._definition = definition
+        self._unfinished = Unfinished(definition)
+        self._pieces: list[list[str]] = []
+        self._reasons: list[str] = []
+        self._before = ""  # what joins the next text that can be shown to that of earlier requests
+        self._is_shown = False
+
+    def begin(self) -> None:
+        """Begin with the next request."""
+        self.has_ended = False
+        self._unfinished = Unfinished(self._definition)
+        self._pieces.append([])
+        self._reasons.append("cancelled")
+        self._before = "\n" if self._is_shown else ""
+
+    def add(self, chunk: Chunk) -> str:
+        """Add a chunk and return what of the answer is certain with it."""
+        self._pieces[-1].append(chunk.text)
+        more = self._unfinished.more(chunk.text)
+        if chunk.finish_reason:
+            self.has_ended = True
+            self._reasons[-1] = chunk.finish_reason
+            more += self._unfinished.rest()
+        if more:
+            more, self._before, self._is_shown = self._before + more, "", True
+        return more
+
+    def choices(self, index: int) -> list[Choice]:
+        """Return the answers to all requests so far."""
+        return [Choice(index, "".join(pieces), reason)
+                for pieces, reason in zip(self._pieces, self._reasons, strict=True)]
 
 
 def score(client: Client, model: str, prompts: Sequence[Sequence[int]]) -> list[list[float | None]]:

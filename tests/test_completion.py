@@ -68,6 +68,16 @@ def test_deltas_show_no_boundary_and_join_to_the_answer(shout: Definition) -> No
     assert running.answered.usage.completion_tokens == 2
 
 
+def test_no_delta_shows_a_stop_that_comes_in_pieces() -> None:
+    definition = made('stop-sequences: ["Q: "]\n')
+    script = events(chunk(" be"), chunk("cause Q"), chunk(" does Q"), chunk(": what", finish_reason="length"), USAGE)
+    with ScriptedServer(script) as server:
+        running = stream(local(server), definition, body(definition))
+        deltas = [delta.text for delta in running]
+    assert deltas == ["be", "cause", " Q does"]
+    assert running.answered.candidates == (Candidate("because Q does", "stop"),)
+
+
 def test_a_cancelled_stream_ends_without_an_error_and_keeps_its_part(shout: Definition) -> None:
     script = events(chunk(" one"), chunk(" two"), chunk(" three", finish_reason="stop"), USAGE)
     with ScriptedServer(script) as server:

@@ -15,6 +15,7 @@ evaluation.py  the `evaluation:` block
 definition.py  the keys of a `pen: 1` file
 dataset.py     the keys of a `kind: dataset` file
 template.py    fill, derive and parse: the one renderer
+unfinished.py  an answer while it is written: what of it is certain
 hashing.py     the format hash, and what differs between two forms
 ancestor/      pen.el's `.prompt` files
 include.py     one definition below another, and finding the file that a name means

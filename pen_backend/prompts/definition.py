@@ -80,6 +80,7 @@ class Definition(Model):
     _ancestor: Ancestor | None = PrivateAttr(default=None)
     _slug: str | None = PrivateAttr(default=None)
     _beginning: str = PrivateAttr(default="")
+    _spare_end: str = PrivateAttr(default="")
 
     @property
     def path(self) -> FilePath | None:
@@ -136,6 +137,11 @@ class Definition(Model):
     def beginning(self) -> str:
         """What every answer begins with before the model has written anything; only older files have it."""
         return self._beginning
+
+    @property
+    def spare_end(self) -> str:
+        """What an answer loses where it is written last, although nothing stops there."""
+        return self._spare_end
 
     @property
     def name(self) -> str:
@@ -295,9 +301,15 @@ class Definition(Model):
         return self.model_copy(update={"stop_sequences": tuple(stop)})
 
     def without_stops(self) -> Self:
-        """Return the same definition for answers that only end where the model ends or runs out of tokens."""
+        """Return the same definition for answers that only end where the model ends or runs out of tokens.
+
+        The completion's end is then text like any other, but no part of the answer where a model wrote it last.
+        """
         form = self.format.model_copy(update={"completion_end": None})
-        return self.model_copy(update={"stop_sequences": (), "format": form})
+        changed = self.model_copy(update={"stop_sequences": (), "format": form})
+        end = self.format.completion_end or ""
+        changed._spare_end = end if self.no_trim_end else end.strip()
+        return changed
 
     def where(self, *path: str | int) -> str:
         """Say where a key's value stands, as FILE:LINE:COLUMN: `where("format", "prompt-end")`."""

@@ -41,8 +41,8 @@ def reading(definition: Definition) -> list[object]:
     """Collect what decides how an answer to one and the same request is read: for answers that are remembered."""
     labels, older = definition.class_map, definition.ancestor
     return [format_hash(definition), written(definition.postprocessor), list(definition.stop_sequences),
-            definition.n_collate, definition.beginning, None if labels is None else labels.to_json(),
-            None if older is None else written(older.collation)]
+            definition.n_collate, definition.beginning, definition.spare_end,
+            None if labels is None else labels.to_json(), None if older is None else written(older.collation)]
 
 
 def format_hash(definition: Definition) -> str:

@@ -177,6 +177,8 @@ def read(definition: Definition, text: str, finish_reason: str | None) -> Answer
     if definition.messages is None:
         text = text.removeprefix(definition.format.completion_start)
     text = _trim(definition, definition.beginning + text)
+    if definition.spare_end and text.endswith(definition.spare_end):
+        text = _trim(definition, text.removesuffix(definition.spare_end))
     label = _label(definition, text)
     return Answer(text if label is None else label, found or finish_reason == "stop", label)
 

@@ -99,8 +99,6 @@ class Completions:
         definition = _as_trained(definition, manifest)
         run = self._remembered if definition.cache else self._run
         result = run(client, definition, body, events)
-        if long:
-            result = _without_end(result, found.format.completion_end)
         return replace(result, prompt=_read(body), stop=[*template.stops(definition)])
 
     def _refuse_hosted(self) -> None:
@@ -190,15 +188,6 @@ def _longer(body: Mapping[str, Any]) -> dict[str, Any]:
     """Allow a request more tokens than its definition does."""
     key = "max_completion_tokens" if "messages" in body else "max_tokens"
     return {**body, key: LONGER * body[key]}
-
-
-def _without_end(result: CompletionResult, end: str | None) -> CompletionResult:
-    """Drop the completion's end where a model wrote it last, although nothing stopped there."""
-    if not (end or "").strip():
-        return result
-    texts = (one.text.removesuffix((end or "").strip()).rstrip() for one in result.candidates)
-    return replace(result, candidates=[replace(one, text=text) if text != one.text.rstrip() else one
-                                       for one, text in zip(result.candidates, texts, strict=True)])
 
 
 def _read(body: Mapping[str, Any]) -> str:

@@ -249,6 +249,15 @@ def test_a_long_answer_ignores_stops_may_have_four_times_the_tokens_and_loses_th
     assert [one.text for one in result.candidates] == ["one END two"]
 
 
+def test_a_long_answer_shows_no_end_that_it_will_lose(tmp_path: Path) -> None:
+    long = events(chunk("one E"), chunk("ND two END"), chunk("\n"), chunk("", finish_reason="stop"), USAGE)
+    kept = Kept()
+    with ScriptedServer(by_path={**answers(), "/completions": long}) as server:
+        result = Completions(scripted(server, tmp_path)).start("pun-complete", VALUES, n=1, long=True, events=kept)
+    assert [one["text"] for one in kept.of("delta")] == ["one", " END two"]
+    assert result.candidates[0].text == "one END two"
+
+
 def test_tokens_that_are_named_win_over_a_long_answer(tmp_path: Path) -> None:
     with ScriptedServer(by_path=answers()) as server:
         Completions(scripted(server, tmp_path)).start("pun-complete", VALUES, n=1, long=True, max_tokens=7,
