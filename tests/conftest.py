@@ -95,7 +95,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveEngine]:
     make_model(state / "bases" / "two-layer")
     home = directories(environ)
     process = EngineProcess(state, log=home.state / "engine.log", environ=environ, runtime=home.runtime / "engine.json",
-                            spawn=recorded, idle_minutes=IDLE_MINUTES)
+                            spawn=recorded, idle_minutes=IDLE_MINUTES, start_seconds=60)
     running = process.start()
     yield LiveEngine(process, running, environ)
     process.stop()

@@ -18,7 +18,8 @@ from tests.engine import contract
 PROGRAMS = Path(__file__).parent / "programs"
 SCRIPTED = {"trainer_argv": [sys.executable, "-P", str(PROGRAMS / "trainer.py")],
             "worker_argv": [sys.executable, "-P", str(PROGRAMS / "worker.py"), "0.002"]}
-START_SECONDS = 20.0
+START_SECONDS = 60.0
+SECONDS = 90.0  # of patience with a job: others may be before it, and a busy machine starts their programs slowly
 
 
 @dataclass
@@ -47,7 +48,7 @@ class EngineProcess:
 
     def __init__(self, state: Path, bases: Path, **settings: Any) -> None:
         self.state = state
-        self._settings = {"idle_minutes": 5, "grace": 3.0, "ballast_bytes": 1 << 16, "bases": [str(bases)], **settings}
+        self._settings = {"idle_minutes": 5, "grace": 30.0, "ballast_bytes": 1 << 16, "bases": [str(bases)], **settings}
         self.process: subprocess.Popen[bytes] | None = None
         self.token = ""
         self.port = 0
@@ -84,12 +85,12 @@ class EngineProcess:
         assert self.process is not None
         if self.process.poll() is None:
             self.process.terminate()
-        return self.process.wait(20 + self._settings.get("grace", 0))
+        return self.process.wait(30 + self._settings["grace"])
 
     def request(self, method: str, path: str, body: object = None, *, headers: Mapping[str, str] | None = None,
                 token: str | None = None) -> Answer:
         """Send one request with the token; a body that is not bytes goes as JSON."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=SECONDS)
         sent = {"Authorization": f"Bearer {self.token if token is None else token}", **(headers or {})}
         if body is not None and not isinstance(body, bytes):
             body = json.dumps(body).encode()
@@ -130,16 +131,23 @@ class EngineProcess:
         assert found.status == 200, found.body
         return found.json
 
-    def wait(self, job_id: str, *states: str, seconds: float = 30) -> dict[str, Any]:
-        """Wait until a job is in one of STATES, or has ended."""
-        wanted = states or ("succeeded", "failed", "cancelled")
+    def wait(self, job_id: str, *states: str, seconds: float = SECONDS) -> dict[str, Any]:
+        """Wait until a job is in one of STATES, by default one in which it has ended."""
+        wanted = states or ENDED
         deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
+        while True:
             job = self.get(f"/v1/fine_tuning/jobs/{job_id}")
             if job["status"] in wanted:
                 return job
+            if job["status"] in ENDED or time.monotonic() > deadline:
+                raise AssertionError(f"{job_id} is {job['status']}, not {wanted}: {job['error']}")
             time.sleep(0.02)
-        raise AssertionError(f"{job_id} is {job['status']}, not {wanted}: {job['error']}")
+
+    def settle(self) -> None:
+        """Wait until no job is left that would change files or lists: those of earlier tests go on after them."""
+        for job in self.get("/v1/fine_tuning/jobs?limit=10000")["data"]:
+            if job["status"] not in ENDED:
+                self.wait(job["id"], *ENDED, "paused")
 
     def events(self, job_id: str) -> list[dict[str, Any]]:
         """List all events of a job, oldest first."""
@@ -148,6 +156,7 @@ class EngineProcess:
         return list(reversed(found["data"]))
 
 
+ENDED = ("succeeded", "failed", "cancelled")
 LINES = b"".join(json.dumps({"prompt": f"Q{i}:", "completion": f" A{i}"}).encode() + b"\n" for i in range(40))
 
 
@@ -178,14 +187,15 @@ def real_engine(directory: Path, **settings: Any) -> Iterator[EngineProcess]:
         yield running
 
 
-def processes_in(state: Path) -> list[int]:
-    """List the processes whose arguments name a directory below STATE: this test's own trainers."""
+def processes_in(state: Path, job: str = "") -> list[int]:
+    """List the processes whose arguments name a job's directory in STATE: this test's own trainers, or one JOB's."""
+    begin = os.fsencode(f"{state}/jobs/{job}")
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and int(entry.name) != os.getpid():
             with contextlib.suppress(OSError):
                 arguments = (entry / "cmdline").read_bytes().split(b"\0")
-                if any(argument.startswith(os.fsencode(state) + b"/jobs/") for argument in arguments):
+                if any(argument.startswith(begin) for argument in arguments):
                     found.append(int(entry.name))
     return found
 

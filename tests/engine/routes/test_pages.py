@@ -14,7 +14,7 @@ def lists(served: EngineProcess) -> dict[str, str]:
     for _ in range(5):
         served.upload(LINES, purpose="user_data")
     jobs = [served.create_job({"steps": 5, "public": [1, 2, 3, 4]})["id"] for _ in range(5)]
-    served.wait(jobs[0])
+    served.settle()
     job = f"/v1/fine_tuning/jobs/{jobs[0]}"
     return {"files": "/v1/files", "jobs": "/v1/fine_tuning/jobs", "events": f"{job}/events",
             "checkpoints": f"{job}/checkpoints"}

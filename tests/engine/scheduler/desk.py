@@ -45,7 +45,7 @@ class PretendRunner:
         return b"", offset
 
     def stop(self, handle: Handle, *, grace: float = 10.0) -> None:
-        assert self.may_leave.wait(10)
+        assert self.may_leave.wait(60)
         self.stopped.append(handle.pid)
         self.runs[handle.pid] = RunnerState("exited", 75) if self.children else RunnerState("lost")
 
@@ -96,7 +96,7 @@ class Desk:
 
 
 def wait_until(truth: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while not truth():
         assert time.monotonic() < deadline
         time.sleep(0.005)
