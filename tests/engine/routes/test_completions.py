@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.engine.contract import check_chunk
-from tests.engine.harness import PROGRAMS, SCRIPTED, EngineProcess, engine
+from tests.engine.harness import PROGRAMS, SCRIPTED, SECONDS, EngineProcess, engine
 
 PATH = "/v1/completions"
 
@@ -32,8 +32,8 @@ class Stream:
     """A streamed completion, read line by line over a socket that can be closed at any time."""
 
     def __init__(self, served: EngineProcess, **changes: Any) -> None:
-        self._connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=20)
-        body = {"model": "tiny", "prompt": "a", "stream": True, "max_tokens": 1000, **changes}
+        self._connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=SECONDS)
+        body = {"model": "tiny", "prompt": "a", "stream": True, "max_tokens": 10_000, **changes}
         self._connection.request("POST", PATH, json.dumps(body), {"Authorization": f"Bearer {served.token}",
                                                                   "Content-Type": "application/json"})
         self._response = self._connection.getresponse()
@@ -55,8 +55,10 @@ class Stream:
 
 
 def generated(served: EngineProcess) -> int:
-    stats = served.get("/pen/status")["stats"]
-    assert stats is not None
+    """Ask how many tokens the worker has made; on a busy machine it may miss the half second that it has to say so."""
+    deadline = time.monotonic() + SECONDS
+    while (stats := served.get("/pen/status")["stats"]) is None:
+        assert time.monotonic() < deadline
     return int(stats["generated_tokens"])
 
 
@@ -147,7 +149,7 @@ def slow_worker(tmp_path_factory: pytest.TempPathFactory, bases: Path) -> Iterat
 @pytest.mark.slow
 def test_a_stream_that_waits_says_so_from_time_to_time(tmp_path: Path, bases: Path) -> None:
     argv = [sys.executable, "-P", str(PROGRAMS / "worker.py"), "0.4"]
-    with engine(tmp_path / "state", bases, **{**SCRIPTED, "worker_argv": argv, "ping_seconds": 0.1}) as served:
+    with engine(tmp_path / "state", bases, **{**SCRIPTED, "worker_argv": argv, "ping_seconds": 0.02}) as served:
         found = served.request("POST", PATH, {"model": "tiny", "prompt": "a", "max_tokens": 1, "stream": True})
     assert found.body.startswith(b": ping\n\n")
     assert [event if event == "[DONE]" else event["choices"][0]["text"] for event in events(found.body)] == [
@@ -158,9 +160,9 @@ def test_a_stream_that_waits_says_so_from_time_to_time(tmp_path: Path, bases: Pa
 def test_the_first_delta_arrives_before_a_quarter_is_made(slow_worker: EngineProcess) -> None:
     complete(slow_worker, max_tokens=1)
     before = generated(slow_worker)
-    stream = Stream(slow_worker, max_tokens=100)
+    stream = Stream(slow_worker, max_tokens=1000)  # twenty seconds' work
     assert next(stream)["choices"][0]["text"] == "w0 "
-    assert generated(slow_worker) - before < 25
+    assert generated(slow_worker) - before < 250
     stream.close()
 
 
@@ -174,13 +176,13 @@ def test_when_the_client_is_gone_the_counter_stops(slow_worker: EngineProcess, s
             next(stream)
         stream.close()
     else:
-        body = json.dumps({"model": "tiny", "prompt": "a", "max_tokens": 1000}).encode()
+        body = json.dumps({"model": "tiny", "prompt": "a", "max_tokens": 10_000}).encode()
         with socket.create_connection(("127.0.0.1", slow_worker.port)) as connection:
             connection.sendall(f"POST {PATH} HTTP/1.1\r\nHost: 127.0.0.1:{slow_worker.port}\r\nAuthorization: Bearer "
                                f"{slow_worker.token}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
                                "\r\n\r\n".encode() + body)
             wait_until(lambda: slow_worker.get("/pen/status")["completions"] == 1)
-    wait_until(lambda: slow_worker.get("/pen/status")["completions"] == 0, seconds=1)
+    wait_until(lambda: slow_worker.get("/pen/status")["completions"] == 0)
     settled = generated(slow_worker)
     time.sleep(0.2)  # ten steps of this worker: time in which it would go on
     assert generated(slow_worker) == settled
@@ -188,11 +190,11 @@ def test_when_the_client_is_gone_the_counter_stops(slow_worker: EngineProcess, s
 
 @pytest.mark.slow
 def test_a_short_answer_does_not_wait_for_a_long_one(slow_worker: EngineProcess) -> None:
-    stream = Stream(slow_worker, max_tokens=200)
+    before = generated(slow_worker)
+    stream = Stream(slow_worker, max_tokens=1000)  # twenty seconds' work
     next(stream)
-    begun = time.monotonic()
     complete(slow_worker, max_tokens=2)
-    assert time.monotonic() - begun < 2
+    assert generated(slow_worker) - before < 500
     stream.close()
 
 
@@ -211,8 +213,8 @@ def test_a_dead_worker_fails_the_open_requests_and_comes_back(tmp_path: Path, ba
         assert complete(served)["choices"][0]["text"] == "w0 w1 w2 "
 
 
-def wait_until(truth: Any, seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
+def wait_until(truth: Any) -> None:
+    deadline = time.monotonic() + SECONDS
     while not truth():
         assert time.monotonic() < deadline
         time.sleep(0.01)
