@@ -20,15 +20,15 @@
 
 (ert-deftest pen-dataset-test-opens-at-once-and-does-not-wait ()
   (pen-rpc-fake-with '(("datasets-plan" hang))
-    (save-window-excursion
-      (with-temp-buffer
-        (insert "one")
-        (let ((before (float-time)))
-          (pen-finetune-region 1 4 :show 'preview)
-          (should (< (- (float-time) before) 0.1))
-          (should (equal (buffer-name) "*pen-dataset*"))
-          (should (equal (pen-fixture-text) "Building the training set…\n"))
-          (kill-buffer))))))
+    (pen-fixture-quickest
+     0.1 (lambda ()
+           (save-window-excursion
+             (with-temp-buffer
+               (insert "one")
+               (prog1 (pen-fixture-time #'pen-finetune-region 1 4 :show 'preview)
+                 (should (equal (buffer-name) "*pen-dataset*"))
+                 (should (equal (pen-fixture-text) "Building the training set…\n"))
+                 (kill-buffer))))))))
 
 (ert-deftest pen-dataset-test-no-region-is-said ()
   (with-temp-buffer

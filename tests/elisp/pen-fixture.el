@@ -85,8 +85,8 @@
   (push-mark end t t))
 
 (defun pen-fixture-until (condition &optional seconds)
-  "Wait until CONDITION returns non-nil, SECONDS (5) at most; return that."
-  (let ((until (+ (float-time) (or seconds 5))) value)
+  "Wait until CONDITION returns non-nil, SECONDS (60) at most; return that."
+  (let ((until (+ (float-time) (or seconds 60))) value)
     (while (not (setq value (funcall condition)))
       (when (> (float-time) until)
         (ert-fail (list 'never condition)))
@@ -115,6 +115,29 @@
   "Return the seconds that Emacs has worked, without collections.
 Unlike a clock, that does not count what other programs take."
   (- (float-time (get-internal-run-time)) gc-elapsed))
+
+(defun pen-fixture-work (function &rest arguments)
+  "Call FUNCTION with ARGUMENTS; return the seconds that Emacs worked for it."
+  (let ((before (pen-fixture-busy)))
+    (apply function arguments)
+    (- (pen-fixture-busy) before)))
+
+(defun pen-fixture-time (function &rest arguments)
+  "Call FUNCTION with ARGUMENTS; return the seconds that it took."
+  (let ((before (float-time)))
+    (apply function arguments)
+    (- (float-time) before)))
+
+(defun pen-fixture-quickest (limit attempt)
+  "Fail unless the best of five calls of ATTEMPT took less than LIMIT seconds.
+ATTEMPT does everything afresh and returns how long it took; on a
+busy machine somebody else may have had the processor meanwhile, or
+half of it: then the same work takes twice as long."
+  (let ((all nil))
+    (while (and (< (length all) 5)
+                (not (and all (< (car all) limit))))
+      (push (funcall attempt) all))
+    (should (< (apply #'min all) limit))))
 
 (defmacro pen-fixture-said (&rest body)
   "Run BODY and return the last message."

@@ -27,7 +27,8 @@ esac
 
 (defmacro pen-install-test-with (variables &rest body)
   "Install with VARIABLES in the environment, then run BODY.
-`said' is what was run, `log' what was shown."
+`said' is what was run, `log' what was shown, `took' how long the
+command took to return."
   (declare (indent 1) (debug t))
   `(let* ((home (make-temp-file "pen-install" t))
           (user-emacs-directory (file-name-as-directory (expand-file-name "emacs" home)))
@@ -38,6 +39,7 @@ esac
                                                         (concat "PATH=" home ":/usr/bin:/bin"))
                                        process-environment))
           (restarted nil)
+          (took nil)
           (message-log-max 1000))
      (write-region pen-install-test-python nil python nil 'silent)
      (set-file-modes python #o700)
@@ -47,15 +49,13 @@ esac
                ((symbol-value 'pen-install--pythons) '("python3")))
        (unwind-protect
            (save-window-excursion
-             (let ((before (float-time)))
-               (pen-install-backend)
-               (should (< (- (float-time) before) 0.5)))
+             (setq took (pen-fixture-time #'pen-install-backend))
              (pen-rpc-test-until (null pen-install--process))
              (let ((said (with-temp-buffer
                            (insert-file-contents (expand-file-name "said" home))
                            (split-string (buffer-string) "\n" t)))
                    (log (with-current-buffer "*pen-install*" (buffer-string))))
-               (ignore said log restarted)
+               (ignore said log restarted took)
                ,@body))
          (delete-directory home t)))))
 
@@ -70,6 +70,9 @@ esac
     (should restarted)
     (should (string-match-p "^\\$ .*-m venv" log))
     (should (string-match-p "Collecting torch" log))))
+
+(ert-deftest pen-install-test-nobody-waits-for-it ()
+  (pen-fixture-quickest 0.5 (lambda () (pen-install-test-with nil took))))
 
 (ert-deftest pen-install-test-the-command-that-fails-is-shown ()
   (pen-install-test-with '("PEN_TEST_PIP=7")

@@ -88,8 +88,10 @@
 
 (ert-deftest pen-job-curve-test-a-picture-is-made-twice-a-second-at-most ()
   (pen-job-curve-test-with nil
+    (should (= pen-job-curve--rest 0.5))
     (let ((made 0))
-      (cl-letf (((symbol-function 'pen-job-curve--graphic-p) #'always)
+      (cl-letf (((symbol-value 'pen-job-curve--rest) 600) ; however long 20 take
+                ((symbol-function 'pen-job-curve--graphic-p) #'always)
                 ((symbol-function 'create-image)
                  (lambda (&rest _) (setq made (1+ made)) '(image))))
         (dotimes (step 20)

@@ -37,25 +37,15 @@
            (pen-rpc--dispose process))))))
 
 (defmacro pen-rpc-test-until (condition &optional seconds)
-  "Wait until CONDITION holds, SECONDS at most (10), or fail."
+  "Wait until CONDITION holds, SECONDS at most (60), or fail."
   (declare (debug t))
-  `(pen-fixture-until (lambda () ,condition) ,(or seconds 10)))
+  `(pen-fixture-until (lambda () ,condition) ,seconds))
 
 (defun pen-rpc-test-kind (form)
   "Call FORM and return the kind and the message of its error."
   (condition-case err
       (progn (funcall form) nil)
     (pen-error (list (car err) (cadr err)))))
-
-(defun pen-rpc-test-quickest (limit attempt)
-  "Fail unless the best of three calls of ATTEMPT took less than LIMIT seconds.
-ATTEMPT does everything afresh and returns how long it took; on a
-busy machine somebody else may have had the processor meanwhile."
-  (let ((all nil))
-    (while (and (< (length all) 3)
-                (not (and all (< (car all) limit))))
-      (push (funcall attempt) all))
-    (should (< (apply #'min all) limit))))
 
 (defun pen-rpc-test-kill ()
   "Kill the service with signal 9."

@@ -24,7 +24,7 @@
     (should (eq (pen-rpc-state) 'ready))))
 
 (ert-deftest pen-rpc-test-ensure-never-waits ()
-  (pen-rpc-test-quickest
+  (pen-fixture-quickest
    0.1 (lambda ()
          (pen-rpc-test-with nil
            (let ((before (float-time)) (took nil))
@@ -122,22 +122,26 @@
 (ert-deftest pen-rpc-test-deadline-cancels-and-drops-the-late-reply ()
   (pen-rpc-test-with nil
     (pen-rpc-call-sync "test-ping" nil)
-    (should (eq (car (pen-rpc-test-kind
-                      (lambda () (pen-rpc-call-sync "test-sleep" '(:seconds 0.4) 0.1))))
-                'pen-deadline-error))
-    (pen-rpc-test-until (zerop (hash-table-count pen-rpc--pending)) 0.2)
+    (let ((late (1+ pen-rpc--uid)))
+      (should (eq (car (pen-rpc-test-kind
+                        (lambda () (pen-rpc-call-sync "test-sleep" '(:seconds 0.4) 0.1))))
+                  'pen-deadline-error))
+      (should-not (gethash late pen-rpc--pending)))
+    (pen-rpc-test-until (zerop (hash-table-count pen-rpc--pending)))
     (accept-process-output nil 0.5)
     (should (equal (pen-rpc-call-sync "test-ping" nil) "pong"))))
 
 (ert-deftest pen-rpc-test-quit-cancels ()
   (pen-rpc-test-with nil
     (pen-rpc-call-sync "test-ping" nil)
-    (let ((before (float-time)))
-      (run-at-time 0.1 nil (lambda () (setq quit-flag t)))
-      (should (eq 'quit (condition-case nil
-                            (pen-rpc-call-sync "test-sleep" '(:seconds 5))
-                          (quit 'quit))))
-      (should (< (- (float-time) before) 1)))
+    (pen-fixture-quickest
+     1 (lambda ()
+         (run-at-time 0.1 nil (lambda () (setq quit-flag t)))
+         (pen-fixture-time
+          (lambda ()
+            (should (eq 'quit (condition-case nil
+                                  (pen-rpc-call-sync "test-sleep" '(:seconds 5))
+                                (quit 'quit))))))))
     (should (equal (pen-rpc-call-sync "test-ping" nil) "pong"))))
 
 (ert-deftest pen-rpc-test-quit-works-in-a-timer ()
@@ -156,7 +160,7 @@
 ;;;; Death
 
 (ert-deftest pen-rpc-test-death-fails-a-waiting-call-at-once ()
-  (pen-rpc-test-quickest
+  (pen-fixture-quickest
    0.1 (lambda ()
          (pen-rpc-test-with nil
            (pen-rpc-call-sync "test-ping" nil)
@@ -174,7 +178,7 @@
              took)))))
 
 (ert-deftest pen-rpc-test-death-fails-asynchronous-calls-at-once ()
-  (pen-rpc-test-quickest
+  (pen-fixture-quickest
    0.1 (lambda ()
          (pen-rpc-test-with nil
            (pen-rpc-call-sync "test-ping" nil)
@@ -183,7 +187,7 @@
                (pen-rpc-call "test-sleep" '(:seconds 5) #'ignore
                              (lambda (err) (push (car err) errors))))
              (pen-rpc-test-kill)
-             (pen-rpc-test-until errors 5)
+             (pen-rpc-test-until errors)
              (setq took (- (float-time) killed))
              (should (equal errors '(pen-connection-lost-error pen-connection-lost-error
                                                                pen-connection-lost-error)))
@@ -196,7 +200,7 @@
     (should (equal (pen-rpc-call-sync "test-ping" nil) "pong"))))
 
 (ert-deftest pen-rpc-test-waiting-does-not-spin ()
-  (pen-rpc-test-quickest
+  (pen-fixture-quickest
    0.2 (lambda ()
          (pen-rpc-test-with nil
            (pen-rpc-call-sync "test-ping" nil)
@@ -213,7 +217,7 @@
       (pen-rpc-on-event id (lambda (kind plist) (push (cons kind plist) events)))
       (pen-rpc-test-until events)
       (pen-rpc-test-kill)
-      (pen-rpc-test-until (cdr events) 5)
+      (pen-rpc-test-until (cdr events))
       (should (eq (caar events) 'error))
       (should (equal (plist-get (cdar events) :kind) 'connection-lost))
       (should (equal (plist-get (cdar events) :partial) "so far"))
@@ -257,7 +261,7 @@
     (should (equal (pen-rpc-call-sync "test-noise" '(:size 1000000)) "printed"))))
 
 (ert-deftest pen-rpc-test-garbage-closes-and-the-next-call-restarts ()
-  (pen-rpc-test-quickest
+  (pen-fixture-quickest
    0.1 (lambda ()
          (pen-rpc-test-with nil
            (pen-rpc-call-sync "test-ping" nil)
@@ -291,7 +295,7 @@
       (should (string-match-p "A message cannot be read" (buffer-string))))))
 
 (ert-deftest pen-rpc-test-stop-is-quick ()
-  (pen-rpc-test-quickest
+  (pen-fixture-quickest
    0.1 (lambda ()
          (pen-rpc-test-with nil
            (pen-rpc-call-sync "test-ping" nil)
@@ -301,7 +305,7 @@
              (setq took (- (float-time) before))
              (should (eq (car err) 'pen-connection-lost-error))
              (should (eq (pen-rpc-state) 'stopped))
-             (pen-rpc-test-until (not (process-live-p process)) 5)
+             (pen-rpc-test-until (not (process-live-p process)))
              took)))))
 
 (ert-deftest pen-rpc-test-a-service-that-does-not-end-is-killed-after-a-second ()
@@ -314,7 +318,7 @@
             (setq process pen-rpc--process stopped (float-time))
             (pen-rpc-stop)
             (should (process-live-p process))
-            (pen-rpc-test-until (not (process-live-p process)) 5)
+            (pen-rpc-test-until (not (process-live-p process)))
             (should (> (- (float-time) stopped) 0.9))
             (should-not (buffer-live-p (process-buffer process)))))
       (delete-file deaf))))
@@ -356,7 +360,7 @@
       (pen-rpc-test-until events)
       (pen-rpc-cancel id)
       (pen-rpc-cancel id)
-      (pen-rpc-test-until (eq (caar events) 'done) 1)
+      (pen-rpc-test-until (eq (caar events) 'done) 8) ; it is polite for 10
       (pen-rpc-cancel id)
       (pen-rpc-call-sync "test-ping" nil)
       (should (equal (mapcar #'car events) '(done delta)))
@@ -386,7 +390,7 @@
       (pen-rpc-test-until (> seen 1))
       (kill-buffer buffer)
       (let ((then seen))
-        (pen-rpc-test-until (not (gethash id pen-rpc--followed)) 1)
+        (pen-rpc-test-until (not (gethash id pen-rpc--followed)) 8) ; it counts for 10
         (should (= seen then))))))
 
 (ert-deftest pen-rpc-test-waiting-in-an-event-function-is-an-error ()
@@ -414,7 +418,7 @@
                                                (when (equal value short) (cl-incf good)))))))
       (dotimes (_ 3)
         (should (equal (pen-rpc-call-sync "test-echo" (list :text text) 20) text)))
-      (pen-rpc-test-until (and done (= good sent)) 20)
+      (pen-rpc-test-until (and done (= good sent)))
       (should (eq done 'done))
       (should (> good 3)))))
 

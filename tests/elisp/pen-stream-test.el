@@ -71,7 +71,7 @@
          (setq result (condition-case err
                           (pen-stream-wait #'pen-rpc-jobs-watch '(:id "k") 0.2)
                         (error err)))))
-      (pen-rpc-fake-settle 0.4)
+      (pen-rpc-fake-settle)
       (should (eq (car result) 'error))
       (should (string-match-p "must not wait" (cadr result)))
       (should (= 1 (length pen-rpc-fake-calls))))))

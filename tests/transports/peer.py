@@ -230,13 +230,14 @@ class Test:
 class Jobs:
     """One job that goes on whatever happens to the service: a number every few milliseconds."""
 
-    def __init__(self, crash: bool) -> None:
-        self._crash = crash
+    def __init__(self, arguments: list[str]) -> None:
+        self._crash = "--crash" in arguments
+        self._numbers = 60_000 if "--long" in arguments else 60
 
     @rpc(stream=True)
     def watch(self, id: str, since: str | None = None, *, events: Events) -> str:  # noqa: A002 - the real name
-        """Tell the numbers after the one in SINCE, up to 60."""
-        for number in range(int(since[1:]) + 1 if since else 0, 60):
+        """Tell the numbers after the one in SINCE, up to 60, or for minutes."""
+        for number in range(int(since[1:]) + 1 if since else 0, self._numbers):
             if events.cancelled:
                 break
             events.send("log", what="text", level="info", text=str(number), event=f"e{number}")
@@ -263,7 +264,7 @@ def serve_port(arguments: list[str]) -> int:
     def make() -> tuple[None, Registry]:
         if "--noise" in arguments:
             noisy()
-        return None, build_registry({"test": Test(), "jobs": Jobs("--crash" in arguments)})
+        return None, build_registry({"test": Test(), "jobs": Jobs(arguments)})
 
     file = given("--token-file")
     return run_tcp(make, Path(given("--state") or tempfile.mkdtemp()), keep="--keep" in arguments,
@@ -282,7 +283,7 @@ def main(serve: Callable[..., int], arguments: list[str]) -> int:
         print("cannot start: the moon is full", file=sys.stderr)
         return 3
     state = Path(arguments[arguments.index("--state") + 1]) if "--state" in arguments else Path(tempfile.mkdtemp())
-    registry = build_registry({"test": Test(), "jobs": Jobs("--crash" in arguments)})
+    registry = build_registry({"test": Test(), "jobs": Jobs(arguments)})
     return serve(registry, READER, WRITER, state, os.getppid())
 
 
