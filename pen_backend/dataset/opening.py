@@ -29,16 +29,12 @@ def open_sources(definition: Definition, spec: TrainingSpec, *, trusted: bool, k
     inside = partial(refuse_outside, definition, key)
     for index, source in enumerate(spec.sources):
         name = source.id or ("region" if source.text is not None else source.path or f"source {index + 1}")
-        for document in documents(source, name, definition.directory_of(*key), _anything if trusted else inside):
+        for document in documents(source, name, definition.directory_of(*key), None if trusted else inside):
             if document.name in found:
                 raise DataError(f"{document.name} is a source twice.", hint="Name each file once.")
             chosen, read = reader(source.reader, document)
             found[document.name] = Opened(document, source, chosen, read)
     return list(found.values())
-
-
-def _anything(path: Path) -> None:
-    """Permit any path."""
 
 
 def refuse_outside(definition: Definition, key: Key, path: Path) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pen_backend.dataset.record import SIDES, Side
-from pen_backend.errors import DataError, Finding
+from pen_backend.errors import DataError, Finding, NotFoundError
 from pen_backend.files import instead_of_file
 from pen_backend.records import Example, read_lines
 
@@ -16,20 +16,28 @@ def newest(path: Path) -> Path:
 
 
 def files_of(path: Path) -> dict[Side, list[Path]]:
-    """Return the files of each side; a file by itself is trained on. DataError if there are no rows at PATH."""
+    """Return the files of each side; a file by itself is trained on.
+
+    NotFoundError if there is nothing at PATH that could be read, DataError if a directory holds no training set.
+    """
     if not path.is_dir():
         if not path.exists():
-            raise DataError(f"{path.name} does not exist.", where=str(path),
-                            hint="Name a training file, or a build's directory or id.")
+            raise absent(path)
         if odd := instead_of_file(path):
-            raise DataError(f"{path.name} {odd}.", where=str(path),
-                            hint="Name a training file or a build's directory.")
+            raise NotFoundError(f"{path.name} {odd}.", where=str(path),
+                                hint="Name a training file or a build's directory.")
         return {"train": [path], "valid": []}
     found = {side: _of(path, side) for side in SIDES}
     if not any(found.values()):
         raise DataError(f"{path} holds no training set: there is no train.jsonl.", where=str(path),
                         hint="Name a training file or a build's directory.")
     return found
+
+
+def absent(path: Path) -> NotFoundError:
+    """Say that nothing stands where a training set should."""
+    return NotFoundError(f"{path.name} does not exist.", where=str(path),
+                         hint="Name a training file, or a build's directory or id.")
 
 
 def examples(files: Iterable[Path]) -> Iterator[Example]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pen_backend.errors import BadParamsError, DataError, Finding
+from pen_backend.errors import BadParamsError, DataError, Finding, NotFoundError
 from pen_backend.files import instead_of_file
 from pen_backend.jobs.options import check_together, counted, merged
 from pen_backend.records import check_hyperparameters, read_lines
@@ -120,9 +120,9 @@ def from_files(train: Path | str, valid: Path | str | None, *, default_model: st
 
 def _exists(path: Path) -> None:
     if odd := instead_of_file(path):
-        raise DataError(f"The training file {odd}.", where=str(path))
+        raise NotFoundError(f"The training file {odd}.", where=str(path))
     if not path.is_file():
-        raise DataError("There is no such training file.", where=str(path))
+        raise NotFoundError("There is no such training file.", where=str(path))
 
 
 def source_file(given: str) -> Path | str:

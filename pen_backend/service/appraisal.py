@@ -270,13 +270,13 @@ class Appraisal:
 
     def _published(self, path: Path) -> Path:
         """Find a build by its id where there is no such file, and its newest one where builds are."""
-        from pen_backend.dataset.published import newest
+        from pen_backend.dataset.published import absent, newest
 
         if not path.exists():
             try:
                 return self._context.find_plan(path.name)
             except NotFoundError:
-                return path  # reading it says what is wrong
+                raise absent(path) from None
         return newest(path)
 
     def _priced(self, model: str) -> "tuple[Price | None, Encoder]":

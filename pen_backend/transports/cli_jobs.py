@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
-from pen_backend.errors import BadParamsError, CancelledError, DataError, JobError, RefusedError
+from pen_backend.errors import BadParamsError, CancelledError, DataError, JobError, NotFoundError, RefusedError
 from pen_backend.service.context import Context
 from pen_backend.service.jobs import JobDetail, Jobs, JobSummary
 from pen_backend.transports import cli_dataset
@@ -76,7 +76,7 @@ def finetune(context: Context, options: argparse.Namespace, terminal: Terminal, 
     plan = options.source
     training_file = options.source.endswith(".jsonl")
     if training_file and not Path(options.source).exists():
-        raise DataError(f"There is no file '{options.source}'.")
+        raise NotFoundError(f"There is no file '{options.source}'.")
     check_given(overrides)
     if training_file:
         if options.plan:

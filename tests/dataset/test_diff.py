@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pen_backend.dataset.diff import Difference, differences
-from pen_backend.errors import DataError
+from pen_backend.errors import DataError, NotFoundError
 from tests.dataset import puns, run
 
 PUNS = "\n".join(puns(60))
@@ -49,7 +49,7 @@ def test_a_row_on_the_other_side_has_moved(tmp_path: Path) -> None:
 
 
 def test_what_is_no_training_set_is_said(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"none does not exist\. Name a training file, or a build's directory or id"):
+    with pytest.raises(NotFoundError, match=r"none does not exist\. Name a training file, or a build's directory"):
         differences(tmp_path / "none", tmp_path / "none")
     with pytest.raises(DataError, match="no training set"):
         differences(tmp_path, tmp_path)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pen_backend.errors import BadParamsError, DataError
+from pen_backend.errors import BadParamsError, DataError, NotFoundError
 from pen_backend.jobs.options import classification, counted, merged
 from pen_backend.jobs.spec import JobSpec, from_files, from_plan
 from tests.jobs.plans import Rows, make_plan
@@ -49,7 +49,7 @@ def test_a_file_to_validate_on_goes_before_what_is_held_out(tmp_path: Path) -> N
     other.write_text('{"data": "x"}\n')
     assert from_plan(plan, default_model="m", valid=other).valid == other
     assert from_files(other, other, default_model="m", overrides={"early_stopping": 2}).valid == other
-    with pytest.raises(DataError, match="no such training file"):
+    with pytest.raises(NotFoundError, match="no such training file"):
         from_plan(plan, default_model="m", valid=tmp_path / "absent.jsonl")
 
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from pen_backend.errors import BadParamsError, DataError
+from pen_backend.errors import BadParamsError, DataError, NotFoundError
 from pen_backend.jobs.spec import JobSpec, from_files, from_plan
 from tests.jobs.plans import make_plan
 
@@ -77,7 +77,7 @@ def test_training_files_need_no_definition(tmp_path: Path) -> None:
     train = tmp_path / "t.jsonl"
     train.write_text('{"data": "x"}\n')
     assert from_files(train, None, default_model="m").train == train
-    with pytest.raises(DataError, match="no such training file"):
+    with pytest.raises(NotFoundError, match="no such training file"):
         from_files(tmp_path / "absent.jsonl", None, default_model="m")
 
 

@@ -74,7 +74,7 @@ def test_a_file_is_read_by_its_path(datasets: Datasets, tmp_path: Path) -> None:
     ({"text": ""}, DataError, "region is empty"), ({"text": "One pun."}, DataError, "needs at least two"),
     ({"text": "a", "reader": "xml"}, DataError, "no reader .xml..*auto, jokes, jsonl, org, table, text"),
     ({"text": "a", "path": Path("b")}, BadParamsError, "exclude each other"),
-    ({"path": Path("/nowhere/at-all.org")}, DataError, "does not exist"),
+    ({"path": Path("/nowhere/at-all.org")}, NotFoundError, "does not exist"),
     ({"text": "a", "valid_share": 2.0}, BadParamsError, "valid_share"),
     ({"text": "a", "n_epochs": 0}, BadParamsError, "n_epochs"), ({"text": "\ud800"}, DataError, "surrogate"),
     ({"prompt": "no-such-prompt", "text": "a"}, NotFoundError, "no-such-prompt"),
@@ -127,7 +127,7 @@ def test_a_file_without_rows_cannot_be_counted(datasets: Datasets, tmp_path: Pat
     (tmp_path / "a.jsonl").write_text("")
     with pytest.raises(DataError, match="no training rows"):
         datasets.stats(tmp_path / "a.jsonl")
-    with pytest.raises(DataError, match=r"absent\.jsonl does not exist\. Name a training file"):
+    with pytest.raises(NotFoundError, match=r"absent\.jsonl does not exist\. Name a training file"):
         datasets.stats(tmp_path / "absent.jsonl")
 
 

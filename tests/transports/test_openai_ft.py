@@ -149,8 +149,8 @@ def test_a_text_file_becomes_lines_cut_at_blank_lines(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("flags", "code", "said"), [
     (["-t", "https://example.org/train.jsonl"], 1, "Download it first"),
-    (["-t", "absent.jsonl"], 2, "There is no such training file"),
-    (["-t", "absent.txt"], 2, "does not exist"),
+    (["-t", "absent.jsonl"], 1, "There is no such training file"),
+    (["-t", "absent.txt"], 1, "does not exist"),
     (["-t", "/dev/null", "--log-path", "/dev/null/x"], 1, "cannot be made"),
 ])
 def test_what_cannot_be_used_is_said(flags: list[str], code: int, said: str, tmp_path: Path) -> None:

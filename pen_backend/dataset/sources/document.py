@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pen_backend.dataset.sources.streams import Recoded, Unpacked, fault, first_wrong_byte
-from pen_backend.errors import DataError
+from pen_backend.errors import DataError, NotFoundError
 from pen_backend.files import expanded, instead_of_file
 from pen_backend.prompts.sources import Source
 from pen_backend.records import Origin, parse_json
@@ -118,11 +118,22 @@ class Document:
 
 
 def documents(source: Source, name: str, base: Path,
-              permit: Callable[[Path], None] = lambda path: None) -> Iterator[Document]:
-    """Find and hash a source's files, in order of their names, or its text; DataError if there is none.
+              permit: Callable[[Path], None] | None = None) -> Iterator[Document]:
+    """Find and hash a source's files, in order of their names, or its text.
 
-    PERMIT is called with each path before anything of it is looked at, and may raise.
+    PERMIT judges the paths of a source that stands in a definition: it is called with each before anything of it is
+    looked at, and may raise. Such a source without a file is DataError; without PERMIT it is the caller who has named
+    what is not there, NotFoundError.
     """
+    try:
+        yield from _found(source, name, base, permit or (lambda path: None))
+    except DataError as error:
+        if permit is not None or error.findings[0].code != "not-found":
+            raise
+        raise NotFoundError(error.message, hint=error.hint, where=error.where, findings=error.findings) from error
+
+
+def _found(source: Source, name: str, base: Path, permit: Callable[[Path], None]) -> Iterator[Document]:
     if source.text is not None:
         try:
             content = source.text.encode()

@@ -36,7 +36,7 @@ def recognised(document: Document) -> str:
 def fault(where: Path, source: Source) -> Finding:
     """Open, recognise and read a source; return the one finding of what ends it."""
     with pytest.raises(DataError) as caught:
-        list(map(recognised, documents(source, "source", where)))
+        list(map(recognised, documents(source, "source", where, lambda path: None)))
     (finding,) = caught.value.findings
     assert caught.value.hint
     assert finding.hint
