@@ -13,6 +13,7 @@ from typing import Any
 from pen_backend.transports.epc_codec import Symbol, decode, dumps, frame
 
 PEER = Path(__file__).with_name("peer.py")
+SECONDS = 60.0  # of patience with an answer that a busy machine brings late
 
 
 class Child:
@@ -60,12 +61,12 @@ class Child:
         while view:
             view = view[os.write(self._in, view):]
 
-    def frame(self, deadline: float = 10.0) -> Any:
+    def frame(self, deadline: float = SECONDS) -> Any:
         """Read the next message; TimeoutError, or EOFError when the child is gone."""
         header = self._read(6, time.monotonic() + deadline)
         return decode(self._read(int(header, 16), time.monotonic() + deadline))
 
-    def answer(self, uid: int | None, deadline: float = 10.0) -> Any:
+    def answer(self, uid: int | None, deadline: float = SECONDS) -> Any:
         """Read until call UID is answered and return the whole message; the others are kept."""
         for index, message in enumerate(self.kept):
             if message[0] != "call" and message[1] == uid:
@@ -77,12 +78,12 @@ class Child:
                 return message
             self.kept.append(message)
 
-    def call(self, name: str, deadline: float = 10.0, **arguments: object) -> Any:
+    def call(self, name: str, deadline: float = SECONDS, **arguments: object) -> Any:
         """Call and return the value; the error's plist as a dictionary if it is one."""
         message = self.answer(self.send(name, **arguments), deadline)
         return message[2] if message[0] == "return" else fields(message[2][1])
 
-    def events(self, name: str, deadline: float = 10.0) -> list[tuple[int, str, dict[str, Any]]]:
+    def events(self, name: str, deadline: float = SECONDS) -> list[tuple[int, str, dict[str, Any]]]:
         """Read a request's events up to its end."""
         found: list[tuple[int, str, dict[str, Any]]] = []
         until = time.monotonic() + deadline

@@ -17,7 +17,8 @@ import pytest
 from pen_backend.transports.epc_codec import Symbol, decode, dumps, frame
 from pen_backend.transports.epc_tcp import HALF_SECONDS, HELLO_SECONDS
 from pen_backend.transports.serve import run_tcp
-from tests.transports.pipes import PEER, fields
+from tests.transports.pipes import PEER, SECONDS, fields
+from tests.transports.test_epc_server import wait_until_gone
 
 pytestmark = pytest.mark.slow
 
@@ -60,7 +61,7 @@ class Client:
     """One connection."""
 
     def __init__(self, port: int) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=10)
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=SECONDS)
         self._uid = 0
 
     def call(self, name: str, **arguments: object) -> Any:
@@ -95,7 +96,16 @@ class Client:
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Service]:
+    """A service that has a second's patience with strangers, and with half a message."""
     one = Service(tmp_path, "--keep", "--hasty")
+    yield one
+    one.end()
+
+
+@pytest.fixture
+def patient(tmp_path: Path) -> Iterator[Service]:
+    """A service that has its usual patience: longer than anybody here is made to wait."""
+    one = Service(tmp_path, "--keep")
     yield one
     one.end()
 
@@ -134,27 +144,35 @@ def test_any_other_first_call_is_refused_and_nothing_runs(service: Service, tmp_
 
 
 @pytest.mark.parametrize("data", [b"POST / HTTP/1.1\r\nHost: x\r\n\r\n", b"ffffff(call", b"zzzzzz", b"000000"])
-def test_what_is_no_frame_closes_the_connection(service: Service, data: bytes) -> None:
-    stranger = service.client()
+def test_what_is_no_frame_closes_the_connection(patient: Service, data: bytes) -> None:
+    stranger = patient.client()
     before = time.monotonic()
     stranger.socket.sendall(data)
     assert stranger.closed()
-    assert time.monotonic() - before < 0.9
-    assert service.friend().call("test-ping")[2] == "pong"
+    assert time.monotonic() - before < HELLO_SECONDS
+    assert patient.friend().call("test-ping")[2] == "pong"
 
 
-def test_one_that_says_nothing_is_told_so_and_closed_while_others_are_served(service: Service) -> None:
+def test_others_are_served_while_somebody_says_nothing(patient: Service) -> None:
+    before = time.monotonic()
+    idle, half = patient.client(), patient.client()
+    half.socket.sendall(b"0000")
+    assert patient.friend().call("test-ping")[2] == "pong"
+    assert time.monotonic() - before < HELLO_SECONDS
+    idle.socket.close()
+    half.socket.close()
+
+
+def test_one_that_says_nothing_is_told_so_and_closed(service: Service) -> None:
+    before = time.monotonic()
     idle, half = service.client(), service.client()
     half.socket.sendall(b"0000")
     friend = service.friend()
-    before = time.monotonic()
-    assert friend.call("test-ping")[2] == "pong"
-    assert time.monotonic() - before < 1
     for stranger in (idle, half):
         kind, uid, error = stranger.frame()
         assert (kind, uid, fields(error[1])["kind"]) == ("epc-error", None, "auth")
         assert stranger.closed()
-    assert 0.5 < time.monotonic() - before < 3
+    assert time.monotonic() - before > 0.9
     assert friend.call("test-ping")[2] == "pong"
 
 
@@ -175,7 +193,7 @@ def test_the_ninth_is_turned_away_and_a_place_is_free_again(service: Service) ->
     assert service.client().closed()
     assert all(one.call("test-ping")[2] == "pong" for one in friends)
     friends[0].socket.close()
-    until = time.monotonic() + 5
+    until = time.monotonic() + SECONDS
     while True:
         try:
             assert service.friend().call("test-ping")[2] == "pong"
@@ -193,7 +211,7 @@ def test_threads_end_with_their_connection(service: Service) -> None:
         one.call("test-echo-pool", text="x")
         one.call("test-story")
         one.socket.close()
-    until = time.monotonic() + 5
+    until = time.monotonic() + SECONDS
     while friend.call("test-threads")[2] > before:
         assert time.monotonic() < until
         time.sleep(0.02)
@@ -205,32 +223,25 @@ def test_it_ends_with_its_last_client(tmp_path: Path) -> None:
     service.client().socket.close()
     first.socket.close()
     assert second.call("test-ping")[2] == "pong"
-    second.socket.sendall(frame("(call 2 test-sleep ((:seconds 30)))"))
-    before = time.monotonic()
+    second.socket.sendall(frame("(call 2 test-sleep ((:seconds 600)))"))
     second.socket.close()
-    assert service.process.wait(5) == 0
-    assert time.monotonic() - before < 1
+    assert service.process.wait(SECONDS) == 0
     service.end()
 
 
 def test_it_ends_with_its_parent(tmp_path: Path) -> None:
     script = ("import subprocess, sys, time; p = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL); "
-              "print(p.pid, flush=True); time.sleep(60)")
+              "print('child', p.pid, flush=True); time.sleep(60)")
     parent = subprocess.Popen(
         [sys.executable, "-c", script, sys.executable, "-P", str(PEER), "--tcp", "--state", str(tmp_path)],
         stdout=subprocess.PIPE, env={"PATH": os.environ["PATH"], "PEN_EPC_TOKEN": TOKEN, "HOME": str(tmp_path)})
     assert parent.stdout is not None
     with parent.stdout:
-        child = sorted((int(parent.stdout.readline()) for _ in range(2)), reverse=True)
-    pids = [pid for pid in child if (Path("/proc") / str(pid) / "cmdline").exists()
-            and str(PEER).encode() in (Path("/proc") / str(pid) / "cmdline").read_bytes()]
-    before = time.monotonic()
+        told = [parent.stdout.readline() for _ in range(2)]  # its port, too
+    (child,) = (int(line.split()[1]) for line in told if line.startswith(b"child "))
     parent.kill()
-    parent.wait(5)
-    service = Path(f"/proc/{pids[0]}")
-    while service.exists() and "Z" not in (service / "stat").read_text().split()[2]:
-        assert time.monotonic() - before < 3
-        time.sleep(0.01)
+    parent.wait(SECONDS)
+    wait_until_gone(child)
 
 
 def test_without_a_token_one_is_made_and_written_for_the_user_alone(tmp_path: Path) -> None:
@@ -253,7 +264,7 @@ def test_without_a_token_one_is_made_and_written_for_the_user_alone(tmp_path: Pa
 def test_what_cannot_be_is_said_and_nothing_is_printed(arguments: list[str], token: str | None, words: str,
                                                        tmp_path: Path) -> None:
     environment = {"HOME": str(tmp_path), **({"PEN_EPC_TOKEN": token} if token else {})}
-    done = subprocess.run([sys.executable, "-P", "-m", "pen_backend", "serve", *arguments], check=False, timeout=20,
+    done = subprocess.run([sys.executable, "-P", "-m", "pen_backend", "serve", *arguments], check=False, timeout=60,
                           stdin=subprocess.DEVNULL, capture_output=True, text=True, env=environment)
     assert (done.returncode, done.stdout) == (1, "")
     assert words in done.stderr
@@ -264,7 +275,7 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         done = subprocess.run([sys.executable, "-P", "-m", "pen_backend", "serve", "--tcp", "--port", port],
-                              check=False, timeout=20, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              check=False, timeout=SECONDS, stdin=subprocess.DEVNULL, capture_output=True, text=True,
                               env={"HOME": str(tmp_path), "PEN_EPC_TOKEN": TOKEN})
     assert (done.returncode, done.stdout) == (1, "")
     assert port in done.stderr
@@ -279,7 +290,7 @@ def test_stock_epc_is_a_client(tmp_path: Path) -> None:
     load = [each for path in sorted(SITE_LISP.iterdir()) for each in ("-L", str(path))]
     done = subprocess.run(
         [os.environ.get("EMACS", "emacs"), "-Q", "--batch", *load, "-l", str(HERE / "stock_epc.el"),
-         "-f", "ert-run-tests-batch-and-exit"], check=False, timeout=100, capture_output=True, text=True,
+         "-f", "ert-run-tests-batch-and-exit"], check=False, timeout=110, capture_output=True, text=True,
         env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "HOME": str(tmp_path), "PEN_PYTHON": sys.executable,
              "PEN_PEER": str(PEER), "PEN_STATE": str(tmp_path)})
     assert done.returncode == 0, done.stderr
