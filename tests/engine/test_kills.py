@@ -77,7 +77,7 @@ def checkpoint(jobdir: Path) -> int:
 
 def trainer(real: EngineProcess) -> int:
     """Find the running trainer; a job is running a moment before its trainer is."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + SECONDS
     while not (pids := real.get("/pen/status")["trainers"]):
         assert time.monotonic() < deadline
         time.sleep(0.005)
@@ -172,7 +172,7 @@ def test_an_engine_killed_while_it_pauses_and_while_it_resumes_keeps_its_word(
     assert act(real, jobdir, "pause")["status"] == "running"
     real.kill()
     os.kill(pid, signal.SIGCONT)  # it takes its step, writes a checkpoint and leaves, and nobody sees it
-    wait_until_gone(pid, seconds=SECONDS)
+    wait_until_gone(pid)
     saved, told_before = checkpoint(jobdir), max(trained(jobdir))
     assert saved == told_before
     real.start()
@@ -202,8 +202,8 @@ def test_a_job_goes_on_elsewhere_from_a_backup_of_its_training(
     assert min(trained(elsewhere / "jobs" / jobdir.name)) == 1
 
 
-def wait_until_gone(pid: int, *, seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
+def wait_until_gone(pid: int) -> None:
+    deadline = time.monotonic() + SECONDS
     while process_start_time(pid) is not None:
         assert time.monotonic() < deadline
         time.sleep(0.005)

@@ -11,12 +11,13 @@ import pytest
 
 from tests.engine.harness import SCRIPTED, EngineProcess, engine
 from tests.engine.malformed import request
+from tests.engine.scheduler.desk import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.reliability]
 
 MEGABYTES = 20
 MOST_THREADS = 3 + min(32, (os.cpu_count() or 1) + 4)  # its own, the scheduler's, the store's, and asyncio's pool
-SECONDS = 5.0
+SECONDS = 60.0
 WAIT_SECONDS = 0.5
 
 
@@ -70,7 +71,7 @@ def check_unharmed(tmp_path: Path, bases: Path, seed: int, count: int) -> None:
         assert threads(pid) <= MOST_THREADS
         assert resident(pid) <= before + MEGABYTES
         assert running.get("/v1/models")["data"]
-        assert running.get("/pen/status")["completions"] == 0
+        wait_until(lambda: running.get("/pen/status")["completions"] == 0)  # some clients have only just gone
         assert "Traceback" not in (running.state / "engine.log").read_text()
     names = {each.name for each in (tmp_path / "state").iterdir()}
     assert not [name for name in names if ".tmp-" in name]

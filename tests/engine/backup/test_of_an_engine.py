@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.harness import LINES, SCRIPTED, EngineProcess, engine
+from tests.engine.harness import LINES, SCRIPTED, SECONDS, EngineProcess, engine
 from tests.engine.scheduler.desk import wait_until
 
 pytestmark = pytest.mark.slow
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 
 def restored(backup: Path, state: Path, *more: str, code: int = 0) -> dict[str, object]:
     found = subprocess.run([sys.executable, "-P", "-m", "pen_backend.engine.restore", "--state", str(state), *more,
-                            str(backup)], capture_output=True, text=True, timeout=60, check=False)
+                            str(backup)], capture_output=True, text=True, timeout=SECONDS, check=False)
     assert found.returncode == code, (found.stdout, found.stderr)
     return dict(json.loads(found.stdout))
 
@@ -97,7 +97,7 @@ def test_an_engine_and_its_trainers_keep_a_store_from_being_replaced(tmp_path: P
         assert served.request("GET", "/pen/backup?all=1").status == 400
         assert served.process is not None
         served.process.send_signal(signal.SIGTERM)
-        served.process.wait(20)
+        served.process.wait(SECONDS)
         (served.state / "restoring").touch()
         with pytest.raises(AssertionError, match="A restore of this store was cut off"):
             served.start()

@@ -47,7 +47,7 @@ def refused(path: Path, tmp_path: Path) -> PenError:
     begun, memory = time.monotonic(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(PenError) as caught:
         unpack(path, out, QuickDisk())
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 30
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory < 100 << 10
     assert sorted(each.name for each in tmp_path.iterdir()) == [path.name, "out"]
     assert not any(each.is_symlink() for each in out.rglob("*"))

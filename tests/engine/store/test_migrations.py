@@ -151,7 +151,7 @@ def test_a_process_killed_while_migrating_leaves_the_old_store_or_the_new_one(tm
         directory = tmp_path / str(at)
         directory.mkdir()
         before = look(lay(directory, 1))
-        ended = subprocess.run([sys.executable, "-c", program, str(directory), str(at)], timeout=30, check=False)
+        ended = subprocess.run([sys.executable, "-c", program, str(directory), str(at)], timeout=60, check=False)
         killed = ended.returncode == -signal.SIGKILL
         assert killed == (at < 3)
         assert look(directory / "pen.db") == before or not killed
