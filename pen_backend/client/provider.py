@@ -210,8 +210,8 @@ class Client:
 
     def checkpoints(self, job: str) -> list[Object]:
         """List a job's public checkpoints, newest first."""
-        return self._call(lambda client: list(_some(client.fine_tuning.jobs.checkpoints.list(job, limit=100), None)),
-                          self._bounds.job)
+        return self._call(lambda client: list(_some(client.fine_tuning.jobs.checkpoints.list(job, limit=100), None,
+                                                    _checkpoint)), self._bounds.job)
 
     def _created(self, key: str) -> Object | None:
         """Look for a launch that may have arrived although its answer did not."""
@@ -331,7 +331,17 @@ def _job(answer: Any) -> Object:
     with reading():
         typed(str, job["status"], job["model"])
         typed(int, job["created_at"])
+        typed(dict, *(job.get(key) or {} for key in ("error", "method", "pen")))
     return job
+
+
+def _checkpoint(answer: Any) -> Object:
+    """Return a provider's checkpoint as plain JSON; UpstreamError unless it names a model."""
+    checkpoint = _plain(answer)
+    with reading():
+        typed(str, checkpoint["fine_tuned_model_checkpoint"])
+        typed(dict, checkpoint.get("metrics") or {})
+    return checkpoint
 
 
 def _some(page: Any, limit: int | None, read: Callable[[Any], Object] = _plain) -> Iterator[Object]:

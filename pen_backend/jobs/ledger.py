@@ -14,6 +14,7 @@ from typing import Any
 from pen_backend.errors import DataError
 from pen_backend.files import Disk, write_atomic
 
+OPEN = ("validating_files", "queued", "running", "paused")
 ENDED = ("succeeded", "failed", "cancelled")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pen_backend.client import Client
 from pen_backend.errors import DeadlineError, UpstreamError
-from pen_backend.jobs.ledger import ENDED
+from pen_backend.jobs.ledger import ENDED, OPEN
 
 LOCAL_SECONDS, HOSTED_SECONDS = 0.5, 5.0  # between two looks
 RECONNECTS = 3                            # in a row
@@ -51,7 +51,7 @@ def follow(client: Client, job: str, *, after: int | None = None, since: str | N
 
     AFTER leaves out what belongs to that step and earlier ones, SINCE the event of that id and earlier ones, for
     somebody who has seen them. RECONNECT finds the provider again after a failure: a local engine that died is started
-    anew and adopts its trainers.
+    anew and adopts its trainers. UpstreamError if the job stands in a way from which nobody knows whether it will end.
     """
     stop = stop or threading.Event()
     seconds = poll if poll is not None else LOCAL_SECONDS if client.local else HOSTED_SECONDS
@@ -79,7 +79,12 @@ def follow(client: Client, job: str, *, after: int | None = None, since: str | N
                 first = first or seen
                 seen = replace(seen, eta=seconds_left(first, seen))
             yield replace(seen, event=event["id"])
-        if state["status"] in ENDED or stop.wait(seconds):
+        if state["status"] in ENDED:
+            return state
+        if state["status"] not in OPEN:
+            raise UpstreamError(f"The provider says that job {job} is '{state['status'][:40]}', which pen does not know.",
+                                hint=f"`pen jobs show {job}` says how it stands; what it has published stays usable.")
+        if stop.wait(seconds):
             return state
 
 
@@ -88,14 +93,14 @@ def read_event(event: Mapping[str, Any]) -> Progress | Note | None:
     data = event.get("data") if isinstance(event.get("data"), Mapping) else {}
     message, level = str(event.get("message") or ""), str(event.get("level") or "info")
     assert isinstance(data, Mapping)  # noqa: S101 - for the type checker
-    kind = data.get("kind")
-    if kind == "metrics" or (event.get("type") == "metrics" and "step" in data):
+    kind, step = data.get("kind"), _int(data.get("step"))
+    if step is not None and (kind == "metrics" or event.get("type") == "metrics"):
         return Progress(
-            step=int(data["step"]), steps=_int(data.get("total_steps")), epoch=_float(data.get("epoch")),
+            step=step, steps=_int(data.get("total_steps")), epoch=_float(data.get("epoch")),
             loss=_float(data.get("train_loss")),
             valid_loss=_float(data.get("full_valid_loss", data.get("valid_loss"))),
             learning_rate=_float(data.get("learning_rate")),
-            tokens_per_second=_float(data.get("tokens_per_second")), at=float(event.get("created_at") or 0),
+            tokens_per_second=_float(data.get("tokens_per_second")), at=_float(event.get("created_at")) or 0.0,
             tokens=_int(data.get("elapsed_tokens")))
     if kind == "sample":
         return Note("sample", str(data.get("completion") or ""), level, dict(data))

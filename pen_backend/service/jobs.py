@@ -244,6 +244,8 @@ class Jobs:
 
         Paused jobs are not waited for. Cancelling ends the watching, never a job.
         """
+        from pen_backend.jobs.ledger import OPEN
+
         stop = threading.Event()
         events.on_cancel(stop.set)
         sent: dict[str, JobSummary] = {}
@@ -254,7 +256,7 @@ class Jobs:
                 if sent.get(job.id) != job:
                     sent[job.id] = job
                     events.send("log", what="text", level="info", text=job.status, data={"job": job})
-            changing = any(not job.ended and job.status != "paused" for job in jobs)
+            changing = any(job.status in OPEN and job.status != "paused" for job in jobs)
             if not changing or stop.wait(LOCAL_SECONDS if client.local else HOSTED_SECONDS):
                 return jobs
 

@@ -82,6 +82,25 @@ def test_an_engine_that_stays_dead_is_an_error() -> None:
         followed(server, reconnect=lambda: Client(server.base_url, None, local=True, sleep=lambda seconds: None))
 
 
+@pytest.mark.parametrize("state", ["lost", "", "canceled"])
+def test_a_state_that_nobody_knows_is_an_error_and_not_followed_for_ever(state: str) -> None:
+    with ScriptedServer(Answer(job(status=state)), listing(metrics(1))) as server, \
+            pytest.raises(UpstreamError, match=f"says that job ftjob-1 is '{state}', which pen does not know"):
+        followed(server, reconnect=lambda: Client(server.base_url, None, local=True))
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("wrong", [{"status": None}, {"model": None}, {"error": "broken"}, {"pen": [1]}])
+def test_a_job_of_another_shape_is_the_providers_fault(wrong: dict[str, Any]) -> None:
+    with ScriptedServer(*[Answer(job() | wrong)] * 9) as server, pytest.raises(UpstreamError, match="shape"):
+        followed(server)
+
+
+@pytest.mark.parametrize("data", [{"kind": "metrics"}, {"kind": "metrics", "step": "1"}, {"step": None}])
+def test_metrics_of_no_step_are_left_out(data: dict[str, Any]) -> None:
+    assert read_event({"id": "x", "created_at": "now", "type": "metrics", "data": data}) is None
+
+
 @pytest.mark.parametrize(("given", "what", "text"), [
     (event("a", kind="sample", completion="Ha.", step=1), "sample", "Ha."),
     (event("a", kind="checkpoint", message="Checkpoint at step 3", step=3), "checkpoint", "Checkpoint at step 3"),

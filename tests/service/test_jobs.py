@@ -90,6 +90,13 @@ def test_following_all_jobs_ends_when_it_is_cancelled(tmp_path: Path) -> None:
     assert [one.status for one in ended] == ["running"]
 
 
+@pytest.mark.parametrize("state", ["paused", "lost"])
+def test_nobody_waits_for_a_job_of_which_nobody_knows_when_it_changes(state: str, tmp_path: Path) -> None:
+    with ScriptedServer(listing(job(status=state)), listing(metrics(1))) as server:
+        ended = Jobs(scripted(server, tmp_path)).watch_all(events=Kept())
+    assert [one.status for one in ended] == [state]
+
+
 @pytest.mark.slow
 def test_a_job_is_launched_followed_described_measured_and_used(engine: LiveEngine, tmp_path: Path) -> None:
     context = engine.context()
