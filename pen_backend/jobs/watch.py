@@ -79,10 +79,11 @@ def follow(client: Client, job: str, *, after: int | None = None, since: str | N
                 first = first or seen
                 seen = replace(seen, eta=seconds_left(first, seen))
             yield replace(seen, event=event["id"])
-        if state["status"] in ENDED:
+        status = str(state["status"])
+        if status in ENDED:
             return state
-        if state["status"] not in OPEN:
-            raise UpstreamError(f"The provider says that job {job} is '{state['status'][:40]}', which pen does not know.",
+        if status not in OPEN:
+            raise UpstreamError(f"The provider says that job {job} is '{status[:40]}', which pen does not know.",
                                 hint=f"`pen jobs show {job}` says how it stands; what it has published stays usable.")
         if stop.wait(seconds):
             return state
