@@ -65,8 +65,12 @@ class EngineProcess:
     def __init__(self, state: Path, *, log: Path, environ: Mapping[str, str], runtime: Path | None = None,
                  idle_minutes: int | None = None, parallel_jobs: int | None = None, port: int | None = None,
                  allow_remote: bool = False, spawn: Spawn | None = None, start_seconds: float = START_SECONDS,
-                 stop_seconds: float = STOP_SECONDS, needed: Sequence[str] = NEEDED) -> None:
-        """STATE is its directory, LOG where its output goes, RUNTIME a second place to look for its runtime file."""
+                 stop_seconds: float = STOP_SECONDS, needed: Sequence[str] = NEEDED,
+                 sleep: Callable[[float], None] = time.sleep) -> None:
+        """STATE is its directory, LOG where its output goes, RUNTIME a second place to look for its runtime file.
+
+        SLEEP passes the time between two looks at a process.
+        """
         self.state = state
         self.log = log
         self._runtime_files = [state / "engine.json", *([runtime] if runtime else [])]
@@ -81,6 +85,7 @@ class EngineProcess:
         self._start_seconds = start_seconds
         self._stop_seconds = stop_seconds
         self._needed = needed
+        self._sleep = sleep
         self._child: subprocess.Popen[bytes] | None = None
 
     def find(self) -> Running | None:
@@ -136,7 +141,7 @@ class EngineProcess:
             elif status is not None:
                 raise StartError(f"The local engine ended while starting (status {status}).", where=str(self.log),
                                  hint=_last_lines(self.log, offset))
-            time.sleep(0.02)
+            self._sleep(0.02)
         if self._child.poll() is None:
             self._child.terminate()
         raise StartError(f"The local engine did not answer within {seconds:.0f} seconds.",
@@ -182,7 +187,7 @@ class EngineProcess:
                 return True
             if time.monotonic() > deadline:
                 return False
-            time.sleep(0.02)
+            self._sleep(0.02)
         return True
 
 

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -58,15 +59,19 @@ def write_runtime(state: Path, base_url: str, **changes: object) -> Path:
     return path
 
 
-def engine_in(state: Path, *, program: str = "", seconds: float = 5, stop_seconds: float = 5,
-              needed: Sequence[str] = ()) -> EngineProcess:
-    """An engine process whose program is PROGRAM instead of the real one."""
+def engine_in(state: Path, *, program: str = "", ends: bool = True, seconds: float = 60, stop_seconds: float = 60,
+              needed: Sequence[str] = (), sleep: Callable[[float], None] = time.sleep) -> EngineProcess:
+    """An engine process whose program is PROGRAM instead of the real one; one that ENDS has ended when it is looked at.
+    """
     def spawn(argv: Sequence[str], environ: Mapping[str, str], log: Path) -> "subprocess.Popen[bytes]":
         with log.open("ab") as stream:
-            return subprocess.Popen([sys.executable, "-c", program], stdout=stream, stderr=stream, env=dict(environ))
+            child = subprocess.Popen([sys.executable, "-c", program], stdout=stream, stderr=stream, env=dict(environ))
+        if ends:
+            child.wait(60)
+        return child
 
     return EngineProcess(state, log=state.parent / "logs" / "engine.log", environ=os.environ, spawn=spawn,
-                         start_seconds=seconds, stop_seconds=stop_seconds, needed=needed)
+                         start_seconds=seconds, stop_seconds=stop_seconds, needed=needed, sleep=sleep)
 
 
 def test_an_engine_that_proves_itself_is_found_without_sending_the_token(tmp_path: Path) -> None:
@@ -120,20 +125,19 @@ def test_a_program_that_ends_at_once_is_an_error_with_its_last_lines(tmp_path: P
 
 
 def test_a_program_that_never_answers_is_ended_at_the_deadline(tmp_path: Path) -> None:
-    process = engine_in(tmp_path / "s", program="import time; time.sleep(60)", seconds=0.3)
+    process = engine_in(tmp_path / "s", program="import time; time.sleep(600)", ends=False, seconds=0.3)
     with pytest.raises(StartError, match="did not answer within"):
         process.start()
     assert process._child is not None
-    assert process._child.wait(5) != 0
+    assert process._child.wait(60) != 0
 
 
 def test_losing_the_race_for_the_lock_waits_for_the_winner(tmp_path: Path) -> None:
-    process = engine_in(tmp_path / "s", program="raise SystemExit(3)")
     with impostor(TOKEN) as (url, _):
-        timer = threading.Timer(0.2, write_runtime, (tmp_path / "s", url))
-        timer.start()
-        assert process.start().base_url == url
-        timer.join()
+        def win(seconds: float) -> None:
+            write_runtime(tmp_path / "s", url)
+
+        assert engine_in(tmp_path / "s", program="raise SystemExit(3)", sleep=win).start().base_url == url
 
 
 @pytest.mark.parametrize(("status", "proves"), [(503, True), (503, False), (200, False)])
@@ -151,12 +155,14 @@ def test_an_engine_is_started_again_once_the_one_that_stops_lets_go(tmp_path: Pa
         spawned.append(argv)
         if len(spawned) == 3:
             write_runtime(tmp_path / "s", url)
-        return subprocess.Popen([sys.executable, "-c", f"raise SystemExit({3 if len(spawned) < 3 else 0})"])
+        child = subprocess.Popen([sys.executable, "-c", f"raise SystemExit({3 if len(spawned) < 3 else 0})"])
+        child.wait(60)
+        return child
 
     with impostor(TOKEN, status=503) as (old, _), impostor(TOKEN) as (url, _):
         write_runtime(tmp_path / "s", old)
         process = EngineProcess(tmp_path / "s", log=tmp_path / "logs" / "engine.log", environ=os.environ, spawn=spawn,
-                                start_seconds=0.8, stop_seconds=10, needed=())
+                                start_seconds=0.8, stop_seconds=60, needed=())
         assert process.start().base_url == url
     assert len(spawned) == 3
 
@@ -168,15 +174,16 @@ def test_waiting_for_an_engine_that_never_lets_go_has_an_end(tmp_path: Path) -> 
 
 
 def test_an_engine_that_is_stopping_already_is_waited_for(tmp_path: Path) -> None:
-    process = engine_in(tmp_path / "s")
     with impostor(TOKEN, status=503) as (url, seen), subprocess.Popen([sys.executable, "-c", "input()"],
                                                                      stdin=subprocess.PIPE) as stopping:
         write_runtime(tmp_path / "s", url, pid=stopping.pid, pid_start_time=process_start_time(stopping.pid))
-        timer = threading.Timer(0.3, stopping.communicate, (b"\n",))
-        timer.start()
-        assert process.stop(seconds=10)
-        assert stopping.poll() is not None or process_start_time(stopping.pid) is None
-        timer.join()
+
+        def end(seconds: float) -> None:
+            stopping.communicate(b"\n")
+
+        process = engine_in(tmp_path / "s", sleep=end)
+        assert process.stop(seconds=60)
+        assert process_start_time(stopping.pid) is None
     assert not any("authorization" in {name.lower() for name in headers} for headers in seen)
     assert not process.stop()
 
