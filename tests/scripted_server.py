@@ -92,7 +92,7 @@ class ScriptedServer:
     def _write(self, handler: BaseHTTPRequestHandler, answer: Answer) -> None:
         handler.close_connection = True
         if answer.after is not None:
-            answer.after.wait(30)
+            answer.after.wait(60)
         if answer.cut == -1:
             return
         handler.send_response(answer.status)
@@ -104,7 +104,7 @@ class ScriptedServer:
         handler.wfile.write(answer.data if answer.cut is None else answer.data[:answer.cut])
         handler.wfile.flush()
         if answer.hold is not None:
-            answer.hold.wait(30)
+            answer.hold.wait(60)
 
 
 def chunk(text: str, *, index: int = 0, finish_reason: str | None = None) -> dict[str, Any]:

@@ -14,7 +14,7 @@ OPENAI = "https://api.openai.com/v1"
 
 
 def keys(home: Path, **environ: str) -> Keys:
-    return Keys({"HOME": str(home), **environ}, patience=5.0)
+    return Keys({"HOME": str(home), **environ}, patience=60.0)
 
 
 def write_file(home: Path, text: str = "sk-from-the-file\n") -> Path:
