@@ -22,6 +22,7 @@
 (require 'subr-x)
 (require 'pen-rpc)
 (require 'pen-rpc-methods)
+(require 'pen-place)
 (require 'pen-redraw)
 (require 'pen-prompt)
 (require 'pen-prompt-key)
@@ -139,7 +140,7 @@
 
 (defun pen-prompt-mode--diagnostic (finding)
   "Return FINDING as a diagnostic of this buffer."
-  (pcase-let* ((`(,line . ,column) (pen-prompt-mode--place (plist-get finding :where)))
+  (pcase-let* ((`(,_ ,line ,column) (or (pen-place-parts (plist-get finding :where)) '(nil 1 nil)))
                (`(,beg . ,end) (save-restriction
                                  (widen)
                                  (flymake-diag-region (current-buffer) line column))))
@@ -150,13 +151,6 @@
                                (_ :note))
                              (pen-rpc-advised (plist-get finding :message)
                                               (plist-get finding :hint)))))
-
-(defun pen-prompt-mode--place (where)
-  "Return the line and the column, or nil, of WHERE: FILE:LINE:COLUMN."
-  (if (and where (string-match ":\\([0-9]+\\)\\(?::\\([0-9]+\\)\\)?\\'" where))
-      (cons (string-to-number (match-string 1 where))
-            (and (match-string 2 where) (string-to-number (match-string 2 where))))
-    (list 1)))
 
 ;;;; Functions: what a definition makes
 

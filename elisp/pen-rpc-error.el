@@ -15,6 +15,7 @@
 ;;; Code:
 
 (eval-when-compile (require 'pcase))
+(require 'pen-place)
 
 ;;;; Errors
 
@@ -128,20 +129,20 @@ The log has its line in the service's log, too, if it has one."
 
 (defun pen-rpc--link-place (where)
   "Make WHERE, if it is a line of a file, a link in the log's last line."
-  (when (and where (string-match "\\`\\(/.+?\\):\\([0-9]+\\)\\(?::\\([0-9]+\\)\\)?\\'" where)
-             (not (file-remote-p where))
-             (file-exists-p (match-string 1 where)))
-    (let ((place (list (match-string 1 where)
-                       (string-to-number (match-string 2 where))
-                       (string-to-number (or (match-string 3 where) "1")))))
-      (with-current-buffer "*pen-log*"
-        (save-excursion
-          (goto-char (point-max))
-          (when (search-backward where (line-beginning-position 0) t)
-            (let ((inhibit-read-only t))
-              (make-text-button (match-beginning 0) (match-end 0)
-                                'help-echo "RET visits it"
-                                'action (lambda (_) (apply #'pen-rpc--visit place))))))))))
+  (pcase (pen-place-parts where)
+    ((and `(,file ,line ,column)
+          (guard (and (file-name-absolute-p file)
+                      (not (file-remote-p file))
+                      (file-exists-p file))))
+     (with-current-buffer "*pen-log*"
+       (save-excursion
+         (goto-char (point-max))
+         (when (search-backward where (line-beginning-position 0) t)
+           (let ((inhibit-read-only t))
+             (make-text-button (match-beginning 0) (match-end 0)
+                               'help-echo "RET visits it"
+                               'action (lambda (_)
+                                         (pen-rpc--visit file line (or column 1)))))))))))
 
 (defun pen-rpc--visit (file line column)
   "Show FILE in another window, at LINE and COLUMN, which count from 1."

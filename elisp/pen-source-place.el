@@ -12,6 +12,7 @@
 
 ;;; Code:
 
+(require 'pen-place)
 (require 'pen-source)
 
 ;;;; Functions
@@ -35,13 +36,10 @@
 (defun pen-source--split (source where)
   "Return WHERE, NAME:LINE or NAME:LINE:COLUMN, as (NAME LINE OURS), else nil.
 OURS says that it is a place in SOURCE; LINE counts as in its buffer."
-  (when (and where (string-match "\\`\\(.*?\\):\\([0-9]+\\)\\(?::[0-9]+\\)?\\'" where))
-    (let* ((name (match-string 1 where))
-           (line (string-to-number (match-string 2 where)))
-           (ours (equal name (pen-source-name source))))
-      (if ours
-          (list name (+ line (1- (pen-source-line source))) 'ours)
-        (list name line nil)))))
+  (pcase (pen-place-parts where)
+    ((and `(,name ,line . ,_) (guard (equal name (pen-source-name source))))
+     (list name (+ line (1- (pen-source-line source))) 'ours))
+    (`(,name ,line . ,_) (list name line nil))))
 
 (defun pen-source--now (source line)
   "Return where LINE of SOURCE is now that lines may have come before it."
