@@ -185,14 +185,14 @@ print(sys.prefix)"
 
 (defun pen-doctor--failed (err)
   "Make a row of ERR, why there is no service."
-  (let ((plist (nth 2 err))
-        (said (pen-rpc-start-said)))
+  (let* ((plist (nth 2 err))
+         (hint (or (plist-get plist :hint) ""))
+         (said (pen-rpc-start-said)))
     (pen-doctor--add "service" 'fail (plist-get plist :message)
-                     ;; Who reads this is here already.
-                     (and (plist-get plist :hint)
-                          (string-replace ", or run M-x pen-doctor" "" (plist-get plist :hint))))
-    (unless (or (null said)
-                (string-match-p (regexp-quote said) (or (plist-get plist :hint) "")))
+                     (unless (or (string-empty-p hint)
+                                 (string-suffix-p pen-rpc-see-doctor hint)) ; who reads it is there
+                       hint))
+    (when said
       (pen-doctor--add "it said" 'fail said)))
   (pen-doctor--done "service"))
 

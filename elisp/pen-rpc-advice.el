@@ -19,6 +19,9 @@
 (defvar pen-rpc--start-said nil
   "The last lines that a service which did not start wrote.")
 
+(defconst pen-rpc-see-doctor "Run M-x pen-doctor."
+  "How a hint ends that leaves the cause to be found out.")
+
 (defun pen-rpc-start-said ()
   "Return the last lines that a service which did not start wrote, nil if none."
   (unless (equal pen-rpc--start-said "")
@@ -56,8 +59,8 @@
 (defun pen-rpc--start-hint (said)
   "Return what to do about a service that SAID something and did not start."
   (if (string= said "")
-      "Run M-x pen-doctor."
-    (concat "It said: " said "\nRun M-x pen-doctor.")))
+      pen-rpc-see-doctor
+    (concat "It said: " said "\n" pen-rpc-see-doctor)))
 
 (defun pen-rpc-start-cause (python said)
   "Return (MESSAGE . HINT) if what PYTHON SAID has a well-known cause, else nil."

@@ -175,7 +175,8 @@ If it cannot be made, return nil and have the calls that wait fail."
        (run-at-time 0 nil #'pen-rpc--fail 'failed
                     (pen-rpc--error 'start (format "The service cannot be started: %s."
                                                    (error-message-string err))
-                                    "Set `pen-python-command', or run M-x pen-doctor."))
+                                    (concat "Set `pen-python-command' to a Python that has pen-backend,"
+                                            " or run M-x pen-install-backend.")))
        nil))))
 
 (defun pen-rpc--begin (process errors)
