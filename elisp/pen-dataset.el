@@ -25,6 +25,7 @@
 (require 'subr-x)
 (require 'pen-plist)
 (require 'pen-project)
+(require 'pen-redraw)
 (require 'pen-rpc)
 (require 'pen-rpc-methods)
 (require 'pen-stream)
@@ -206,13 +207,6 @@ If it is not, build it first."
          (pen-dataset-ask next))
         (t (funcall next))))
 
-(defun pen-dataset--resized (window)
-  "Fit the plan into WINDOW, if that is wider or narrower than before."
-  (unless (= (window-body-width window t) (window-old-body-pixel-width window))
-    (with-current-buffer (window-buffer window)
-      (when pen-dataset--plan
-        (pen-dataset-draw)))))
-
 (defun pen-dataset--stop ()
   "Stop asking for the plan, and leave nothing behind."
   (when pen-dataset--stream
@@ -247,7 +241,7 @@ If it is not, build it first."
   (setq truncate-lines t
         bidi-paragraph-direction 'left-to-right)
   (setq-local revert-buffer-function (lambda (&rest _) (pen-dataset-ask)))
-  (add-hook 'window-size-change-functions #'pen-dataset--resized nil t)
+  (pen-redraw-this-buffer (lambda () (when pen-dataset--plan (pen-dataset-draw))))
   (add-hook 'kill-buffer-hook #'pen-dataset--stop nil t))
 
 ;;;###autoload
