@@ -23,7 +23,7 @@ def against(talk: Talk, bounds: Bounds = USUAL, *, reads: bool = True, local: bo
 
 
 @contextmanager
-def soon(seconds: float = 5.0) -> Iterator[None]:
+def soon(seconds: float = 20.0) -> Iterator[None]:
     """Fail if what is done here takes longer: it would go on for ever, or for a minute, without a limit."""
     begin = time.monotonic()
     yield

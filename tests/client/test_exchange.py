@@ -28,12 +28,19 @@ from tests.client.calls import (
     uploaded,
     whole,
 )
-from tests.client.hostile_server import Line, Talk, head
+from tests.client.hostile_server import Hostile, Line, Talk, head
 from tests.scripted_server import Answer, ScriptedServer, chunk, completion, error, events, job
 
-SHORT = Bounds(completion=0.2, job=0.2, upload=0.2)
+PATIENCE = (0.2, 2.0, 10.0)
 
 pytestmark = pytest.mark.reliability
+
+
+@pytest.fixture(autouse=True, scope="module")
+def warm() -> None:
+    """Make a first call: it imports what all need, which takes longer than some of them may."""
+    with ScriptedServer(completion("x")) as server:
+        whole(Client(server.base_url, None, local=False))
 
 
 # How much
@@ -222,7 +229,23 @@ def drip_failure(line: Line) -> None:
 
 
 def say_nothing(line: Line) -> None:
-    line.over.wait(30)
+    line.over.wait(60)
+
+
+def late(ask: Callable[[Client], None], talk: Talk, *, calls: int = 1, reads: bool = True) -> Hostile:
+    """Let a call of so many connections come to its end in time; return the provider, with all that it heard.
+
+    The end is soon, unless the machine is too busy to connect before it.
+    """
+    for seconds in PATIENCE:
+        bounds = Bounds(completion=seconds, job=seconds, upload=seconds)
+        with (against(talk, bounds, reads=reads) as (client, server), soon(calls * seconds + 20),
+              pytest.raises(DeadlineError, match="did not finish its ans")):
+            ask(client)
+        if len(server.lines) >= calls:
+            break
+    assert len(server.lines) == calls
+    return server
 
 
 DRIPS = [drip_body, drip_chunks, drip_chunk_size, drip_head, drip_before, drip_failure, say_nothing]
@@ -231,9 +254,7 @@ DRIPS = [drip_body, drip_chunks, drip_chunk_size, drip_head, drip_before, drip_f
 @pytest.mark.parametrize(("ask", "talk"), [*((whole, talk) for talk in DRIPS), (listed, drip_body),
                                            (downloaded, drip_body)], ids=lambda one: one.__name__)
 def test_a_slow_drip_ends_when_the_call_has_to(ask: Callable[[Client], None], talk: Talk) -> None:
-    with against(talk, SHORT) as (client, server), soon(), pytest.raises(DeadlineError, match="did not finish its ans"):
-        ask(client)
-    assert len(server.lines) == 1
+    late(ask, talk)
 
 
 def test_a_provider_that_was_quick_before_does_not_drip_for_longer() -> None:
@@ -267,9 +288,7 @@ def test_a_stream_that_drips_ends_when_a_completion_has_to(text: bytes) -> None:
 
 @pytest.mark.parametrize("talk", [drip_head, drip_before, drip_failure, say_nothing], ids=lambda talk: talk.__name__)
 def test_a_stream_that_does_not_begin_ends_alike(talk: Talk) -> None:
-    with against(talk, SHORT) as (client, server), soon(), pytest.raises(DeadlineError):
-        streamed(client)
-    assert len(server.lines) == 1
+    late(streamed, talk)
 
 
 def test_a_provider_that_reads_a_byte_at_a_time_does_not_hold_an_upload() -> None:
@@ -277,9 +296,7 @@ def test_a_provider_that_reads_a_byte_at_a_time_does_not_hold_an_upload() -> Non
         while line.socket.recv(1) and not line.over.wait(0.02):
             pass
 
-    with against(talk, SHORT, reads=False) as (client, server), soon(), pytest.raises(DeadlineError):
-        uploaded(client)
-    assert len(server.lines) == 1
+    late(uploaded, talk, reads=False)
 
 
 def test_what_is_cut_at_the_deadline_is_no_short_file() -> None:
@@ -287,15 +304,12 @@ def test_what_is_cut_at_the_deadline_is_no_short_file() -> None:
         line.say(head(type="text/csv") + b"step,loss\n")
         line.forever(b"1,2\n", gap=0.02)
 
-    with against(talk, SHORT) as (client, _), soon(), pytest.raises(DeadlineError):
-        downloaded(client)
+    late(downloaded, talk)
 
 
 def test_a_job_that_a_slow_provider_may_have_created_is_looked_for_in_time() -> None:
-    with against(drip_body, SHORT) as (client, server), soon(), pytest.raises(DeadlineError):
-        created(client)
-    posts = [line for line in server.lines if line.request.startswith(b"POST")]
-    assert (len(posts), len(server.lines)) == (1, 4)
+    server = late(created, drip_body, calls=4)
+    assert len([line for line in server.lines if line.request.startswith(b"POST")]) == 1
 
 
 def test_a_call_that_is_in_time_leaves_no_watch_behind() -> None:
@@ -304,7 +318,10 @@ def test_a_call_that_is_in_time_leaves_no_watch_behind() -> None:
         client = Client(server.base_url, None, local=False)
         for _ in range(20):
             client.complete(ASK)
-        assert threading.active_count() <= before + 3  # the server's
+        until = time.monotonic() + 60  # the watches of completions would stay for five minutes
+        while threading.active_count() > before + 3:  # the server's, some of which are just leaving
+            assert time.monotonic() < until
+            time.sleep(0.005)
 
 
 # How often
@@ -327,7 +344,7 @@ def test_a_storm_of_refusals_is_repeated_for_a_tenth_of_the_calls() -> None:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(30)
+            thread.join(60)
         assert len(server.lines) == callers + FREE
     assert len(refused) == callers
     assert "Try again in 1 second" in str(refused[0])
@@ -347,12 +364,12 @@ def test_cancel_ends_a_pause_that_the_provider_asked_for() -> None:
         stream = Client(server.base_url, None, local=False).stream(ASK)
         reader = threading.Thread(target=lambda: list(stream))
         reader.start()
-        until = time.monotonic() + 5
-        while not server.requests and time.monotonic() < until:
+        until = time.monotonic() + 60
+        while not server.requests:
+            assert time.monotonic() < until
             time.sleep(0.005)
-        with soon():
-            stream.cancel()
-            reader.join(5)
+        stream.cancel()
+        reader.join(60)  # of the hundred seconds
         assert not reader.is_alive()
         assert len(server.requests) == 1
 
