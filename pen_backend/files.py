@@ -138,6 +138,15 @@ def locked(directory: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+def take_lock(descriptor: int) -> bool:
+    """Lock an open file, unless another process has; say whether it is locked. The lock goes with the process."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
 def sweep(directory: Path, disk: Disk) -> list[Path]:
     """Remove `*.tmp-PID` entries of processes that are gone; return what was removed."""
     removed = []

@@ -6,7 +6,6 @@ TERM or INT finishes the step, writes a checkpoint and leaves with 75; started a
 """
 
 import argparse
-import fcntl
 import json
 import os
 import signal
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pen_backend.engine.nn.outcome import Exit, Stop, Stopped, TrainingError, from_exception, rank_from_environment
-from pen_backend.files import Disk, write_atomic
+from pen_backend.files import Disk, take_lock, write_atomic
 
 if TYPE_CHECKING:
     from pen_backend.engine.nn.device import Precision
@@ -140,15 +139,12 @@ def lock_job(jobdir: Path, *, seconds: float = LOCK_SECONDS) -> int | None:
     """Take the job's lock; wait a little for a trainer that is leaving, then give up."""
     descriptor = os.open(jobdir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     deadline = time.monotonic() + seconds
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return descriptor
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                os.close(descriptor)
-                return None
-            time.sleep(0.1)
+    while not take_lock(descriptor):
+        if time.monotonic() > deadline:
+            os.close(descriptor)
+            return None
+        time.sleep(0.1)
+    return descriptor
 
 
 def fail(jobdir: Path, error: Exception, disk: Disk) -> Exit:

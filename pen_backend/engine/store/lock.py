@@ -1,12 +1,12 @@
 """Who has a directory: one process at a time; a second one would end the first one's promises."""
 
 import contextlib
-import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from pen_backend.errors import StartError
+from pen_backend.files import take_lock
 
 
 @contextlib.contextmanager
@@ -14,7 +14,7 @@ def held(directory: Path) -> Iterator[None]:
     """Hold the store of DIRECTORY for this process; StartError if another one does."""
     descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        if not _take(descriptor):
+        if not take_lock(descriptor):
             raise StartError(f"Another engine already uses {directory}.")
         yield
     finally:
@@ -28,14 +28,6 @@ def is_held(lock: Path) -> bool:
     except FileNotFoundError:
         return False
     try:
-        return not _take(descriptor)
+        return not take_lock(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _take(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
