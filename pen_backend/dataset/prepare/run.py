@@ -130,7 +130,7 @@ def _written_pairs(place: _Place, done: Examined, findings: list[PrepareFinding]
         texts = [(path, [_definition(place, done, list(classes), files, sides is not None)])] if path else []
         output.write([*parts, *texts], place.disk)
     form = PreparedFormat(done.boundary.prompt_end, done.boundary.completion_start, done.boundary.completion_end)
-    kind = f"{done.kind} with {len(classes)} {'class' if len(classes) == 1 else 'classes'}" if classes else done.kind
+    kind = f"{done.kind} with {count(len(classes), 'class', 'classes')}" if classes else done.kind
     trained = path if path is not None and form.completion_end else files[0] if files else place.document.path
     return Prepared(
         ok=True, file=place.document.name, kind=done.kind, read=records, rows=len(done.rows), findings=findings,
