@@ -1,7 +1,6 @@
 """Two processes that train one model lose what one loses, whatever divides between them."""
 
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.distributed import TCPStore  # type: ignore[attr-defined]  # public, but torch does not export it by type
 
 from pen_backend.engine.nn.outcome import Exit, Stop
 from pen_backend.engine.nn.ranks import divide
@@ -45,23 +45,22 @@ def test_every_process_gets_as_many_micro_batches_and_every_example_is_in_one(si
 
 
 def train_on_two(jobs: list[Path], *options: str) -> None:
-    """Train jobs in two processes, as a launcher would start them."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    """Train jobs in two processes, as torchrun starts them: where they meet is a server of its own."""
+    meeting = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
     started = [subprocess.Popen(
         [sys.executable, "-P", str(PROGRAM), *map(str, jobs), *options], stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=Path(__file__).parents[3],
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(Path(__file__).parents[3]), "OMP_NUM_THREADS": "1",
              "RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2",
-             "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}) for rank in (0, 1)]
+             "TORCHELASTIC_USE_AGENT_STORE": "True", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(meeting.port)})
+        for rank in (0, 1)]
     try:
         said = [process.communicate(timeout=DEADLINE)[0].decode() for process in started]
     finally:
         for process in started:
             if process.poll() is None:
                 process.kill()
-            process.wait(10)
+            process.wait(60)
     assert [process.returncode for process in started] == [0, 0], "\n".join(said)
 
 
