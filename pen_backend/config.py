@@ -58,7 +58,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("engine.inference", "text", None, "another completions server behind the engine", used=False),
     Setting("dataset.executor", "text", "inline:", "where big data set builds run", used=False),
     Setting("tokens.download", "bool", False, "fetch vocabularies that are not installed", used=False),
-    Setting("log.text", "bool", False, "write prompts and completions into the log"),
+    Setting("log.text", "bool", False, "write prompts and completions into the service's log, not only their lengths"),
 )
 
 

@@ -1,8 +1,11 @@
 """Secret values that never print, and the filters that keep them out of logs, errors and child processes.
 
-A key travels as a `Secret`; `reveal()` is called where it is sent or compared, and nowhere else.
+A key travels as a `Secret`; `reveal()` is called where it is sent or compared, and nowhere else. What people write is
+no secret, but no log's business either: it is mentioned.
 """
 
+import hashlib
+import json
 import logging
 import re
 import threading
@@ -82,6 +85,14 @@ def redact(text: str) -> str:
     for pattern, replacement in _PATTERNS:
         text = pattern.sub(replacement, text)
     return text
+
+
+def mention(text: str, *, whole: bool = False) -> str:
+    """Write a user's text for a log: how long it is and how its sha256 begins; all of it only if they want it WHOLE."""
+    if whole:
+        return json.dumps(text, ensure_ascii=False)
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{len(text):,} characters, sha256 {digest[:12]}…"
 
 
 class Redaction(logging.Filter):

@@ -2,12 +2,14 @@
 
 import contextlib
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pen_backend.errors import NotFoundError, PenError, RefusedError
+from pen_backend.secrets import mention
 from pen_backend.service.context import Context
 from pen_backend.service.registry import Events, rpc
 from pen_backend.service.remembered import Remembered
@@ -50,6 +52,7 @@ class CompletionResult:
     stop: list[str] = field(default_factory=list)
 
 
+_log = logging.getLogger(__name__)
 NO_TURNS: list[Turn] = []
 NO_STOPS: list[str] = []
 LONGER = 4  # times the tokens of a definition that a long answer may have
@@ -98,8 +101,18 @@ class Completions:
         self._warn(client, found, body["model"], manifest, events)
         definition = _as_trained(definition, manifest)
         run = self._remembered if definition.cache else self._run
-        result = run(client, definition, body, events)
-        return replace(result, prompt=_read(body), stop=[*template.stops(definition)])
+        result = replace(run(client, definition, body, events), prompt=_read(body),
+                         stop=[*template.stops(definition)])
+        self._note(found.name, result)
+        return result
+
+    def _note(self, prompt: str, result: CompletionResult) -> None:
+        """Note in the log what was read and written: the texts themselves only with `log.text`."""
+        whole = self._context.config.log_text
+        _log.info("%s, by %s: read %s", prompt, result.model, mention(result.prompt, whole=whole))
+        for each in result.candidates:
+            _log.info("%s, by %s: wrote %s (%s)", prompt, result.model, mention(each.text, whole=whole),
+                      each.finish_reason)
 
     def _refuse_hosted(self) -> None:
         """Refuse a provider that is not on this machine."""

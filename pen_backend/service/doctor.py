@@ -101,7 +101,7 @@ class Doctor:
         path = self._context.directories.config / "config.yaml"
         config = self._context.config
         if config.log_text:
-            yield Row("settings", "warn", "log.text is on: prompts and completions are written into the log",
+            yield Row("settings", "warn", "log.text is on: prompts and completions are written into the service's log",
                       f"Remove log.text from {path}, or unset PEN_LOG_TEXT")
         else:
             yield Row("settings", "ok", str(path) if path.exists() else f"the defaults; {path} would change them")

@@ -1,3 +1,4 @@
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -256,6 +257,25 @@ def test_a_long_answer_shows_no_end_that_it_will_lose(tmp_path: Path) -> None:
         result = Completions(scripted(server, tmp_path)).start("pun-complete", VALUES, n=1, long=True, events=kept)
     assert [one["text"] for one in kept.of("delta")] == ["one", " END two"]
     assert result.candidates[0].text == "one END two"
+
+
+@pytest.mark.parametrize("wanted", [False, True])
+def test_the_log_has_texts_only_if_they_are_wanted_there(wanted: bool, tmp_path: Path,
+                                                         caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG")
+    stream = events(chunk("A canary"), chunk("\nsings.", finish_reason="stop"), USAGE)
+    with ScriptedServer(by_path={**answers(), "/completions": stream}) as server:
+        context = scripted(server, tmp_path)
+        context._config = Config(log_text=wanted)
+        Completions(context).start("pun-complete", {"jokes": "What sings?"}, n=1, events=Kept())
+    said = [record.getMessage() for record in caplog.records if record.name.startswith("pen_backend")]
+    if wanted:
+        assert said == ['pun-complete, by pen-tiny: read "What sings?\\n"',
+                        'pun-complete, by pen-tiny: wrote "A canary\\nsings." (stop)']
+    else:
+        read, wrote = (hashlib.sha256(text).hexdigest()[:12] for text in (b"What sings?\n", b"A canary\nsings."))
+        assert said == [f"pun-complete, by pen-tiny: read 12 characters, sha256 {read}…",
+                        f"pun-complete, by pen-tiny: wrote 15 characters, sha256 {wrote}… (stop)"]
 
 
 def test_tokens_that_are_named_win_over_a_long_answer(tmp_path: Path) -> None:
