@@ -260,7 +260,6 @@
           (pen-filter-test-with (concat "top\n" (make-string 20000 ?o))
               (list (pen-fixture-done (make-string 20000 ?a) (make-string 20000 ?b)))
             (pen-fixture-until (lambda () (pen-filter-done filter)))
-            (garbage-collect)
             (max (pen-fixture-work #'pen-filter-next)
                  (pen-fixture-work #'pen-filter-accept))))))
 

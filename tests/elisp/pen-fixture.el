@@ -112,15 +112,33 @@
       (run-hooks 'post-command-hook))))
 
 (defun pen-fixture-busy ()
-  "Return the seconds that Emacs has worked, without collections.
+  "Return the seconds that Emacs has worked.
 Unlike a clock, that does not count what other programs take."
-  (- (float-time (get-internal-run-time)) gc-elapsed))
+  (float-time (get-internal-run-time)))
+
+;; `gc-elapsed' cannot be taken off what Emacs has worked: it is by the clock.
+(defmacro pen-fixture-uncollected (&rest body)
+  "Run BODY, all of whose garbage is left to be collected afterwards."
+  (declare (indent 0) (debug t))
+  `(progn
+     (garbage-collect)
+     (let ((gc-cons-threshold most-positive-fixnum))
+       ,@body)))
 
 (defun pen-fixture-work (function &rest arguments)
   "Call FUNCTION with ARGUMENTS; return the seconds that Emacs worked for it."
-  (let ((before (pen-fixture-busy)))
-    (apply function arguments)
-    (- (pen-fixture-busy) before)))
+  (pen-fixture-uncollected
+    (let ((before (pen-fixture-busy)))
+      (apply function arguments)
+      (- (pen-fixture-busy) before))))
+
+(defun pen-fixture-writing ()
+  "Return the seconds that Emacs works to write this buffer to a file."
+  (let ((file (make-temp-file "pen-fixture-"))
+        (coding-system-for-write 'utf-8-unix)
+        (write-region-inhibit-fsync t))
+    (prog1 (pen-fixture-work #'write-region (point-min) (point-max) file nil 'silent)
+      (delete-file file))))
 
 (defun pen-fixture-time (function &rest arguments)
   "Call FUNCTION with ARGUMENTS; return the seconds that it took."

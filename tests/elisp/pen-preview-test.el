@@ -63,8 +63,8 @@ in seconds, RATE the draws a second, SENT the deltas."
      0.05 (lambda ()
             (pen-preview-test-with "one\ntwo" '((delta :index 0 :text "x"))
               (pen-fixture-until (lambda () (pen-preview-candidates pen-preview-current)))
-              (garbage-collect)
-              (pcase-let ((`(,gap ,rate ,sent) (pen-preview-test-flood count)))
+              (pcase-let ((`(,gap ,rate ,sent)
+                           (pen-fixture-uncollected (pen-preview-test-flood count))))
                 (should (= sent count))
                 (should (<= rate 21.0))
                 (should (< 0 gap))
@@ -99,7 +99,6 @@ in seconds, RATE the draws a second, SENT the deltas."
           (pen-preview-test-with "one\ntwo"
               (list (pen-fixture-done (make-string 20000 ?a) (make-string 20000 ?b)))
             (pen-preview-test-done)
-            (garbage-collect)
             (max (pen-fixture-work #'pen-preview-next)
                  (pen-fixture-work #'pen-preview-accept)
                  (progn (pen-pun-complete)

@@ -205,11 +205,11 @@
    0.2 (lambda ()
          (pen-rpc-test-with nil
            (pen-rpc-call-sync "test-ping" nil)
-           (let ((before (float-time (get-internal-run-time))))
+           (let ((before (pen-fixture-busy)))
              (run-at-time 0.8 nil #'pen-rpc-test-kill)
              (should-error (pen-rpc-call-sync "test-sleep" '(:seconds 5))
                            :type 'pen-connection-lost-error)
-             (- (float-time (get-internal-run-time)) before))))))
+             (- (pen-fixture-busy) before))))))
 
 (ert-deftest pen-rpc-test-death-ends-requests-with-their-text ()
   (pen-rpc-test-with nil

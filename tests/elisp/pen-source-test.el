@@ -172,20 +172,6 @@
 (ert-deftest pen-source-test-a-directory-is-no-source ()
   (pen-source-test--says (lambda () (pen-source-file temporary-file-directory)) "is a directory; name"))
 
-(defun pen-source-test--now ()
-  "Return the seconds this Emacs has computed; other programs count for nothing."
-  (float-time (get-internal-run-time)))
-
-(defun pen-source-test--time-to-write ()
-  "Return the seconds it takes Emacs to write this buffer to a file."
-  (let ((file (make-temp-file "pen-source-test-"))
-        (coding-system-for-write 'utf-8-unix)
-        (write-region-inhibit-fsync t)
-        (start (pen-source-test--now)))
-    (write-region (point-min) (point-max) file nil 'silent)
-    (prog1 (- (pen-source-test--now) start)
-      (delete-file file))))
-
 ;; 10 MB.  What is not Emacs's own time to write the file must be far below 50 ms.
 (ert-deftest pen-source-test-a-large-region-goes-by-a-file-of-our-own ()
   (with-temp-buffer
@@ -193,15 +179,14 @@
     (dotimes (_ 18)
       (insert (buffer-substring (point-min) (point-max)))
       (when (> (buffer-size) 10000000) (delete-region 10000000 (point-max))))
-    (garbage-collect)
-    (let* ((gc-cons-threshold most-positive-fixnum)
-           (source nil)
+    (let* ((source nil)
            (more (cl-loop repeat 3     ; the least of three
-                          for writing = (pen-source-test--time-to-write)
-                          for start = (pen-source-test--now)
+                          for writing = (pen-fixture-writing)
                           do (when source (pen-source-forget source))
-                          (setq source (pen-source-region (point-min) (point-max)))
-                          minimize (- (pen-source-test--now) start writing)))
+                          minimize (- (pen-fixture-work
+                                       (lambda ()
+                                         (setq source (pen-source-region (point-min) (point-max)))))
+                                      writing)))
            (request (pen-source-request source))
            (file (plist-get request :path)))
       (should-not (plist-member request :text))

@@ -59,32 +59,33 @@
 ;; the figure leaves out, wait meanwhile.
 (defun whole-dataset-test-longest-gap (function)
   "Call FUNCTION and return the longest time in which no timer could run, in ms."
-  (garbage-collect)
-  (let* ((gc-cons-threshold most-positive-fixnum)
-         (longest 0) last
-         (tick (lambda ()
-                 (let ((time (float-time (get-internal-run-time))))
-                   (when last (setq longest (max longest (- time last))))
-                   (setq last time))))
-         (timer (run-at-time 0 0.01 tick)))
-    (unwind-protect
-        (progn (sit-for 0.05)
-               (funcall function)
-               (sit-for 0.05)
-               (* 1000 longest))
-      (cancel-timer timer))))
+  (pen-fixture-uncollected
+    (let* ((longest 0) last
+           (tick (lambda ()
+                   (let ((time (pen-fixture-busy)))
+                     (when last (setq longest (max longest (- time last))))
+                     (setq last time))))
+           (timer (run-at-time 0 0.01 tick)))
+      (unwind-protect
+          (progn (sit-for 0.05)
+                 (funcall function)
+                 (sit-for 0.05)
+                 (* 1000 longest))
+        (cancel-timer timer)))))
 
 (ert-deftest whole-dataset-test-nothing-blocks-while-2000-headings-are-built ()
   (pen-rpc-prompts-list :deadline 30)   ; the service runs
   (whole-dataset-test-with (whole-dataset-test-text 2000)
-    (let* ((plan nil)
-           (gap (whole-dataset-test-longest-gap
-                 (lambda ()
-                   (pen-dataset-region (point-min) (point-max) :prompt "joke-token" :show t)
-                   (setq plan (whole-dataset-test-plan))))))
-      (should (= (plist-get plan :records) 2000))
-      (message "Longest gap with 2000 headings: %.0f ms" gap)
-      (should (< gap 50)))))
+    (pen-fixture-quickest
+     50 (lambda ()
+          (let* ((plan nil)
+                 (gap (whole-dataset-test-longest-gap
+                       (lambda ()
+                         (pen-dataset-region (point-min) (point-max) :prompt "joke-token" :show t)
+                         (setq plan (whole-dataset-test-plan))))))
+            (should (= (plist-get plan :records) 2000))
+            (message "Longest gap with 2000 headings: %.0f ms" gap)
+            gap)))))
 
 (defun whole-dataset-test-gap-of-ten-megabytes ()
   "Show the training set of this buffer of 10 MB; return the longest gap in ms."
@@ -101,6 +102,22 @@
     (should-not (file-exists-p file))
     gap))
 
+;; How fast this machine is, and who else uses it, counts for both: 70 ms where
+;; a write takes 40.
+(defun whole-dataset-test-no-longer-p (gaps writes)
+  "Return non-nil if the least of GAPS is little more than that of WRITES."
+  (< (apply #'min gaps) (* 1.75 (apply #'min writes))))
+
+(defun whole-dataset-test-gaps-and-writes ()
+  "Return the longest gaps with this buffer of 10 MB, and plain writes of it, in ms.
+There are ten at most, and no more once a gap is short enough."
+  (let (gaps writes)
+    (while (and (length< gaps 10)
+                (not (and gaps (whole-dataset-test-no-longer-p gaps writes))))
+      (push (* 1000 (pen-fixture-writing)) writes)
+      (push (whole-dataset-test-gap-of-ten-megabytes) gaps))
+    (list gaps writes)))
+
 (ert-deftest whole-dataset-test-ten-megabytes-are-written-once-and-block-no-longer-than-that ()
   (whole-dataset-test-with (cl-loop for index below 100
                                     concat (format "%d: %s\n" (* index 7919)
@@ -109,11 +126,10 @@
       (fundamental-mode)
       (while (< (buffer-size) 10000000)
         (insert text)))
-    (let ((gaps nil))
-      (while (and (length< gaps 10) (not (and gaps (< (car gaps) 70)))) ; others may have the processor
-        (push (whole-dataset-test-gap-of-ten-megabytes) gaps))
-      (message "Longest gap with 10 MB, the write among it: %s ms" (mapcar #'round gaps))
-      (should (< (apply #'min gaps) 70)))))
+    (pcase-let ((`(,gaps ,writes) (whole-dataset-test-gaps-and-writes)))
+      (message "Longest gap with 10 MB, the write among it: %s ms; a plain write: %s ms"
+               (mapcar #'round gaps) (mapcar #'round writes))
+      (should (whole-dataset-test-no-longer-p gaps writes)))))
 
 (ert-deftest whole-dataset-test-changes-by-hand-reach-the-files-and-not-the-source ()
   (whole-dataset-test-with (whole-dataset-test-text 40)
