@@ -34,7 +34,7 @@ def test_the_engine_outlives_emacs_and_the_service_does_not(tmp_path: Path) -> N
         engine_pid, service = map(int, told.split())
         before = time.monotonic()
         emacs.kill()
-        emacs.wait(10)
+        emacs.wait(60)
         while alive(service):
             assert time.monotonic() - before < 1
             time.sleep(0.005)
@@ -57,7 +57,7 @@ def alive(pid: int) -> bool:
 
 LAUNCH = """(progn
   (setq pen-python-command "{python}")
-  (run-at-time 60 nil #'kill-emacs 1)
+  (run-at-time 90 nil #'kill-emacs 1)
   (let ((job (with-temp-buffer
                (dotimes (number 400) (insert (format "- What is %d? A number.\\n" number)))
                (pen-finetune-region (point-min) (point-max) :model "two-layer" :n-epochs 50 :batch-size 1 :seed 1))))
@@ -68,13 +68,12 @@ LAUNCH = """(progn
 
 FIND = """(progn
   (setq pen-python-command "{python}")
-  (run-at-time 60 nil #'kill-emacs 1)
+  (run-at-time 90 nil #'kill-emacs 1)
   (pen-mode)
-  (pen-jobs)
-  (while (equal (pen--mode-line) " Pen") (accept-process-output nil 0.05))
-  (with-current-buffer "*pen-jobs*"
-    (goto-char (point-min))
-    (search-forward "running"))
+  (with-current-buffer (pen-jobs)
+    (while (not (and (string-prefix-p " Pen[1 " (pen--mode-line)) ; others may still be ending
+                     (string-match-p "^ftjob-.* running " (buffer-string))))
+      (accept-process-output nil 0.05)))
   (message "%s" (pen--mode-line))
   (with-current-buffer (pen-job "{job}")
     (let (steps)
@@ -111,7 +110,7 @@ def test_a_job_goes_on_without_its_emacs_and_the_next_one_finds_it(engine: LiveE
     job, step = says(first, r"(ftjob-\w+) (\d+)").groups()
     trainers = engine.process.status(engine.running)["trainers"]
     first.kill()
-    first.wait(10)
+    first.wait(60)
     second = emacs_of(engine, FIND.format(python=sys.executable, job=job, step=step))
     try:
         total = int(says(second, r"Pen\[1 \d+/(\d+)\]")[1])
@@ -123,4 +122,4 @@ def test_a_job_goes_on_without_its_emacs_and_the_next_one_finds_it(engine: LiveE
         assert says(second, "cancelled")
     finally:
         second.kill()
-        second.wait(10)
+        second.wait(60)

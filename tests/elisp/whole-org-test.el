@@ -178,7 +178,8 @@ Return its exit code and what it said."
          (with-current-buffer (process-buffer emacs)
            (pen-fixture-until (lambda ()
                                 (goto-char (point-min))
-                                (re-search-forward "^job \\(ftjob-[[:alnum:]]+\\)\r?$" nil t))
+                                ;; with its end: a line may come in parts
+                                (re-search-forward "^job \\(ftjob-[[:alnum:]]+\\)\r?\n" nil t))
                               whole-org-test-seconds)
            (funcall function emacs (match-string 1))
            ;; The sentinel's line comes after the last that was said.
