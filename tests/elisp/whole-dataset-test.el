@@ -109,7 +109,8 @@
   (< (apply #'min gaps) (* 1.75 (apply #'min writes))))
 
 (defun whole-dataset-test-gaps-and-writes ()
-  "Return the longest gaps with this buffer of 10 MB, and plain writes of it, in ms.
+  "Return the longest gaps with this buffer of 10 MB and plain writes of it.
+They are lists of milliseconds.
 There are ten at most, and no more once a gap is short enough."
   (let (gaps writes)
     (while (and (length< gaps 10)
