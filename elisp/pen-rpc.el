@@ -144,6 +144,8 @@ and quitting both cancel the call."
 
 (defun pen-rpc-cancel (id)
   "Stop the request ID; never an error, not even without a service."
+  (unless (process-live-p pen-rpc--process) ; what it followed is moved first
+    (pen-rpc--lost pen-rpc--process))
   (let ((id (and id (pen-rpc--present-id id))))
     (when id
       (pen-rpc--tell-cancel (list :id id)))))

@@ -90,6 +90,20 @@
         (pen-rpc-test-until (zerop (hash-table-count pen-rpc--followed)))
         (should (= seen before))))))
 
+(ert-deftest pen-rpc-again-test-cancelled-before-anybody-noticed-the-death ()
+  (pen-rpc-test-with '("--long")
+    (let* ((seen 0)
+           (id (pen-rpc-again-test-watch (lambda (&rest _) (setq seen (1+ seen))))))
+      (pen-rpc-test-until (> seen 2))
+      (pen-rpc-test-kill)
+      (while (process-live-p pen-rpc--process)) ; nothing is read, and no sentinel runs
+      (should (eq (pen-rpc-state) 'ready))
+      (pen-rpc-cancel id)
+      (let ((before seen))
+        (should (equal (pen-rpc-call-sync "test-ping" nil) "pong"))
+        (pen-rpc-test-until (zerop (hash-table-count pen-rpc--followed)) 10)
+        (should (= seen before))))))
+
 (ert-deftest pen-rpc-again-test-no-other-request-is-made-again ()
   (pen-rpc-test-with nil
     (let* ((kinds nil)
