@@ -28,7 +28,7 @@ def test_a_key_is_sent_to_its_provider_and_nowhere_else(source: str, tmp_path: P
         script = f"""(progn
           (require 'pen-rpc-methods)
           (setq pen-python-command "{sys.executable}" auth-sources (list "{tmp_path}/authinfo"))
-          (pen-rpc-models-list :deadline 30)
+          (pen-rpc-models-list :deadline 60)
           (condition-case err (pen-rpc-models-show :name "nothing") (error (message "%S" err)))
           (let ((pid (number-to-string (pen-rpc-pid))))
             (dolist (name '("cmdline" "environ"))
@@ -37,7 +37,7 @@ def test_a_key_is_sent_to_its_provider_and_nowhere_else(source: str, tmp_path: P
           (dolist (buffer (buffer-list)) (princ (with-current-buffer buffer (buffer-string)))))"""
         done = subprocess.run(
             [os.environ.get("EMACS", "emacs"), "-Q", "--batch", "-L", str(ELISP), "--eval", script],
-            env=environ, cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False)
+            env=environ, cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, timeout=110, check=False)
         assert done.returncode == 0, done.stderr.decode()
         sent = [request.headers.get("authorization") for request in server.requests]
     assert sent

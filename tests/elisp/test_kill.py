@@ -4,14 +4,15 @@ import os
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
+from pen_backend.files import process_start_time
 from pen_backend.service.context import Context
 from tests.conftest import LiveEngine
 from tests.elisp.test_ert import ELISP, environment
+from tests.transports.pipes import wait_until_gone
 
 SCRIPT = """(progn
   (require 'pen-rpc-methods)
@@ -32,27 +33,16 @@ def test_the_engine_outlives_emacs_and_the_service_does_not(tmp_path: Path) -> N
         with emacs.stderr:
             told = next(line for line in emacs.stderr if re.fullmatch(rb"\d+ \d+\n", line))
         engine_pid, service = map(int, told.split())
-        before = time.monotonic()
         emacs.kill()
         emacs.wait(60)
-        while alive(service):
-            assert time.monotonic() - before < 1
-            time.sleep(0.005)
+        wait_until_gone(service)
         running = engine.find()
         assert running is not None
         assert running.pid == engine_pid
     finally:
         emacs.kill()
         engine.stop()
-    assert not alive(engine_pid)
-
-
-def alive(pid: int) -> bool:
-    """Say whether a process runs; one that nobody has waited for does not."""
-    try:
-        return "Z" not in Path(f"/proc/{pid}/stat").read_text().split()[2]
-    except (FileNotFoundError, ProcessLookupError):
-        return False
+    assert process_start_time(engine_pid) is None
 
 
 LAUNCH = """(progn

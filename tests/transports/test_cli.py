@@ -356,11 +356,11 @@ def test_ctrl_c_ends_a_command_with_one_line(tmp_path: Path) -> None:
     with ScriptedServer(by_path=running) as server:
         (tmp_path / "config" / "pen" / "config.yaml").write_text(f"provider: {server.base_url}\n")
         process = pen(tmp_path, "jobs", "watch", "ftjob-1")
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while len(server.requests) < 2 and time.monotonic() < deadline:
             time.sleep(0.02)
         os.kill(process.pid, signal.SIGINT)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (130, "")
     assert err.splitlines() == [
         "Job ftjob-1 goes on. Follow it: pen jobs watch ftjob-1; end it: pen jobs cancel ftjob-1", "pen: interrupted."]

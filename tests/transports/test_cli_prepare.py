@@ -196,7 +196,7 @@ def test_the_same_comes_over_the_link(context: Context, tmp_path: Path) -> None:
     dispatcher = Dispatcher(build_registry({"datasets": Datasets(context)}),
                             lambda data: answers.put(decode(data[6:])), pid=1)
     dispatcher.call(1, "datasets-prepare", [Symbol(":path"), str(path), Symbol(":out"), str(tmp_path / "out")])
-    while (answer := answers.get(timeout=30))[0] != "call" or answer[3][2] not in ("done", "error"):
+    while (answer := answers.get(timeout=60))[0] != "call" or answer[3][2] not in ("done", "error"):
         pass
     assert answer[3][2] == "done"
     linked = fields(fields(answer[3][3])["value"])

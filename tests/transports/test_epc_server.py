@@ -13,10 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from pen_backend.files import process_start_time
 from pen_backend.transports.epc_codec import Symbol, dumps, frame
 from pen_backend.transports.streams import GRACE
-from tests.transports.pipes import PEER, SECONDS, Child, fields
+from tests.transports.pipes import PEER, SECONDS, Child, fields, wait_until_gone
 
 pytestmark = pytest.mark.slow
 
@@ -259,13 +258,6 @@ def test_it_ends_when_emacs_is_killed(busy: str, tmp_path: Path) -> None:
         emacs.wait(SECONDS)
         emacs.stderr.close()
     wait_until_gone(service)
-
-
-def wait_until_gone(pid: int) -> None:
-    deadline = time.monotonic() + SECONDS
-    while process_start_time(pid) is not None:
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 def test_it_ends_with_its_parent_although_its_input_stays_open() -> None:

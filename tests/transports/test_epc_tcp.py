@@ -17,8 +17,7 @@ import pytest
 from pen_backend.transports.epc_codec import Symbol, decode, dumps, frame
 from pen_backend.transports.epc_tcp import HALF_SECONDS, HELLO_SECONDS
 from pen_backend.transports.serve import run_tcp
-from tests.transports.pipes import PEER, SECONDS, fields
-from tests.transports.test_epc_server import wait_until_gone
+from tests.transports.pipes import PEER, SECONDS, fields, wait_until_gone
 
 pytestmark = pytest.mark.slow
 

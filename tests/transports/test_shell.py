@@ -40,7 +40,7 @@ def test_bash_completes_commands_options_values_and_files(
         script: Path, tmp_path: Path, typed: list[str], offered: set[str]) -> None:
     (tmp_path / "a file.jsonl").touch()
     (tmp_path / "attic").mkdir()
-    asked = subprocess.run(["bash", "--norc", "-c", ASK, "ask", str(script), *typed], cwd=tmp_path, timeout=30,
+    asked = subprocess.run(["bash", "--norc", "-c", ASK, "ask", str(script), *typed], cwd=tmp_path, timeout=60,
                            env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, check=True)
     assert {line.rstrip("/ ") for line in asked.stdout.splitlines()} == offered
 
@@ -53,7 +53,7 @@ def test_a_shell_reads_its_script(shell: str, tmp_path: Path, capsys: pytest.Cap
         assert program(["--print-completion", shell]) == 0
         (tmp_path / "script").write_text(capsys.readouterr().out)
         if found:
-            subprocess.run([found, "-n", str(tmp_path / "script")], timeout=30, check=True)
+            subprocess.run([found, "-n", str(tmp_path / "script")], timeout=60, check=True)
     if not found:
         pytest.skip(f"{shell} is missing, so its scripts were written and not read; Debian's package {shell} has it")
 
