@@ -108,7 +108,9 @@ def test_a_job_goes_on_without_its_emacs_and_the_next_one_finds_it(engine: LiveE
         assert steps[-1] == 1
         assert int(step) < steps[0] < total
         assert steps == sorted(set(steps), reverse=True)
-        assert trainers == engine.process.status(engine.running)["trainers"] != []
+        still = engine.process.status(engine.running)["trainers"]  # another test's may have ended meanwhile
+        assert still
+        assert set(still) <= set(trainers)
         assert says(second, "cancelled")
     finally:
         second.kill()
