@@ -12,7 +12,7 @@ from pen_backend.files import process_start_time
 from pen_backend.service.context import Context
 from tests.conftest import LiveEngine
 from tests.elisp.test_ert import ELISP, environment
-from tests.transports.pipes import wait_until_gone
+from tests.processes import wait_until_gone
 
 SCRIPT = """(progn
   (require 'pen-rpc-methods)

@@ -17,7 +17,8 @@ SECONDS = 110.0
 
 def on_a_full_disk(directory: Path, *, ballast: int, times: int) -> dict[str, Any]:
     probe = ["unshare", "-rm", "mount", "-t", "tmpfs", "tmpfs", str(directory)]
-    if shutil.which("unshare") is None or subprocess.run(probe, capture_output=True, timeout=SECONDS, check=False).returncode:
+    if (shutil.which("unshare") is None
+            or subprocess.run(probe, capture_output=True, timeout=SECONDS, check=False).returncode):
         pytest.skip("a disk of its own needs unshare of util-linux, and a system that allows user namespaces")
     found = subprocess.run(["unshare", "-rm", sys.executable, "-P", str(PROGRAMS / "full_disk.py"), str(ROOT),
                             str(directory), str(ballast), str(times)], capture_output=True, text=True, timeout=SECONDS,

@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 
 from pen_backend.engine.restore import restore
-from pen_backend.files import Disk, process_start_time
+from pen_backend.files import Disk
 from tests.engine.harness import EngineProcess, engine, real_engine
 from tests.engine.nn.tiny import LINES
+from tests.processes import wait_until_gone
 
 pytestmark = [pytest.mark.slow, pytest.mark.reliability, pytest.mark.timeout(400)]
 
@@ -126,7 +127,7 @@ def test_a_killed_engine_finds_its_trainer_again_or_starts_another(real: EngineP
     wait_for_step(jobdir, told_before + 3)
     real.kill()
     os.kill(pid, signal.SIGKILL)
-    wait_until_gone(pid)
+    wait_until_gone(pid, SECONDS)
     saved = checkpoint(jobdir)
     real.start()
     assert weights(real, jobdir) == unkilled
@@ -172,7 +173,7 @@ def test_an_engine_killed_while_it_pauses_and_while_it_resumes_keeps_its_word(
     assert act(real, jobdir, "pause")["status"] == "running"
     real.kill()
     os.kill(pid, signal.SIGCONT)  # it takes its step, writes a checkpoint and leaves, and nobody sees it
-    wait_until_gone(pid)
+    wait_until_gone(pid, SECONDS)
     saved, told_before = checkpoint(jobdir), max(trained(jobdir))
     assert saved == told_before
     real.start()
@@ -200,10 +201,3 @@ def test_a_job_goes_on_elsewhere_from_a_backup_of_its_training(
         check_story(other, elsewhere / "jobs" / jobdir.name)
     assert 1 < saved < STEPS
     assert min(trained(elsewhere / "jobs" / jobdir.name)) == 1
-
-
-def wait_until_gone(pid: int) -> None:
-    deadline = time.monotonic() + SECONDS
-    while process_start_time(pid) is not None:
-        assert time.monotonic() < deadline
-        time.sleep(0.005)

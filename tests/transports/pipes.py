@@ -10,7 +10,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from pen_backend.files import process_start_time
 from pen_backend.transports.epc_codec import Symbol, decode, dumps, frame
 
 PEER = Path(__file__).with_name("peer.py")
@@ -109,14 +108,6 @@ class Child:
         data = bytes(self._buffer[:size])
         del self._buffer[:size]
         return data
-
-
-def wait_until_gone(pid: int) -> None:
-    """Wait until a process has ended, whoever is to bury it."""
-    deadline = time.monotonic() + SECONDS
-    while process_start_time(pid) is not None:
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 def fields(plist: Any) -> dict[str, Any]:

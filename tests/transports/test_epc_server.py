@@ -15,7 +15,8 @@ import pytest
 
 from pen_backend.transports.epc_codec import Symbol, dumps, frame
 from pen_backend.transports.streams import GRACE
-from tests.transports.pipes import PEER, SECONDS, Child, fields, wait_until_gone
+from tests.processes import LEAVING, wait_until_gone
+from tests.transports.pipes import PEER, SECONDS, Child, fields
 
 pytestmark = pytest.mark.slow
 
@@ -93,7 +94,7 @@ def test_a_truncated_frame_ends_it(child: Child) -> None:
     child.write(b"000100(call 1 test-ping")
     assert child.process.stdin is not None
     child.process.stdin.close()
-    assert child.process.wait(SECONDS) == 0
+    assert child.process.wait(LEAVING) == 0
 
 
 def test_ten_thousand_malformed_messages(child: Child) -> None:
@@ -237,7 +238,7 @@ def test_it_ends_when_stdin_ends(child: Child, busy: str) -> None:
         child.send("test-count", upto=100_000_000)
     assert child.process.stdin is not None
     child.process.stdin.close()
-    assert child.process.wait(SECONDS) == 0
+    assert child.process.wait(LEAVING) == 0
 
 
 @pytest.mark.parametrize("busy", ["idle", "sleeping", "flooding"])

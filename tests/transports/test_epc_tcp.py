@@ -17,7 +17,8 @@ import pytest
 from pen_backend.transports.epc_codec import Symbol, decode, dumps, frame
 from pen_backend.transports.epc_tcp import HALF_SECONDS, HELLO_SECONDS
 from pen_backend.transports.serve import run_tcp
-from tests.transports.pipes import PEER, SECONDS, fields, wait_until_gone
+from tests.processes import LEAVING, wait_until_gone
+from tests.transports.pipes import PEER, SECONDS, fields
 
 pytestmark = pytest.mark.slow
 
@@ -224,7 +225,7 @@ def test_it_ends_with_its_last_client(tmp_path: Path) -> None:
     assert second.call("test-ping")[2] == "pong"
     second.socket.sendall(frame("(call 2 test-sleep ((:seconds 600)))"))
     second.socket.close()
-    assert service.process.wait(SECONDS) == 0
+    assert service.process.wait(LEAVING) == 0
     service.end()
 
 
