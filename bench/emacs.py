@@ -1,6 +1,7 @@
 """Emacs as the benchmarks run it: batch, without a user's files, on byte-compiled Lisp."""
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -12,24 +13,30 @@ ROOT = Path(__file__).resolve().parents[1]
 ELISP = ROOT / "elisp"
 EMACS = os.environ.get("EMACS", "emacs")
 DEADLINE = 300
+LINK, STREAM = ELISP / "pen-rpc-methods.el", ELISP / "pen-stream.el"  # what calls the service, what waits for it
+
+_FEATURES = re.compile(r"""^\(require '(pen[\w-]*)\)|\(autoload '\S+ "(pen[\w-]*)"\)""", re.MULTILINE)
 
 
 @contextmanager
 def compiled(*names: Path) -> Iterator[Path]:
-    """Copy Lisp files into a directory of their own and byte-compile them there."""
+    """Copy Lisp files and what they require into a directory of their own and byte-compile them there."""
     with TemporaryDirectory(prefix="pen-bench-") as name:
         directory = Path(name)
-        for path in names:
-            shutil.copy(path, directory)
-        subprocess.run([EMACS, "-Q", "--batch", "-L", name, "-f", "batch-byte-compile",
-                        *(str(directory / path.name) for path in names)], check=True, timeout=DEADLINE,
-                       capture_output=True)
+        files = [shutil.copy(path, directory) for path in required(*names)]
+        subprocess.run([EMACS, "-Q", "--batch", "-L", name, "-f", "batch-byte-compile", *files], check=True,
+                       timeout=DEADLINE, capture_output=True)
         yield directory
 
 
-def link_files() -> list[Path]:
-    """List the files of the link's client, and the one that says whose project a call is for."""
-    return sorted([*ELISP.glob("pen-rpc*.el"), ELISP / "pen-project.el"])
+def required(*names: Path) -> list[Path]:
+    """List files and those of pen that they require or load later, in the order in which they are met."""
+    found = list(names)
+    for path in found:
+        features = ["".join(one) for one in _FEATURES.findall(path.read_text())]
+        found += [other for other in dict.fromkeys(ELISP / f"{one}.el" for one in features)
+                  if other not in found and other.exists()]
+    return found
 
 
 def environment(home: Path) -> dict[str, str]:

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench.emacs import DEADLINE, EMACS, ROOT, compiled, environment, link_files
+from bench.emacs import DEADLINE, EMACS, ROOT, compiled, environment
 from bench.row import Row
 from bench.start import bare, from_python
 
@@ -82,7 +82,7 @@ def greeting(spread: float) -> Row:
 def measure() -> dict[str, dict[str, Blocks]]:
     """Run the blocks in Emacs: by measurement and link."""
     stock = [each for path in sorted(STOCK.glob("*")) for each in ("-L", str(path))]
-    with compiled(*link_files(), PEERS / "pen-bench-link.el") as lisp:
+    with compiled(PEERS / "pen-bench-link.el") as lisp:
         done = subprocess.run(
             [EMACS, "-Q", "--batch", *stock, "-L", str(lisp), "-l", "pen-bench-link", "--eval",
              f'(setq pen-bench-python "{sys.executable}" pen-bench-directory "{PEERS}" pen-bench-state "{lisp}")',

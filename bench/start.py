@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench.emacs import DEADLINE, ELISP, EMACS, compiled, environment, link_files
+from bench.emacs import DEADLINE, EMACS, LINK, STREAM, compiled, environment
 from bench.row import Row
 
 STARTS = 15
@@ -29,7 +29,7 @@ HELLO = b"%06x%b\n" % (len(CALL) + 1, CALL)
 def rows() -> list[Row]:
     """Measure the first answer, the first list of definitions, the service's own part of it, and a cold completion."""
     answer, listed, hello, python, cold = [], [], [], [], []
-    with compiled(*link_files(), ELISP / "pen-stream.el") as lisp, TemporaryDirectory(prefix="pen-bench-") as name:
+    with compiled(LINK, STREAM) as lisp, TemporaryDirectory(prefix="pen-bench-") as name:
         home = Path(name)
         for _ in range(STARTS):
             answer.append(from_emacs(lisp, home, '(pen-rpc-call-sync "pen-hello" (list :protocol 1))'))
