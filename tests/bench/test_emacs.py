@@ -13,5 +13,6 @@ from bench.emacs import EMACS, LINK, ROOT, STREAM, compiled, environment
 def test_what_is_measured_is_compiled_with_all_that_it_requires(files: tuple[Path, ...], tmp_path: Path) -> None:
     with compiled(*files) as lisp:
         assert {path.stem for path in lisp.glob("*.el")} == {path.stem for path in lisp.glob("*.elc")}
-        subprocess.run([EMACS, "-Q", "--batch", "-L", str(lisp), *(each for file in files for each in ("-l", file.stem))],
-                       env=environment(tmp_path), check=True, timeout=60, capture_output=True)
+        loading = [each for file in files for each in ("-l", file.stem)]
+        subprocess.run([EMACS, "-Q", "--batch", "-L", str(lisp), *loading], env=environment(tmp_path), check=True,
+                       timeout=60, capture_output=True)
