@@ -13,7 +13,7 @@
 
 ;;; Code:
 
-(require 'seq)
+(eval-when-compile (require 'cl-lib)) ; seq would be the link's slowest part to load
 
 (defvar pen-rpc-restart-delays '(0.5 2 8)
   "Seconds between a death and the next start, for each start within a minute.
@@ -44,8 +44,8 @@ There are no more starts within that minute than there are delays.")
   (if (null pen-rpc--died)
       0
     (let* ((now (float-time))
-           (recent (seq-filter (lambda (start) (< (- now start) pen-rpc--restart-window))
-                               pen-rpc--restarts))
+           (recent (cl-loop for start in pen-rpc--restarts
+                            when (< (- now start) pen-rpc--restart-window) collect start))
            (delay (nth (length recent) pen-rpc-restart-delays)))
       (setq pen-rpc--restarts recent)
       (and delay (max 0 (- (+ pen-rpc--died delay) now))))))

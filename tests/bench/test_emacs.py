@@ -16,3 +16,13 @@ def test_what_is_measured_is_compiled_with_all_that_it_requires(files: tuple[Pat
         loading = [each for file in files for each in ("-l", file.stem)]
         subprocess.run([EMACS, "-Q", "--batch", "-L", str(lisp), *loading], env=environment(tmp_path), check=True,
                        timeout=60, capture_output=True)
+
+
+@pytest.mark.slow
+def test_the_link_loads_no_library(tmp_path: Path) -> None:
+    loaded = "(dolist (one features) (unless (memq one before) (princ (format \"%s\\n\" one))))"
+    with compiled(LINK) as lisp:
+        found = subprocess.run([EMACS, "-Q", "--batch", "-L", str(lisp), "--eval", "(setq before features)",
+                                "-l", LINK.stem, "--eval", loaded], env=environment(tmp_path), check=True, timeout=60,
+                               capture_output=True, text=True)
+        assert set(found.stdout.split()) == {path.stem for path in lisp.glob("*.el")} - {"pen-key"}
