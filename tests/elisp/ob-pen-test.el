@@ -11,7 +11,6 @@
 (require 'cl-lib)
 (require 'pen-fixture)
 (require 'org)
-(require 'org-lint)
 (require 'ob-pen)
 
 (defmacro ob-pen-test-with (text table &rest body)
@@ -388,73 +387,6 @@ TABLE answers before the fixture's definitions do."
         (list (list "completions-start" 'events (pen-fixture-done "\none | 1\n" "two")))
       (org-babel-execute-src-block)
       (should (equal (ob-pen-test-result) result)))))
-
-;;;; Headers
-
-(ert-deftest ob-pen-test-headers-complete-and-lint ()
-  (ob-pen-test-with
-      (ob-pen-test-block ":prompt old :async :action compare :models \"a b\" :n-epochs 2 :wait yes")
-      nil
-    (should-not (seq-filter (lambda (report)
-                              (and (string-match-p "header" report)
-                                   ;; what org 9.7 says of each bare one, and only in passing
-                                   (not (string-match-p "Empty value.*:async" report))))
-                            (mapcar (lambda (report) (format "%S" (aref (cadr report) 2)))
-                                    (org-lint))))
-    (goto-char (point-min))
-    (search-forward " :prompt")
-    (insert " :modle x")
-    (should (string-match-p "modle" (format "%S" (org-lint))))
-    (goto-char (point-min))
-    (end-of-line)
-    (insert " :learning-rate-m")
-    (let ((completion-at-point-functions '(pcomplete-completions-at-point)))
-      (completion-at-point))
-    (should (looking-back ":learning-rate-multiplier ?" (line-beginning-position)))))
-
-(ert-deftest ob-pen-test-every-argument-completes ()
-  (with-temp-buffer
-    (let ((org-inhibit-startup t))
-      (delay-mode-hooks (org-mode)))
-    (insert "#+begin_src pen :\n#+end_src\n")
-    (goto-char (point-min))
-    (end-of-line)
-    (let ((names (mapcar #'string-trim
-                         (all-completions ":" (nth 2 (pcomplete-completions-at-point))))))
-      (dolist (key (append '(:var :file :session :results :cache)
-                           (mapcar #'car pen-block-arguments)))
-        (should (member (symbol-name key) names))))))
-
-(ert-deftest ob-pen-test-every-argument-lints-wherever-it-stands ()
-  (cl-flet ((said (text)
-              (with-temp-buffer
-                (let ((org-inhibit-startup t))
-                  (delay-mode-hooks (org-mode)))
-                (insert text)
-                (mapcar (lambda (report) (aref (cadr report) 2)) (org-lint)))))
-    (dolist (place '("#+begin_src pen %s\nx\n#+end_src\n" "#+header: %s\n#+begin_src pen\nx\n#+end_src\n"
-                     "#+PROPERTY: header-args:pen %s\n" "a src_pen[%s]{x} b\n"
-                     "* A\n:PROPERTIES:\n:header-args:pen: %s\n:END:\n"))
-      (should-not (said (format place (mapconcat (lambda (argument)
-                                                   (format "%s %s" (car argument)
-                                                           (pcase (cadr argument)
-                                                             ('boolean "yes")
-                                                             ((and (pred consp) choices)
-                                                              (car (last choices)))
-                                                             (_ "1"))))
-                                                 pen-block-arguments " ")))))
-    (dolist (argument pen-block-arguments)
-      (when (consp (cadr argument))
-        (should (string-match-p "Unknown value"
-                                (car (said (format "#+begin_src pen %s fly\nx\n#+end_src\n"
-                                                   (car argument))))))))))
-
-(ert-deftest ob-pen-test-org-knows-every-argument-and-takes-pen-mode-for-no-major-mode ()
-  (should (equal (assq 'action org-babel-header-args:pen)
-                 '(action (complete dataset finetune compare))))
-  (should-not (assq 'results org-babel-header-args:pen))
-  (require 'org-src)
-  (should (eq (org-src-get-lang-mode "pen") 'text-mode)))
 
 (provide 'ob-pen-test)
 ;;; ob-pen-test.el ends here
