@@ -1,4 +1,4 @@
-"""What a hostile provider may take of pen: time, memory, calls and keys."""
+"""What a hostile provider may take of pen: time, calls and keys; test_body.py has its memory."""
 
 import itertools
 import json
