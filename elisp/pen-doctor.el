@@ -135,14 +135,14 @@ print(sys.prefix)"
 
 (defun pen-doctor--python-said (program process said)
   "Make rows of what PROGRAM, which ran as PROCESS, SAID."
-  (pcase (split-string said)
-    (`(,version ,venv ,pen ,epc ,sexpdata . ,_)
+  (pcase (pen-doctor--read-probe said)
+    (`(,version ,venv ,pen ,epc ,sexpdata ,prefix)
      (if (version< version "3.11")
          (pen-doctor--add "Python" 'fail (format "%s, %s; pen needs 3.11 or later" version program)
                           "M-x pen-install-backend, or set `pen-python-command' to a newer one")
        (pen-doctor--add "Python" 'ok (format "%s, %s" version program)))
      (if (equal venv "True")
-         (pen-doctor--add "venv" 'ok (cadr (split-string said "\n" t)))
+         (pen-doctor--add "venv" 'ok prefix)
        (pen-doctor--add "venv" 'warn "this is the system's Python"
                         "M-x pen-install-backend makes one of its own"))
      (if (member "-" (list pen epc sexpdata))
@@ -157,6 +157,14 @@ print(sys.prefix)"
                                   (concat ", it said: " (string-trim said))))
                         "M-x pen-install-backend, or set `pen-python-command'")))
   (pen-doctor--done "Python"))
+
+(defun pen-doctor--read-probe (said)
+  "Return the six values that the probe has printed, nil if it has not.
+Others may have SAID something before and after it: wrappers, warnings."
+  (when (string-match (concat "^\\([0-9.]+\\) \\(True\\|False\\) \\([^ \n]+\\) \\([^ \n]+\\) \\([^ \n]+\\)\n"
+                              "\\(.*\\)")
+                      said)
+    (mapcar (lambda (group) (match-string group said)) (number-sequence 1 6))))
 
 (defun pen-doctor--service ()
   "Ask the service to look at the rest."

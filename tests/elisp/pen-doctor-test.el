@@ -107,6 +107,24 @@
       (delete-file old)
       (delete-file broken))))
 
+;; A wrapper may greet or warn before, and what it warns of comes on the same pipe.
+(ert-deftest pen-doctor-test-a-python-that-says-more-than-it-is-asked ()
+  (dolist (case '(("echo Welcome to all of Python 3.11 here!; echo warned >&2; echo 3.11.7 True 0.1.0 0.0.5 1.0.2; echo /a b; echo bye\n"
+                   ok "\\`3\\.11\\.7, ")
+                  ("echo I am a teapot, no more and no less\n" fail
+                   "does not work: status 0, it said: I am a teapot")))
+    (pcase-let ((`(,script ,status ,said) case))
+      (let ((python (pen-doctor-test-script script)))
+        (unwind-protect
+            (pen-rpc-fake-with (list (list "doctor-check" 'value nil))
+              (pen-doctor-test-with python
+                (should (eq status (car (pen-doctor-test-row "Python"))))
+                (should (string-match-p said (nth 1 (pen-doctor-test-row "Python"))))
+                (when (eq status 'ok)
+                  (should (equal '(ok "/a b" nil) (pen-doctor-test-row "venv")))
+                  (should (eq 'ok (car (pen-doctor-test-row "packages")))))))
+          (delete-file python))))))
+
 (ert-deftest pen-doctor-test-a-service-of-another-version-is-a-warning ()
   (pen-rpc-fake-with (list (list "doctor-check" 'value nil))
     (let ((pen-rpc--hello '(:methods-hash "other" :server "0.9" :protocol 1)))
