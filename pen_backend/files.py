@@ -93,6 +93,11 @@ def instead_of_file(path: Path) -> str | None:
     return "is not a regular file" if path.exists() and not path.is_file() else None
 
 
+def advice_on_reading(error: OSError) -> str:
+    """Say what to do about a file that is there and cannot be read."""
+    return "Check who may read it." if isinstance(error, PermissionError) else "Copy it to a disk that works."
+
+
 def temporary_name(final: Path) -> Path:
     """Name the temporary neighbour of FINAL; the process id lets a later start sweep what a dead process left."""
     return final.with_name(f"{final.name}.tmp-{os.getpid()}")

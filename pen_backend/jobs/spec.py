@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pen_backend.errors import BadParamsError, DataError, Finding, NotFoundError
-from pen_backend.files import instead_of_file
+from pen_backend.files import advice_on_reading, instead_of_file
 from pen_backend.jobs.options import check_together, counted, merged
 from pen_backend.records import check_hyperparameters, read_lines
 
@@ -79,7 +79,7 @@ def from_plan(directory: Path, *, default_model: str, valid: Path | None = None,
     VALID is validated on instead of what the training set holds out.
     """
     if valid is not None:
-        _exists(valid)
+        _refuse_unreadable(valid)
     manifest_bytes, manifest = _manifest(directory)
     outputs = {output["name"]: output for output in manifest["outputs"]}
     train = _verified(directory, "train.jsonl", outputs)
@@ -110,7 +110,7 @@ def from_files(train: Path | str, valid: Path | str | None, *, default_model: st
     """Make the job of training files that no definition has built."""
     for path in (train, valid):
         if isinstance(path, Path):
-            _exists(path)
+            _refuse_unreadable(path)
     options = merged({}, overrides)
     known = {"pen.dataset": hashlib.sha256(_bytes(train)).hexdigest()} if isinstance(train, Path) else {}
     return JobSpec(model=str(options.pop("model", default_model)), train=train, valid=valid,
@@ -118,11 +118,18 @@ def from_files(train: Path | str, valid: Path | str | None, *, default_model: st
                    method=_method(train) if isinstance(train, Path) else "supervised")
 
 
-def _exists(path: Path) -> None:
+def _refuse_unreadable(path: Path) -> None:
+    """Refuse a file that is not there, or is none, or that nobody lets us read."""
     if odd := instead_of_file(path):
-        raise NotFoundError(f"The training file {odd}.", where=str(path))
+        raise NotFoundError(f"The training file {odd}.", where=str(path), hint="Name a file.")
     if not path.is_file():
-        raise NotFoundError("There is no such training file.", where=str(path))
+        raise NotFoundError("There is no such training file.", where=str(path), hint="Check its name.")
+    try:
+        with path.open("rb") as stream:
+            stream.read(1)
+    except OSError as error:
+        raise NotFoundError(f"The training file cannot be read: {error.strerror}.", where=str(path),
+                            hint=advice_on_reading(error)) from error
 
 
 def source_file(given: str) -> Path | str:

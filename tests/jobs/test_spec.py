@@ -81,6 +81,14 @@ def test_training_files_need_no_definition(tmp_path: Path) -> None:
         from_files(tmp_path / "absent.jsonl", None, default_model="m")
 
 
+def test_a_file_to_validate_on_that_cannot_be_read_is_said_before_anything_is_sent(tmp_path: Path) -> None:
+    (tmp_path / "t.jsonl").write_text('{"data": "x"}\n')
+    with pytest.raises(NotFoundError, match=r"^/proc/self/mem: The .* read: Input/output error\. Copy"):
+        from_files(tmp_path / "t.jsonl", Path("/proc/self/mem"), default_model="m")
+    with pytest.raises(NotFoundError, match=r"cannot be read: .*\. Copy it"):
+        from_plan(make_plan(tmp_path / "p"), default_model="m", valid=Path("/proc/self/mem"))
+
+
 def test_rows_with_two_answers_are_trained_as_preferences(tmp_path: Path) -> None:
     (tmp_path / "train.jsonl").write_text('{"prompt": "a", "chosen": "b", "rejected": "c"}\n')
     spec = from_files(tmp_path / "train.jsonl", None, default_model="m", overrides={"beta": 0.5, "n_epochs": 2})

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from pen_backend.dataset.sources.streams import Recoded, Unpacked, fault, first_wrong_byte
 from pen_backend.errors import DataError, NotFoundError
-from pen_backend.files import expanded, instead_of_file
+from pen_backend.files import advice_on_reading, expanded, instead_of_file
 from pen_backend.prompts.sources import Source
 from pen_backend.records import Origin, parse_json
 
@@ -210,5 +210,4 @@ def _is_encoding(name: str) -> bool:
 
 
 def _unreadable(name: str, error: OSError) -> DataError:
-    return fault("not-found", f"{name} cannot be read: {error.strerror}", name,
-                 "Check who may read it." if isinstance(error, PermissionError) else "Copy it to a disk that works.")
+    return fault("not-found", f"{name} cannot be read: {error.strerror}", name, advice_on_reading(error))
