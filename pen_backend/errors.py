@@ -22,6 +22,7 @@ PenError
 A kind has one name in Python (`DataError`), on the wire (`data`) and in Emacs (`pen-data-error`).
 """
 
+import errno
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -189,3 +190,13 @@ class DeadlineError(PenError):
 
     kind = "deadline"
     exit_code = 124
+
+
+def foreseen(error: BaseException) -> PenError | None:
+    """Return what pen says of an error that any use of a file's name may raise; None for others."""
+    if isinstance(error, PenError):
+        return error
+    if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+        return BadParamsError(f"'{str(error.filename)[:40]}…' is longer than a file's name can be.",
+                              hint="Name another file.")
+    return None

@@ -1,6 +1,8 @@
+from pathlib import Path
+
 import pytest
 
-from pen_backend.errors import DataError, Finding, advised
+from pen_backend.errors import BadParamsError, DataError, Finding, advised, foreseen
 
 
 @pytest.mark.parametrize(("message", "hint", "whole"), [
@@ -17,3 +19,14 @@ def test_advice_is_a_second_sentence_or_the_second_half_of_one(message: str, hin
     assert advised(message, hint) == whole
     assert str(Finding("value", message, "a.jsonl:3", hint)) == f"a.jsonl:3: {whole}"
     assert str(DataError(message, where="a.jsonl:3", hint=hint)) == f"a.jsonl:3: {whole}"
+
+
+def test_a_name_that_is_too_long_is_the_callers_and_other_errors_of_the_system_are_not() -> None:
+    with pytest.raises(OSError, match="too long") as caught:
+        Path("x" * 300).stat()
+    said = foreseen(caught.value)
+    assert isinstance(said, BadParamsError)
+    assert str(said) == f"'{40 * 'x'}…' is longer than a file's name can be. Name another file."
+    assert foreseen(OSError(5, "Input/output error")) is None
+    assert foreseen(ValueError()) is None
+    assert foreseen(said) is said

@@ -114,8 +114,10 @@ class Engine:
         state = self._context.engine_state
         if self._context.engine().find() is not None:
             raise RefusedError(f"The engine uses {state}.", hint="Stop it first: `pen engine stop`.")
-        told = backups.restore((self._context.project or Path.cwd()) / archive, state,
-                               child_environment(self._context.environ), replace=replace)
+        file = (self._context.project or Path.cwd()) / archive
+        if not file.is_file():
+            raise NotFoundError(f"There is no file {file}.", hint="Name a file that `pen backup` has written.")
+        told = backups.restore(file, state, child_environment(self._context.environ), replace=replace)
         kept = told["kept"]
         return Restored(state, told["jobs"], told["models"], told["files"], told["missing"],
                         None if kept is None else Path(kept))

@@ -4,7 +4,7 @@ import contextlib
 import os
 from collections.abc import Callable
 
-from pen_backend.errors import PenError
+from pen_backend.errors import foreseen
 from pen_backend.transports.terminal import OutputError, Terminal
 
 INTERRUPTED = 130
@@ -15,13 +15,6 @@ def attempt(terminal: Terminal, run: Callable[[], int | None]) -> int:
     debug = os.environ.get("PEN_DEBUG") == "1"
     try:
         return run() or 0
-    except PenError as error:
-        terminal.fail(error)
-        if isinstance(error, OutputError):
-            _forget_output(terminal)
-        if debug:
-            raise
-        return error.exit_code
     except KeyboardInterrupt:
         terminal.clear()
         print(f"{terminal.program}: interrupted.", file=terminal.err)
@@ -31,8 +24,15 @@ def attempt(terminal: Terminal, run: Callable[[], int | None]) -> int:
         _forget_output(terminal)
         return 0
     except Exception as error:
+        said = foreseen(error)
+        if said is not None:
+            terminal.fail(said)
+        if isinstance(error, OutputError):
+            _forget_output(terminal)
         if debug:
             raise
+        if said is not None:
+            return said.exit_code
         terminal.clear()
         print(f"{terminal.program}: a bug ({type(error).__name__}); PEN_DEBUG=1 shows where.", file=terminal.err)
         return 3

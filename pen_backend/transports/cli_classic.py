@@ -54,7 +54,7 @@ def fine_tune(context: Context, options: argparse.Namespace, terminal: Terminal,
     if (options.file is None) == (options.train is None):
         raise BadParamsError("Name one training file.", hint="Give FILE, or -t FILE.")
     given = {name: getattr(options, name) for name in Parameters.__dataclass_fields__}
-    parameters = Parameters(**{**given, "train": options.train or options.file})
+    parameters = Parameters(**{**given, "train": options.file if options.train is None else options.train})
     confirmed = cli_jobs.confirm(context, options, terminal, answers or sys.stdin)
     job = Legacy(context).classic(parameters, terminal.say, confirmed=confirmed)
     if options.no_follow:

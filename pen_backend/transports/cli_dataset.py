@@ -76,7 +76,7 @@ def plan(context: Context, options: argparse.Namespace, terminal: Terminal, **mo
     from pen_backend.service.datasets import Datasets
 
     _refuse_data(context, options)
-    if options.file:
+    if options.file is not None:
         path = Path(options.file).absolute()
         more |= {"path": path, "source": path.name}
     return Datasets(context).plan(options.source, reader=options.reader, valid_share=options.valid_share, **more,

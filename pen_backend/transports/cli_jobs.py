@@ -76,7 +76,7 @@ def finetune(context: Context, options: argparse.Namespace, terminal: Terminal, 
     plan = options.source
     training_file = options.source.endswith(".jsonl")
     if training_file and not Path(options.source).exists():
-        raise NotFoundError(f"There is no file '{options.source}'.")
+        raise NotFoundError(f"There is no file '{options.source}'.", hint="Check its name.")
     check_given(overrides)
     if training_file:
         if options.plan:

@@ -10,7 +10,15 @@ from functools import cached_property
 from typing import Any
 
 import pen_backend
-from pen_backend.errors import BadParamsError, CancelledError, InternalError, NotFoundError, PenError, VersionError
+from pen_backend.errors import (
+    BadParamsError,
+    CancelledError,
+    InternalError,
+    NotFoundError,
+    PenError,
+    VersionError,
+    foreseen,
+)
 from pen_backend.secrets import redact
 from pen_backend.service.registry import Method, Registry, build_registry, methods_hash, rpc
 from pen_backend.transports.epc_codec import MAX_FRAME, frame, quote
@@ -209,8 +217,9 @@ class Dispatcher:
 
     def _tell(self, error: BaseException, name: str) -> tuple[PenError, int | None]:
         """Turn any error into one of ours, with its line in the log if it is a bug."""
-        if isinstance(error, PenError) and not isinstance(error, InternalError):
-            return error, None
+        said = foreseen(error)
+        if said is not None and not isinstance(said, InternalError):
+            return said, None
         line = self._log(error, name)
         if isinstance(error, InternalError):
             return error, line

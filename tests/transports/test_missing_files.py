@@ -84,6 +84,20 @@ def test_a_file_that_is_not_there_is_wrong_usage(case: str, tmp_path: Path) -> N
     assert "of-all" in err.getvalue() or "absent" in err.getvalue()
 
 
+@pytest.mark.parametrize("case", [case for case in CASES if case != "pen prompts lint PATH"])
+@pytest.mark.parametrize("name", ["", "x" * 300 + ".jsonl"], ids=["empty", "long"])
+def test_a_name_that_no_file_can_have_is_wrong_usage(case: str, name: str, tmp_path: Path,
+                                                     monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / THERE).write_text('{"prompt": "Why?", "completion": " So."}\n')
+    arguments = [name if each.startswith("absent") else each for each in CASES[case]]
+    out, err = io.StringIO(), io.StringIO()
+    main = openai_ft.main if case.startswith("openai-ft") else cli.main
+    with ScriptedServer() as server:
+        code = main(arguments, context=scripted(server, tmp_path), out=out, err=err)
+    assert (code in (1, 2), out.getvalue(), server.requests) == (True, "", []), err.getvalue()
+
+
 def test_a_file_that_a_definition_names_and_that_is_not_there_makes_it_invalid(tmp_path: Path) -> None:
     path = tmp_path / "puns.yaml"
     path.write_text("pen: 1\ntitle: Puns\nprompt: <a>\ncompletion: <b>\nvars: [a, b]\n"
