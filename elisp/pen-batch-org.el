@@ -33,7 +33,7 @@
 
 (defun pen-batch-org-execute (file options)
   "Run the blocks of pen in FILE as OPTIONS say; return the exit codes of failures."
-  (unless (file-regular-p file)
+  (unless (and (file-regular-p file) (file-readable-p file))
     (user-error "%s is no file that can be read; give org files" file))
   (let ((other (file-locked-p file)))
     (when (stringp other)

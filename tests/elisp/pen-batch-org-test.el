@@ -55,6 +55,15 @@
     (should (equal (pen-fixture-read file)
                    "say src_pen[:prompt old]{hello} {{{results(=a pun=)}}} now, =src_pen[:prompt old]{hello}= not\n"))))
 
+;; Root reads every file, so nobody's modes are looked at here.
+(ert-deftest pen-batch-org-test-a-file-that-may-not-be-read-is-wrong-usage ()
+  (pen-batch-org-test-with pen-batch-org-test-block nil
+    (cl-letf* ((real (symbol-function 'file-readable-p))
+               ((symbol-function 'file-readable-p)
+                (lambda (name) (and (not (equal name file)) (funcall real name)))))
+      (should (equal 1 (run))))
+    (should (equal (pen-fixture-read file) pen-batch-org-test-block))))
+
 (ert-deftest pen-batch-org-test-a-result-is-not-run ()
   (pen-batch-org-test-with "#+begin_src pen :prompt old :results code\nhello\n#+end_src\n" nil
     (dotimes (_ 2)
