@@ -278,8 +278,8 @@ would be no better."
                      (format "%s printed \"%s\" before the service began."
                              (car (process-command process))
                              (car (split-string (decode-coding-string said 'utf-8) "[\n\r\0]")))
-                     (concat "`pen-python-command' must name a Python that prints nothing itself;"
-                             " M-x pen-doctor looks further.")))
+                     (concat "Set `pen-python-command' to a Python that prints nothing itself,"
+                             " or run M-x pen-install-backend.")))
     (pen-rpc--end process 'lost
                   (pen-rpc--error 'connection-lost
                                   "The service sent something that is no message."

@@ -108,6 +108,7 @@
                  (err (should-error (pen-rpc-call-sync "test-ping" nil) :type 'pen-start-error)))
             (should (string-search (concat wrapper " printed \"Activated größe.\"") (cadr err)))
             (should (string-search "pen-python-command" (plist-get (nth 2 err) :hint)))
+            (should-not (string-search "M-x pen-doctor" (plist-get (nth 2 err) :hint))) ; it says no more
             (should (eq (pen-rpc-state) 'failed))))
       (delete-file wrapper))))
 
