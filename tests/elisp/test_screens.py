@@ -97,7 +97,8 @@ def test_a_completion_is_accepted_by_keys(engine: LiveEngine, tmp_path: Path) ->
     puns = tmp_path / "puns.txt"
     text = "- What do you call a parser in a hurry? A token runner.\n- Why did the clock wait? It had time."
     puns.write_text(text)
-    terminal = Terminal(tmp_path, environment(engine), str(puns), "--eval", "(goto-char (point-max))")
+    terminal = Terminal(tmp_path, environment(engine), str(puns), "--eval",
+                        "(progn (setq pen-force-temperature 0) (goto-char (point-max)))")  # a drawn answer may be empty
     try:
         terminal.wait_for("It had time.")
         terminal.press("M-x", "pen-pun-complete", "Enter")
@@ -107,7 +108,7 @@ def test_a_completion_is_accepted_by_keys(engine: LiveEngine, tmp_path: Path) ->
         terminal.press("C-x", "C-s")
         wait_for(lambda: saved(puns) not in ("", text), lambda: f"Nothing was saved:\n{terminal.screen()}")
         assert saved(puns).startswith(text + "\n- ")
-        assert len(saved(puns).strip()) > len(text) + 5
+        assert saved(puns)[len(text) + 3:].strip()
         terminal.press("C-x", "u")
         terminal.press("C-x", "C-s")
         wait_for(lambda: saved(puns).rstrip("\n") == text, lambda: f"Undo is not one step:\n{terminal.screen()}")

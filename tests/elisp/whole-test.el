@@ -79,7 +79,8 @@
    (skip-chars-backward "\n")
    (delete-region (point) (point-max))
    (set-buffer-modified-p nil)
-   (let ((before (buffer-string)) (pen-candidates 1))
+   (let ((before (buffer-string)) (pen-candidates 1)
+         (pen-force-temperature 0))     ; a drawn answer may be empty
      (pen-pun-complete)
      (pen-fixture-until (lambda () (and pen-preview-current
                                        (pen-preview-candidates pen-preview-current)
